@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Identical sub-blocks: described once, emitted once, instantiated many times.
+
+Amaranth emits a module for every submodule instance. A macro has tens of equal columns, so Verilog
+size and generation time would grow with what is repeated. A `Stamp` stands for one instance: where
+Verilog is generated (the platform is a `ModuleLibrary`) it becomes an instance of a module that is
+converted once; everywhere else, as in Amaranth's simulator, it becomes the component itself.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, connect, flipped
+
+__all__ = ["ModuleLibrary", "Stamp", "convert"]
+
+
+class ModuleLibrary:
+    """The modules of one Verilog file: each distinct sub-block, under a name of its own.
+
+    Used as the platform of a conversion, so that every `Stamp` below finds it.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._names: dict[Hashable, str] = {}
+        self._texts: dict[str, str] = {}
+
+    def module_name(self, key: Hashable, kind: str, build: Callable[[], wiring.Component]) -> str:
+        """The name of the module for `key`; converts what `build` returns when `key` is new."""
+        if key not in self._names:
+            stem = f"{self._prefix}_{kind}"
+            taken = sum(name.startswith(stem) for name in self._names.values())
+            name = f"{stem}_{taken}" if taken else stem
+            self._names[key] = name
+            self._texts[name] = convert(build(), name, self)
+        return self._names[key]
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """Verilog text by module name, each after those it instantiates."""
+        return dict(self._texts)
+
+
+class Stamp(wiring.Component):
+    """One instance of a block that occurs many times.
+
+    Parameters
+    ----------
+    key : hashable
+        Equal for blocks that are equal: the class and its parameters.
+    kind : str
+        Part of the emitted module's name.
+    signature : Signature
+        The component's, known without building it.
+    build : callable
+        Returns the component. It must have a `sync` domain and no other.
+
+    Members
+    -------
+    The component's own.
+    """
+
+    def __init__(
+        self,
+        key: Hashable,
+        kind: str,
+        signature: wiring.Signature,
+        build: Callable[[], wiring.Component],
+    ) -> None:
+        self._key = key
+        self._kind = kind
+        self._build = build
+        super().__init__(signature)
+
+    def elaborate(self, platform: Any) -> Any:
+        if isinstance(platform, ModuleLibrary):
+            name = platform.module_name(self._key, self._kind, self._build)
+            return Instance(name, **self._port_connections())
+        m = Module()
+        m.submodules.block = block = self._build()
+        connect(m, flipped(self), block)
+        return m
+
+    def _port_connections(self) -> dict[str, Any]:
+        connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        for path, member, value in self.signature.flatten(self):
+            value = Value.cast(value)
+            # A port of no bits (the bank of a macro with one bank) does not exist in Verilog.
+            if len(value):
+                direction = "i" if member.flow is In else "o"
+                connections[f"{direction}_{'__'.join(str(part) for part in path)}"] = value
+        return connections
+
+
+def convert(component: wiring.Component, name: str, platform: ModuleLibrary) -> str:
+    """Verilog of `component` as module `name`: no source paths, equal bytes for equal input."""
+    return verilog.convert(component, name=name, platform=platform, emit_src=False)
