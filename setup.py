@@ -4,4 +4,6 @@
 from setuptools import find_packages, setup
 
 ROOMS = ("hdl", "verif", "compiler", "host", "fpga", "ip")
-setup(packages=[f"cimple.{p}" for p in find_packages(include=[g for r in ROOMS for g in (r, f"{r}.*")])])
+FOUND = find_packages(include=[*ROOMS, *(f"{room}.*" for room in ROOMS)])
+
+setup(packages=[f"cimple.{package}" for package in FOUND])

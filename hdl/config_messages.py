@@ -58,7 +58,7 @@ def describe_parts(annotation: Any, metadata: list[Any] | None = None) -> tuple[
 
 
 def explain(error: ValidationError, model: type[BaseModel], source: str) -> str:
-    """All that pydantic rejected, a line each: `<source>: <field>: <what is allowed>, not <value>`."""
+    """All that pydantic rejected, a line each: `source: field: what is allowed, not value`."""
     lines = [_explain_one(details, model, source) for details in error.errors()]
     return "\n".join(dict.fromkeys(lines))
 
