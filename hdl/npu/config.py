@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The NPU's parameters and everything that follows from them: memory shapes, rates, identity."""
+
+from typing import Annotated, Literal
+
+from amaranth.utils import bits_for, exact_log2
+from pydantic import Field, model_validator
+
+from ..config import Config
+from ..macro.config import MacroConfig
+
+__all__ = ["NpuConfig"]
+
+#: Bytes of a packet's word: what the host reads and writes at once.
+WORD_BYTES = 4
+
+
+class NpuConfig(Config):
+    """A neural processing unit around one compute-in-memory macro.
+
+    The macro is a part of it: its `name` is not used, inputs are unsigned bytes (``x ^ 0x80`` of
+    int8), and sums over several passes are kept by the vector engine.
+    """
+
+    name: Annotated[
+        str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$", description="name of the Verilog module")
+    ] = "cim_npu"
+    macro: Annotated[MacroConfig, Field(description="the macro of the matrix engine")]
+    activation_bytes: Annotated[
+        int, Field(ge=256, le=1 << 20, description="size of the activation memory in bytes")
+    ] = 16384
+    activation_port: Annotated[
+        Literal[4, 8, 16, 32],
+        Field(description="bytes a cycle read from and written to the activation memory"),
+    ] = 8
+    weight_bytes: Annotated[
+        int, Field(ge=256, le=1 << 24, description="size of the weight memory in bytes")
+    ] = 32768
+    weight_port: Annotated[
+        Literal[4, 8, 16, 32], Field(description="bytes a cycle read from the weight memory")
+    ] = 8
+    channels: Annotated[
+        int, Field(ge=8, le=16384, description="channels whose requantisation is kept on chip")
+    ] = 128
+    lanes: Annotated[
+        Literal[1, 2, 4, 8, 16], Field(description="outputs requantised in a cycle")
+    ] = 4
+    partial_sum_words: Annotated[
+        int,
+        Field(ge=16, le=65536, description="words of `lanes` partial sums kept between passes"),
+    ] = 256
+    descriptors: Annotated[
+        int, Field(ge=16, le=65536, description="descriptors the program memory holds")
+    ] = 128
+    queue_depth: Annotated[
+        int, Field(ge=1, le=16, description="descriptors waiting in front of each engine")
+    ] = 2
+    stamps: Annotated[
+        Literal[16, 32, 64, 128], Field(description="time stamps that a run can leave behind")
+    ] = 32
+
+    @model_validator(mode="after")
+    def _check_fit(self) -> "NpuConfig":
+        for field, value, needed in (
+            ("macro.weight_bits", self.macro.weight_bits, 8),
+            ("macro.input_bits", self.macro.input_bits, 8),
+            ("macro.accumulations", self.macro.accumulations, 1),
+        ):
+            if value != needed:
+                raise ValueError(f"{field} must be {needed} in an NPU, not {value}")
+        if self.lanes > self.activation_port:
+            raise ValueError(
+                f"lanes must be at most activation_port ({self.activation_port}), as a cycle's "
+                f"outputs are written at once, not {self.lanes}"
+            )
+        for field, value, unit in (
+            ("activation_bytes", self.activation_bytes, self.activation_port),
+            ("weight_bytes", self.weight_bytes, self.weight_port),
+            ("channels", self.channels, self.lanes),
+        ):
+            if value % unit:
+                raise ValueError(f"{field} must be a multiple of {unit}, not {value}")
+        return self
+
+    # Memories -----------------------------------------------------------------------------------
+
+    @property
+    def activation_address_bits(self) -> int:
+        """Width of a byte address in the activation memory."""
+        return bits_for(self.activation_bytes - 1)
+
+    @property
+    def activation_lane_bits(self) -> int:
+        """Low bits of an activation address: the byte within the port."""
+        return exact_log2(self.activation_port)
+
+    @property
+    def weight_words(self) -> int:
+        """Words of `weight_port` bytes in the weight memory."""
+        return self.weight_bytes // self.weight_port
+
+    @property
+    def group_words(self) -> int:
+        """Words of the weight memory that one row group takes: whole words, row after row."""
+        return -(-self.macro.rows_per_group * self.macro.columns // self.weight_port)
+
+    @property
+    def channel_words(self) -> int:
+        """Words of `lanes` channels in the parameter memory."""
+        return self.channels // self.lanes
+
+    @property
+    def beats(self) -> int:
+        """Cycles that all columns of an output vector take through the requantisation lanes."""
+        return -(-self.macro.columns // self.lanes)
