@@ -77,7 +77,7 @@ install_packages() { # PACKAGE...
   is_debian_like || fail "missing on this system: $*" \
     "(these are Debian's names; requirements/debian.txt says what each is for)" \
     "install them with the system's package manager, then run the same command again"
-  if ((EUID != 0)); then
+  if [[ $(id -u) != 0 ]]; then
     as_root=(sudo -n)
     sudo -n true 2>/dev/null || fail "system packages are missing, and installing them takes rights \
 that you do not have here; run" "    sudo apt-get install --no-install-recommends $*" \
