@@ -104,7 +104,7 @@ def read_yaml(path: str | Path) -> Any:
             the file and, for a fault inside it, line and column.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(
