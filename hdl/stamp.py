@@ -8,14 +8,17 @@ converted once; everywhere else, as in Amaranth's simulator, it becomes the comp
 """
 
 from collections.abc import Callable, Hashable
+from importlib import import_module
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect, flipped
 
-__all__ = ["ModuleLibrary", "Stamp", "convert"]
+__all__ = ["ModuleLibrary", "Stamp", "to_rtlil"]
+
+#: By name, as the type stubs of Amaranth leave this module out.
+_rtlil: Any = import_module("amaranth.back.rtlil")
 
 
 class ModuleLibrary:
@@ -36,12 +39,12 @@ class ModuleLibrary:
             taken = sum(name.startswith(stem) for name in self._names.values())
             name = f"{stem}_{taken}" if taken else stem
             self._names[key] = name
-            self._texts[name] = convert(build(), name, self)
+            self._texts[name] = to_rtlil(build(), name, self)
         return self._names[key]
 
     @property
     def modules(self) -> dict[str, str]:
-        """Verilog text by module name, each after those it instantiates."""
+        """RTLIL text by module name, each after those it instantiates."""
         return dict(self._texts)
 
 
@@ -81,7 +84,8 @@ class Stamp(wiring.Component):
             name = platform.module_name(self._key, self._kind, self._build)
             return Instance(name, **self._port_connections())
         m = Module()
-        m.submodules.block = block = self._build()
+        block: Any = self._build()
+        m.submodules.block = block
         connect(m, flipped(self), block)
         return m
 
@@ -96,6 +100,9 @@ class Stamp(wiring.Component):
         return connections
 
 
-def convert(component: wiring.Component, name: str, platform: ModuleLibrary) -> str:
-    """Verilog of `component` as module `name`: no source paths, equal bytes for equal input."""
-    return verilog.convert(component, name=name, platform=platform, emit_src=False)
+def to_rtlil(component: wiring.Component, name: str, library: ModuleLibrary) -> str:
+    """RTLIL of `component` as module `name`: no source paths, equal bytes for equal input.
+
+    What is stamped below it is only instantiated; `library` then holds its modules.
+    """
+    return _rtlil.convert(component, name=name, platform=library, emit_src=False)

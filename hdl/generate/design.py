@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`generate` turns a configuration into a `Design`; `write` puts its files into a directory."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import Config
+from ..errors import CimpleError
+from ..kinds import kind_of
+from ..version import version
+from .core import core_text
+from .inventory import inventory
+from .manifest import manifest
+from .verilog import emit_rtlil, emit_verilog
+
+__all__ = ["Design", "generate", "write"]
+
+_WAIVERS = Path(__file__).resolve().parent.parent / "lint.vlt"
+
+
+@dataclass(frozen=True)
+class Design:
+    """All that is generated from one configuration."""
+
+    name: str
+    """Name of the top-level module and stem of every file."""
+    verilog: str
+    """One self-contained file, Verilog-2005."""
+    manifest: dict[str, Any]
+    """Parameters, ports, timing, modules and digests, as plain data."""
+    waivers: str
+    """Verilator's waiver file, for this file alone."""
+    core: str
+    """FuseSoC's description of the core, CAPI2."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Text by file name, the Verilog first."""
+        return {
+            f"{self.name}.v": self.verilog,
+            f"{self.name}.json": json.dumps(self.manifest, indent=2) + "\n",
+            f"{self.name}.core": self.core,
+            f"{self.name}.vlt": self.waivers,
+        }
+
+
+def generate(config: Config) -> Design:
+    """The design of a configuration: a `MacroConfig` or an `NpuConfig`.
+
+    A pure function: nothing is read but the configuration, nothing written, and equal
+    configurations give equal bytes in any directory and process.
+    """
+    kind = kind_of(config)
+    component = kind.build(config)
+    name: str = config.to_mapping()["name"]
+    rtlil = emit_rtlil(component, name)
+    verilog = _header(config) + emit_verilog(rtlil, name)
+    return Design(
+        name=name,
+        verilog=verilog,
+        manifest=manifest(config, component, verilog, inventory(rtlil, name)),
+        waivers=_waivers(name),
+        core=core_text(name, kind),
+    )
+
+
+def write(design: Design, directory: str | Path) -> list[Path]:
+    """Write the files of a design; make the directory where it is missing.
+
+    Every file is complete before the first replaces an older one, so that a full disk or an
+    interruption leaves the older files.
+
+    Raises:
+        CimpleError: the directory or a file cannot be written.
+    """
+    directory = Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with _complete_files(directory, design.files) as pairs:
+            for finished, target in pairs:
+                os.replace(finished, target)
+    except OSError as error:
+        place = error.filename2 or error.filename or directory
+        raise CimpleError(
+            f"{place}: cannot be written: {error.strerror}; choose another directory"
+        ) from None
+    return [directory / name for name in design.files]
+
+
+@contextlib.contextmanager
+def _complete_files(directory: Path, files: dict[str, str]) -> Iterator[list[tuple[Path, Path]]]:
+    """Each file in a directory of its own beside its target, which is removed at the end."""
+    with tempfile.TemporaryDirectory(prefix=".cimple-", dir=directory) as scratch:
+        pairs = []
+        for name, text in files.items():
+            finished = Path(scratch) / name
+            finished.write_text(text, encoding="utf-8", newline="\n")
+            pairs.append((finished, directory / name))
+        yield pairs
+
+
+def _header(config: Config) -> str:
+    kind = kind_of(config)
+    fields = config.to_mapping()
+    return (
+        f"// {fields['name']}: {kind.description}\n"
+        f"// cimple {version()}, configuration sha256 {config.digest()}\n"
+    )
+
+
+def _waivers(name: str) -> str:
+    """The waiver file, narrowed to one Verilog file."""
+    return _WAIVERS.read_text(encoding="utf-8").replace('-file "*"', f'-file "*{name}.v"')

