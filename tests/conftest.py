@@ -4,6 +4,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no fault of the code under test.
+settings.register_profile("cimple", deadline=None)
+settings.load_profile("cimple")
 
 
 @pytest.fixture(scope="session")
