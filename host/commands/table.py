@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command: its name, where it is, what it needs. The only place that knows them all."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+__all__ = ["COMMANDS", "Command"]
+
+
+class Command(NamedTuple):
+    """One command, whose module is imported when it is called."""
+
+    name: str
+    """What the user types."""
+    place: str
+    """``module:function`` in this package; the function's parameters are the options."""
+    summary: str
+    """The line in `cimple --help`."""
+    extra: str = ""
+    """The optional dependencies without which its module cannot be imported or run."""
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function."""
+        module, _, function = self.place.partition(":")
+        return getattr(import_module(f".{module}", __package__), function)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("presets", "presets:presets", "List the configurations that come with Cimple."),
+    Command("generate", "generate:generate", "Write Verilog of a macro or an NPU."),
+    Command("verify", "verify:verify", "Run the benches on a configuration.", "sim"),
+    Command("compile", "compile:compile_", "Turn a network into a program file.", "onnx"),
+    Command("run", "run:run", "Run a program file on a device.", "sim"),
+    Command("info", "info:info", "Describe a program file."),
+    Command("resources", "resources:resources", "Count FPGA resources of presets.", "fpga"),
+)
