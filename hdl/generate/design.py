@@ -17,6 +17,7 @@ from ..version import version
 from .core import core_text
 from .inventory import inventory
 from .manifest import manifest
+from .names import check_name
 from .verilog import emit_rtlil, emit_verilog
 
 __all__ = ["Design", "generate", "write"]
@@ -55,10 +56,14 @@ def generate(config: Config) -> Design:
 
     A pure function: nothing is read but the configuration, nothing written, and equal
     configurations give equal bytes in any directory and process.
+
+    Raises:
+        ConfigError: the name is a reserved word of Verilog.
     """
     kind = kind_of(config)
-    component = kind.build(config)
     name: str = config.to_mapping()["name"]
+    check_name(name)
+    component = kind.build(config)
     rtlil = emit_rtlil(component, name)
     verilog = _header(config) + emit_verilog(rtlil, name)
     return Design(

@@ -22,9 +22,9 @@ _PIPED_WIDTH = 120
 def presets() -> None:
     """List the configurations that come with Cimple, with their sizes.
 
-    A name stands for its file: `cimple generate edge_64x16`. Columns: rows x columns of the array; bits
-    of a weight; weights held, in all banks; binary operations a cycle, each a weight bit times an
-    input bit, added in.
+    A name stands for its file: `cimple generate edge_64x16`. Columns: rows and columns of the
+    array; bits of a weight; weights held, in all banks; binary operations a cycle, each a weight
+    bit times an input bit, added in.
     """
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in _TEXT:
