@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ..config import Config
 from ..macro.config import MacroConfig
+from .isa import WORDS
 
 __all__ = ["NpuConfig"]
 
@@ -108,6 +109,36 @@ class NpuConfig(Config):
     def channel_words(self) -> int:
         """Words of `lanes` channels in the parameter memory."""
         return self.channels // self.lanes
+
+    @property
+    def weight_word_bits(self) -> int:
+        """Width of a word's number in the weight memory."""
+        return bits_for(self.weight_words - 1)
+
+    @property
+    def channel_word_bits(self) -> int:
+        """Width of a word's number in the parameter memory."""
+        return bits_for(self.channel_words - 1)
+
+    @property
+    def partial_sum_bits(self) -> int:
+        """Width of a word's number in the memory of partial sums."""
+        return bits_for(self.partial_sum_words - 1)
+
+    @property
+    def program_word_bits(self) -> int:
+        """Width of a word's number in the program memory."""
+        return bits_for(WORDS * self.descriptors - 1)
+
+    @property
+    def descriptor_bits(self) -> int:
+        """Width of a descriptor's number."""
+        return bits_for(self.descriptors - 1)
+
+    @property
+    def stamp_bits(self) -> int:
+        """Width of a time stamp's number."""
+        return exact_log2(self.stamps)
 
     @property
     def beats(self) -> int:

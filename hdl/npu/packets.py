@@ -16,7 +16,8 @@ from .config import WORD_BYTES, NpuConfig
 from .isa import VERSION, WORDS
 
 __all__ = [
-    "COUNTERS", "IDENTITY_WORDS", "MAGIC", "Counter", "Memory", "Request", "Response", "Status",
+    "COUNTERS", "IDENTITY_WORDS", "MAGIC", "Counter", "Memory", "Request",
+    "RequestHeader", "Response", "ResponseHeader", "Status",
     "StreamWord", "address", "header", "identity", "memory_bytes", "parameter_words",
     "response_header",
 ]
@@ -30,6 +31,29 @@ class StreamWord(data.Struct):
 
     data: 32
     last: 1
+
+
+class RequestHeader(data.Struct):
+    """First word of a request."""
+
+    #: A `Request`.
+    opcode: 8
+    #: Comes back in the answer.
+    tag: 8
+    #: Words to read or to write; ignored by other requests.
+    count: 16
+
+
+class ResponseHeader(data.Struct):
+    """First word of an answer."""
+
+    #: The request's.
+    opcode: 8
+    #: The request's.
+    tag: 8
+    #: A `Status`.
+    status: 8
+    reserved: 8
 
 
 class Request(enum.IntEnum):

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Activation memory: byte-wide banks, so that bytes of any alignment move in one cycle."""
+
+from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In
+from amaranth.utils import bits_for, exact_log2
+
+from .config import WORD_BYTES, NpuConfig
+from .ports import ActivationReadPort, ActivationWritePort, HostPort
+from .rotate import rotated
+
+__all__ = ["ActivationMemory"]
+
+
+class ActivationMemory(wiring.Component):
+    """One read and one write a cycle, each of up to `activation_port` consecutive bytes.
+
+    Byte a lies in bank ``a % activation_port``. Consecutive bytes lie in different banks, whatever
+    the alignment: the banks before the first byte's are simply read one word further on. So a
+    window's run of n bytes costs ``ceil(n / activation_port)`` cycles wherever it begins.
+
+    Readers are served in the order of the ports below when they ask at once. The host may only be
+    active while the engines are not.
+
+    Latency: read data 1 cycle after `ready`. Cost: `activation_port` memories of one byte.
+
+    Parameters
+    ----------
+    config : NpuConfig
+
+    Members
+    -------
+    pool, window : In(ActivationReadPort)
+        The vector engine's pooling and the window feeder.
+    pool_write, store_write : In(ActivationWritePort)
+        Their results; never in the same cycle, as the vector engine does one descriptor at a time.
+    host : In(HostPort)
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "pool": In(ActivationReadPort(config)),
+                "window": In(ActivationReadPort(config)),
+                "pool_write": In(ActivationWritePort(config)),
+                "store_write": In(ActivationWritePort(config)),
+                "host": In(HostPort()),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        lanes = self.config.activation_port
+        lane_bits = self.config.activation_lane_bits
+        depth = self.config.activation_bytes // lanes
+
+        read_address = Signal(self.config.activation_address_bits)
+        write_address = Signal(self.config.activation_address_bits)
+        write_count = Signal(range(lanes + 1))
+        write_data = Signal(8 * lanes)
+        self._arbitrate_reads(m, read_address)
+        self._merge_writes(m, write_address, write_count, write_data)
+
+        # Bank b gets the lane (b - address) of what is written.
+        amount = Signal(lane_bits)
+        m.d.comb += amount.eq((-write_address[:lane_bits])[:lane_bits])
+        to_bank = rotated([write_data.word_select(lane, 8) for lane in range(lanes)], amount)
+        enables = rotated([write_count > lane for lane in range(lanes)], amount)
+        read_bytes = []
+        for bank in range(lanes):
+            bytes_ = memory.Memory(shape=8, depth=depth, init=[])
+            m.submodules[f"bank{bank}"] = bytes_
+            write, read = bytes_.write_port(), bytes_.read_port()
+            m.d.comb += [
+                write.en.eq(enables[bank]),
+                write.addr.eq(self._word(write_address, bank)),
+                write.data.eq(to_bank[bank]),
+                read.addr.eq(self._word(read_address, bank)),
+            ]
+            read_bytes.append(read.data)
+        m.d.comb += [self.pool.data.eq(Cat(read_bytes)), self.window.data.eq(Cat(read_bytes))]
+        self._answer_host(m, Cat(read_bytes))
+        return m
+
+    def _word(self, address: Signal, bank: int) -> object:
+        """The word of a bank that holds one of the bytes from `address` on."""
+        lane_bits = self.config.activation_lane_bits
+        depth = self.config.activation_bytes // self.config.activation_port
+        next_word = address[:lane_bits] > bank
+        return (address[lane_bits:] + next_word)[: bits_for(depth - 1)]
+
+    def _arbitrate_reads(self, m: Module, address: Signal) -> None:
+        with m.If(self.host.read):
+            m.d.comb += address.eq(Cat(self._zero_bits(), self.host.offset)[: len(address)])
+        with m.Elif(self.pool.valid):
+            m.d.comb += address.eq(self.pool.address)
+        with m.Else():
+            m.d.comb += address.eq(self.window.address)
+        m.d.comb += [
+            self.pool.ready.eq(self.pool.valid),
+            self.window.ready.eq(self.window.valid & ~self.pool.valid),
+        ]
+
+    def _merge_writes(self, m: Module, address: Signal, count: Signal, data: Signal) -> None:
+        with m.If(self.host.write):
+            m.d.comb += [
+                address.eq(Cat(self._zero_bits(), self.host.offset)[: len(address)]),
+                count.eq(WORD_BYTES),
+                data.eq(self.host.write_data),
+            ]
+        with m.Elif(self.store_write.count != 0):
+            m.d.comb += [
+                address.eq(self.store_write.address),
+                count.eq(self.store_write.count),
+                data.eq(self.store_write.data),
+            ]
+        with m.Else():
+            m.d.comb += [
+                address.eq(self.pool_write.address),
+                count.eq(self.pool_write.count),
+                data.eq(self.pool_write.data),
+            ]
+
+    @staticmethod
+    def _zero_bits() -> Signal:
+        """Low bits of the address of a word: zero."""
+        return Signal(2, name="word_alignment")
+
+    def _answer_host(self, m: Module, word: object) -> None:
+        """The four of the port's bytes that the host has asked for."""
+        words = self.config.activation_port // WORD_BYTES
+        which = Signal(bits_for(words - 1))
+        m.d.sync += which.eq(self.host.offset[: exact_log2(words)])
+        choices = Array(word.word_select(index, 32) for index in range(words))
+        m.d.sync += self.host.read_data.eq(choices[which])

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answerer: sends the answer to a request, header first, then its words one by one."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Const, Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from .config import NpuConfig
+from .packets import (
+    COUNTERS,
+    IDENTITY_WORDS,
+    MEMORY_SHIFT,
+    Memory,
+    Request,
+    RequestHeader,
+    ResponseHeader,
+    Status,
+    StreamWord,
+    identity,
+)
+
+__all__ = ["Answerer"]
+
+
+class Answerer(wiring.Component):
+    """Sends one answer for each `start`.
+
+    Latency: the header 1 cycle after `start`. Throughput: a word in 4 cycles.
+
+    Members
+    -------
+    start : In(1)
+        The members up to `detail` are there and stay until `done`.
+    header : In(RequestHeader)
+        The request's.
+    operand : In(32)
+        The word behind it.
+    status : In(Status)
+    detail : In(32)
+        The answer's word where `status` is not OK; the cycles of a RUN.
+    done : Out(1)
+        The answer's last word goes in this cycle.
+    index : Out(16)
+        Word that is asked for: of a READ's range, or of counters and stamps.
+    read : Out(1)
+        Ask the memory that `operand` names.
+    read_data : In(ArrayLayout(32, len(Memory)))
+        As in `HostPort`.
+    counter_value : In(32)
+        As in `RunCounters`.
+    response : Out(stream of StreamWord)
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "start": In(1),
+                "header": In(RequestHeader),
+                "operand": In(32),
+                "status": In(Status),
+                "detail": In(32),
+                "done": Out(1),
+                "index": Out(16),
+                "read": Out(1),
+                "read_data": In(data.ArrayLayout(32, len(Memory))),
+                "counter_value": In(32),
+                "response": Out(stream.Signature(StreamWord)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        out = self.response
+        words = self._word_count(m)
+        header = Signal(ResponseHeader)
+        counter = Signal(32)
+        m.d.comb += [
+            header.opcode.eq(self.header.opcode),
+            header.tag.eq(self.header.tag),
+            header.status.eq(self.status),
+        ]
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.sync += self.index.eq(0)
+                with m.If(self.start):
+                    m.next = "Header"
+            with m.State("Header"):
+                m.d.comb += [
+                    out.valid.eq(1),
+                    out.payload.data.eq(header),
+                    out.payload.last.eq(words == 0),
+                ]
+                with m.If(out.ready):
+                    m.next = "Ask"
+                    with m.If(words == 0):
+                        m.d.comb += self.done.eq(1)
+                        m.next = "Idle"
+            # What a word comes from is there two cycles after it is asked for.
+            with m.State("Ask"):
+                m.d.comb += self.read.eq(self.header.opcode == Request.READ)
+                m.next = "Wait"
+            with m.State("Wait"):
+                m.d.sync += counter.eq(self.counter_value)
+                m.next = "Word"
+            with m.State("Word"):
+                m.d.comb += [
+                    out.valid.eq(1),
+                    out.payload.data.eq(self._word(m, counter)),
+                    out.payload.last.eq(self.index == (words - 1)[:16]),
+                ]
+                with m.If(out.ready):
+                    m.d.sync += self.index.eq(self.index + 1)
+                    m.next = "Ask"
+                    with m.If(out.payload.last):
+                        m.d.comb += self.done.eq(1)
+                        m.next = "Idle"
+        return m
+
+    def _word_count(self, m: Module) -> Signal:
+        """How many words follow the header."""
+        words = Signal(16)
+        with m.If(self.status != Status.OK):
+            m.d.comb += words.eq(1)
+        with m.Else(), m.Switch(self.header.opcode):
+            with m.Case(Request.IDENTIFY):
+                m.d.comb += words.eq(IDENTITY_WORDS)
+            with m.Case(Request.READ):
+                m.d.comb += words.eq(self.header.count)
+            with m.Case(Request.RUN, Request.SYNC):
+                m.d.comb += words.eq(1)
+            with m.Case(Request.COUNTERS):
+                m.d.comb += words.eq(COUNTERS + self.config.stamps)
+        return words
+
+    def _word(self, m: Module, counter: Signal) -> Signal:
+        """The word number `index`."""
+        word = Signal(32)
+        constants: Any = Array(Const(value, 32) for value in identity(self.config))
+        memories: Any = Array(self.read_data[memory] for memory in Memory)
+        memory_bits = bits_for(len(Memory) - 1)
+        with m.If(self.status != Status.OK):
+            m.d.comb += word.eq(self.detail)
+        with m.Else(), m.Switch(self.header.opcode):
+            with m.Case(Request.IDENTIFY):
+                m.d.comb += word.eq(constants[self.index[: bits_for(IDENTITY_WORDS - 1)]])
+            with m.Case(Request.READ):
+                m.d.comb += word.eq(memories[self.operand[MEMORY_SHIFT:][:memory_bits]])
+            with m.Case(Request.RUN):
+                m.d.comb += word.eq(self.detail)
+            with m.Case(Request.SYNC):
+                m.d.comb += word.eq(self.operand)
+            with m.Case(Request.COUNTERS):
+                m.d.comb += word.eq(counter)
+        return word

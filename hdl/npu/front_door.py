@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Front door: packets in, answers out. It checks everything before anything happens."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import bits_for
+
+from .answerer import Answerer
+from .config import WORD_BYTES, NpuConfig
+from .packets import (
+    COUNTERS,
+    MEMORY_SHIFT,
+    Memory,
+    Request,
+    RequestHeader,
+    Status,
+    StreamWord,
+    memory_bytes,
+)
+from .ports import HostPort
+
+__all__ = ["FrontDoor"]
+
+
+class FrontDoor(wiring.Component):
+    """Serves one request after the other, each with exactly one answer.
+
+    A packet of fixed size is acted on when its last word has come and is the last. A WRITE is
+    checked when its address has come; its words are written as they come. Whatever is wrong with a
+    packet, its words are taken up to its end, and the answer names the fault.
+
+    While a program runs, the next packet waits; only a complete RESET is looked at.
+
+    Throughput: WRITE a word a cycle, READ a word in 4 cycles.
+
+    Members
+    -------
+    command : In(stream of StreamWord)
+    response : Out(stream of StreamWord)
+    memories : Out(HostPort) per `Memory`
+    run : Out(1)
+        Starts the program at descriptor `first`; the engines come fresh from a reset.
+    first : Out(config.descriptor_bits)
+    done, fault : In(1)
+        How the program ends: `Sequencer`.
+    fault_at : In(config.descriptor_bits)
+        The descriptor at fault, with `fault`.
+    running : Out(1)
+        From `run` to the end.
+    engine_reset : Out(1)
+        Resets sequencer, queues, tokens and engines.
+    counter_index : Out(...)
+    counter_value : In(32)
+        As in `RunCounters`.
+    cycles : In(32)
+        Cycles of the run.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "command": In(stream.Signature(StreamWord)),
+                "response": Out(stream.Signature(StreamWord)),
+                "memories": Out(HostPort()).array(len(Memory)),
+                "run": Out(1),
+                "first": Out(config.descriptor_bits),
+                "done": In(1),
+                "fault": In(1),
+                "fault_at": In(config.descriptor_bits),
+                "running": Out(1),
+                "engine_reset": Out(1),
+                "counter_index": Out(bits_for(COUNTERS + config.stamps - 1)),
+                "counter_value": In(32),
+                "cycles": In(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.answerer = answerer = Answerer(self.config)
+        connect(m, answerer.response, flipped(self.response))
+        request = _Request()
+        in_range = self._range_check(m, request)
+        with m.FSM():
+            self._receive_header(m, request)
+            self._receive_operand(m, request, in_range)
+            self._write(m, request)
+            self._drain(m, request)
+            self._act(m, request)
+            self._run(m, request)
+            with m.State("Send"):
+                m.d.comb += request.send.eq(1)
+                m.next = "Answer"
+            with m.State("Answer"):
+                with m.If(answerer.done):
+                    m.next = "Header"
+        self._connect_answerer(m, request, answerer)
+        self._drive_memories(m, request, answerer)
+        return m
+
+    # Receiving ----------------------------------------------------------------------------------
+
+    def _receive_header(self, m: Module, request: "_Request") -> None:
+        word = self.command.payload
+        header = data.View(RequestHeader, word.data)
+        known, has_operand = Signal(), Signal()
+        with m.State("Header"):
+            with m.Switch(header.opcode):
+                with m.Case(Request.WRITE, Request.READ, Request.RUN, Request.SYNC):
+                    m.d.comb += [known.eq(1), has_operand.eq(1)]
+                with m.Case(Request.IDENTIFY, Request.RESET, Request.COUNTERS):
+                    m.d.comb += known.eq(1)
+            m.d.comb += self.command.ready.eq(1)
+            with m.If(self.command.valid):
+                m.d.sync += [
+                    request.header.eq(header),
+                    request.received.eq(1),
+                    request.written.eq(0),
+                    request.status.eq(Status.OK),
+                ]
+                with m.If(~known):
+                    self._fail(m, request, Status.UNKNOWN_OPCODE, word.last)
+                with m.Elif(has_operand & word.last):
+                    self._fail(m, request, Status.TRUNCATED, word.last)
+                with m.Elif(has_operand):
+                    m.next = "Operand"
+                with m.Elif(word.last):
+                    m.next = "Act"
+                with m.Else():
+                    self._fail(m, request, Status.OVERLONG, word.last)
+
+    def _receive_operand(self, m: Module, request: "_Request", in_range: Signal) -> None:
+        word = self.command.payload
+        with m.State("Operand"):
+            m.d.comb += self.command.ready.eq(1)
+            with m.If(self.command.valid):
+                m.d.sync += [
+                    request.operand.eq(word.data),
+                    request.in_range.eq(in_range),
+                    request.received.eq(2),
+                ]
+                is_write = request.header.opcode == Request.WRITE
+                with m.If(~is_write & ~word.last):
+                    self._fail(m, request, Status.OVERLONG, word.last)
+                with m.Elif(~is_write):
+                    m.next = "Act"
+                with m.Elif(request.header.count == 0):
+                    self._fail(m, request, Status.BAD_COUNT, word.last)
+                with m.Elif(~in_range):
+                    self._fail(m, request, Status.BAD_ADDRESS, word.last)
+                with m.Elif(word.last):
+                    self._fail(m, request, Status.TRUNCATED, word.last)
+                with m.Else():
+                    m.next = "Write"
+
+    def _range_check(self, m: Module, request: "_Request") -> Signal:
+        """Whether `count` words from the incoming address on lie in one memory."""
+        address = self.command.payload.data
+        in_range = Signal()
+        end = Signal(MEMORY_SHIFT)
+        m.d.comb += end.eq(address[2:MEMORY_SHIFT] + request.header.count)
+        with m.Switch(address[MEMORY_SHIFT:]):
+            for memory in Memory:
+                with m.Case(memory):
+                    words = memory_bytes(self.config, memory) // WORD_BYTES
+                    m.d.comb += in_range.eq((address[:2] == 0) & (end <= words))
+        return in_range
+
+    def _write(self, m: Module, request: "_Request") -> None:
+        word = self.command.payload
+        with m.State("Write"):
+            m.d.comb += self.command.ready.eq(1)
+            with m.If(self.command.valid):
+                m.d.comb += request.write.eq(1)
+                m.d.sync += [
+                    request.written.eq(request.written + 1),
+                    request.received.eq(request.received + 1),
+                ]
+                complete = request.written == (request.header.count - 1)[:16]
+                with m.If(complete & word.last):
+                    m.next = "Send"
+                with m.Elif(complete):
+                    self._fail(m, request, Status.OVERLONG, word.last)
+                with m.Elif(word.last):
+                    self._fail(m, request, Status.TRUNCATED, word.last)
+
+    def _fail(self, m: Module, request: "_Request", status: Status, at_end: Value) -> None:
+        """Answer with `status`, once the packet's words are all taken."""
+        m.d.sync += request.status.eq(status)
+        with m.If(at_end):
+            m.next = "Fault"
+        with m.Else():
+            m.next = "Drain"
+
+    def _drain(self, m: Module, request: "_Request") -> None:
+        with m.State("Drain"):
+            m.d.comb += self.command.ready.eq(1)
+            with m.If(self.command.valid):
+                m.d.sync += request.received.eq(request.received + 1)
+                with m.If(self.command.payload.last):
+                    m.next = "Fault"
+        with m.State("Fault"):
+            with m.Switch(request.status):
+                with m.Case(Status.TRUNCATED, Status.OVERLONG):
+                    m.d.sync += request.detail.eq(request.received)
+                with m.Case(Status.BAD_ADDRESS):
+                    m.d.sync += request.detail.eq(request.operand)
+                with m.Default():
+                    m.d.sync += request.detail.eq(request.header)
+            m.next = "Send"
+
+    # Acting -------------------------------------------------------------------------------------
+
+    def _act(self, m: Module, request: "_Request") -> None:
+        """A packet of fixed size has come and is complete."""
+        end = Value.cast(1)
+        with m.State("Act"):
+            m.next = "Send"
+            with m.Switch(request.header.opcode):
+                with m.Case(Request.READ):
+                    with m.If(request.header.count == 0):
+                        self._fail(m, request, Status.BAD_COUNT, end)
+                    with m.Elif(~request.in_range):
+                        self._fail(m, request, Status.BAD_ADDRESS, end)
+                with m.Case(Request.RUN):
+                    with m.If(request.operand >= self.config.descriptors):
+                        self._fail(m, request, Status.BAD_ADDRESS, end)
+                    with m.Else():
+                        m.d.comb += self.engine_reset.eq(1)
+                        m.next = "Start"
+                with m.Case(Request.RESET):
+                    m.d.comb += self.engine_reset.eq(1)
+
+    def _run(self, m: Module, request: "_Request") -> None:
+        word = self.command.payload
+        waiting = data.View(RequestHeader, word.data)
+        with m.State("Start"):
+            m.d.comb += [
+                self.run.eq(1),
+                self.first.eq(request.operand[: len(self.first)]),
+            ]
+            m.next = "Run"
+        with m.State("Run"):
+            m.d.comb += self.running.eq(1)
+            m.d.sync += request.detail.eq(self.cycles)
+            with m.If(self.done):
+                m.next = "Send"
+            with m.Elif(self.fault):
+                m.d.comb += self.engine_reset.eq(1)
+                m.d.sync += [
+                    request.status.eq(Status.BAD_DESCRIPTOR),
+                    request.detail.eq(self.fault_at),
+                ]
+                m.next = "Send"
+            with m.Elif(self.command.valid & word.last & (waiting.opcode == Request.RESET)):
+                # The packet stays where it is and gets its own answer next.
+                m.d.comb += self.engine_reset.eq(1)
+                m.d.sync += request.status.eq(Status.ABORTED)
+                m.next = "Send"
+
+    # Answering ----------------------------------------------------------------------------------
+
+    def _connect_answerer(self, m: Module, request: "_Request", answerer: Any) -> None:
+        m.d.comb += [
+            answerer.start.eq(request.send),
+            answerer.header.eq(request.header),
+            answerer.operand.eq(request.operand),
+            answerer.status.eq(request.status),
+            answerer.detail.eq(request.detail),
+            answerer.counter_value.eq(self.counter_value),
+            answerer.read_data.eq(Cat(port.read_data for port in self.memories)),
+            self.counter_index.eq(answerer.index[: len(self.counter_index)]),
+        ]
+
+    def _drive_memories(self, m: Module, request: "_Request", answerer: Any) -> None:
+        """The word to write or to read, in the memory that `operand` names."""
+        selected = request.operand[MEMORY_SHIFT:]
+        first = request.operand[2:MEMORY_SHIFT]
+        offset = Signal(MEMORY_SHIFT - 2)
+        with m.If(request.write):
+            m.d.comb += offset.eq((first + request.written)[: len(offset)])
+        with m.Else():
+            m.d.comb += offset.eq((first + answerer.index)[: len(offset)])
+        for memory in Memory:
+            port = self.memories[memory]
+            m.d.comb += [
+                port.offset.eq(offset),
+                port.write.eq(request.write & (selected == memory)),
+                port.write_data.eq(self.command.payload.data),
+                port.read.eq(answerer.read & (selected == memory)),
+            ]
+
+
+class _Request:
+    """What the front door knows of the request it serves."""
+
+    def __init__(self) -> None:
+        self.header = Signal(RequestHeader)
+        #: The word behind the header, and whether it is an address of as many words as are meant.
+        self.operand = Signal(32)
+        self.in_range = Signal()
+        #: Words of the packet so far, and those of them that are written.
+        self.received = Signal(32)
+        self.written = Signal(16)
+        #: The answer's.
+        self.status = Signal(Status)
+        self.detail = Signal(32)
+        #: A word is written in this cycle.
+        self.write = Signal()
+        #: The answer may go from this cycle on.
+        self.send = Signal()

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The NPU: front door, memories, sequencer, queues and engines."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from .activation_memory import ActivationMemory
+from .config import NpuConfig
+from .descriptor_queue import DescriptorQueue
+from .front_door import FrontDoor
+from .isa import Opcode, Queue, layout
+from .matrix_engine import MatrixEngine
+from .packets import Memory, StreamWord
+from .run_counters import RunCounters
+from .sequencer import Sequencer
+from .token_board import TokenBoard
+from .vector_engine import VectorEngine
+from .word_memories import PARAMETER_BITS, ParameterMemory, ProgramMemory, WeightMemory
+
+__all__ = ["Npu"]
+
+
+class Npu(wiring.Component):
+    """A neural processing unit behind two streams of 32-bit words.
+
+    Structure::
+
+        command -> front door -> memories: activations, weights, parameters, program
+        response <-    |
+                       v
+                   sequencer -> queues: load      compute        vector
+                                          |          |             |
+                               weight loader -> macro -> result store / max pool
+                                         window feeder
+
+    Members
+    -------
+    command : In(stream of StreamWord)
+        Requests: `hdl.npu.packets`.
+    response : Out(stream of StreamWord)
+        Answers, one for each request, in order.
+    """
+
+    command: In(stream.Signature(StreamWord))
+    response: Out(stream.Signature(StreamWord))
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__()
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        config = self.config
+        m.submodules.front_door = door = FrontDoor(config)
+        m.submodules.activations = activations = ActivationMemory(config)
+        m.submodules.weights = weights = WeightMemory(config)
+        m.submodules.parameters = parameters = ParameterMemory(config)
+        m.submodules.program = program = ProgramMemory(config)
+        m.submodules.counters = counters = RunCounters(config)
+        connect(m, flipped(self.command), door.command)
+        connect(m, door.response, flipped(self.response))
+        for memory, component in (
+            (Memory.ACTIVATIONS, activations),
+            (Memory.WEIGHTS, weights),
+            (Memory.PARAMETERS, parameters),
+            (Memory.PROGRAM, program),
+        ):
+            connect(m, door.memories[memory], component.host)
+
+        # What a RESET packet resets; memories and counters are not among it.
+        resettable = ResetInserter(door.engine_reset)
+        m.submodules.sequencer = sequencer = resettable(Sequencer(config))
+        m.submodules.tokens = tokens = resettable(TokenBoard())
+        m.submodules.matrix = matrix = resettable(MatrixEngine(config))
+        m.submodules.vector = vector = resettable(VectorEngine(config))
+        queues = {queue: resettable(DescriptorQueue(config)) for queue in Queue}
+        for queue, component in queues.items():
+            m.submodules[f"queue_{queue.name.lower()}"] = component
+
+        self._connect_control(m, door, sequencer, program, counters)
+        self._connect_queues(m, sequencer, tokens, queues)
+        self._connect_engines(m, queues, matrix, vector)
+        connect(m, matrix.o, vector.i)
+        connect(m, vector.read, activations.pool)
+        connect(m, matrix.read, activations.window)
+        connect(m, vector.store_write, activations.store_write)
+        connect(m, vector.pool_write, activations.pool_write)
+        m.d.comb += [
+            weights.address.eq(matrix.weight_address),
+            matrix.weight_data.eq(weights.data),
+        ]
+        for name in PARAMETER_BITS:
+            m.d.comb += [
+                getattr(parameters, f"{name}_address").eq(getattr(vector, f"{name}_address")),
+                getattr(vector, name).eq(getattr(parameters, name)),
+            ]
+        self._count(m, counters, queues, matrix)
+        return m
+
+    def _connect_control(
+        self, m: Module, door: Any, sequencer: Any, program: Any, counters: Any
+    ) -> None:
+        m.d.comb += [
+            sequencer.start.eq(door.run),
+            sequencer.first.eq(door.first),
+            door.done.eq(sequencer.done),
+            door.fault.eq(sequencer.fault),
+            door.fault_at.eq(sequencer.current),
+            program.address.eq(sequencer.address),
+            sequencer.data.eq(program.data),
+            counters.clear.eq(door.run),
+            counters.running.eq(door.running),
+            counters.index.eq(door.counter_index),
+            door.counter_value.eq(counters.value),
+            door.cycles.eq(counters.cycles),
+        ]
+
+    def _connect_queues(self, m: Module, sequencer: Any, tokens: Any, queues: Any) -> None:
+        for queue, component in queues.items():
+            connect(m, sequencer.queues[queue], component.i)
+            m.d.comb += [
+                tokens.give[queue].eq(component.give),
+                tokens.take[queue].eq(component.take),
+                component.tokens.eq(tokens.tokens[queue]),
+                sequencer.empty[queue].eq(component.empty),
+            ]
+
+    def _connect_engines(self, m: Module, queues: Any, matrix: Any, vector: Any) -> None:
+        load, compute, results = (queues[queue] for queue in Queue)
+        m.d.comb += [
+            matrix.load_start.eq(load.start),
+            matrix.load_descriptor.eq(load.descriptor),
+            load.done.eq(matrix.load_done),
+            matrix.compute_start.eq(compute.start),
+            matrix.compute_descriptor.eq(compute.descriptor),
+            compute.done.eq(matrix.compute_done),
+            vector.start.eq(results.start),
+            vector.descriptor.eq(results.descriptor),
+            results.done.eq(vector.done),
+        ]
+
+    def _count(self, m: Module, counters: Any, queues: Any, matrix: Any) -> None:
+        """Busy cycles, and the time stamps of the vector queue's descriptors."""
+        results = queues[Queue.VECTOR]
+        header = data.View(layout(Opcode.END), results.descriptor)
+        m.d.comb += [
+            counters.busy.eq(Cat(queue.busy for queue in queues.values())),
+            counters.vector_taken.eq(matrix.vector_taken),
+            counters.stamp.eq(results.busy & results.done & header.stamp),
+            counters.stamp_index.eq(header.stamp_index[: self.config.stamp_bits]),
+        ]

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interfaces between the NPU's memories and those who use them."""
+
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import bits_for
+
+from .config import WORD_BYTES, NpuConfig
+from .packets import MEMORY_SHIFT
+
+__all__ = ["ActivationReadPort", "ActivationWritePort", "HostPort", "byte_lanes"]
+
+
+def byte_lanes(config: NpuConfig) -> data.ArrayLayout:
+    """The bytes that the activation memory moves in a cycle."""
+    return data.ArrayLayout(8, config.activation_port)
+
+
+class ActivationReadPort(Signature):
+    """A reader's view: ask for the bytes from `address` on; have them a cycle after `ready`.
+
+    ``data`` is in bank order: the byte of address a is in lane ``a % activation_port``.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        super().__init__(
+            {
+                "valid": Out(1),
+                "ready": In(1),
+                "address": Out(config.activation_address_bits),
+                "data": In(byte_lanes(config)),
+            }
+        )
+
+
+class ActivationWritePort(Signature):
+    """A writer's view: the first `count` lanes go to the bytes from `address` on, at once.
+
+    A `count` of zero writes nothing.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        super().__init__(
+            {
+                "address": Out(config.activation_address_bits),
+                "count": Out(bits_for(config.activation_port)),
+                "data": Out(byte_lanes(config)),
+            }
+        )
+
+
+class HostPort(Signature):
+    """The front door's view of one memory, a word of 32 bits at a time.
+
+    ``offset`` counts words. A read's `read_data` is there two cycles after `read`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "offset": Out(MEMORY_SHIFT - 2),
+                "write": Out(1),
+                "write_data": Out(8 * WORD_BYTES),
+                "read": Out(1),
+                "read_data": In(8 * WORD_BYTES),
+            }
+        )

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counters and time stamps of a run."""
+
+from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from .config import NpuConfig
+from .isa import Queue
+from .packets import COUNTERS, Counter
+
+__all__ = ["RunCounters"]
+
+
+class RunCounters(wiring.Component):
+    """What `Counter` names, each of 32 bits, and a memory of time stamps.
+
+    Members
+    -------
+    clear : In(1)
+        A run begins; time stamps stay.
+    running : In(1)
+    busy : In(len(Queue))
+        Engines with a descriptor at work.
+    vector_taken : In(1)
+        Another vector's planes have met the array.
+    stamp : In(1)
+        Leave the cycle count in time stamp `stamp_index`.
+    stamp_index : In(config.stamp_bits)
+    cycles : Out(32)
+        Cycles since the run began.
+    index : In(...)
+        Counter, then time stamp, to read.
+    value : Out(32)
+        Its value, 1 cycle later.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "clear": In(1),
+                "running": In(1),
+                "busy": In(len(Queue)),
+                "vector_taken": In(1),
+                "stamp": In(1),
+                "stamp_index": In(config.stamp_bits),
+                "cycles": Out(32),
+                "index": In(bits_for(COUNTERS + config.stamps - 1)),
+                "value": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        counts = {
+            Counter.CYCLES: self.running,
+            Counter.LOAD_BUSY: self.busy[Queue.LOAD],
+            Counter.COMPUTE_BUSY: self.busy[Queue.COMPUTE],
+            Counter.VECTOR_BUSY: self.busy[Queue.VECTOR],
+            Counter.PLANES: Mux(self.vector_taken, self.config.macro.input_bits, 0),
+        }
+        registers = []
+        for counter, increment in counts.items():
+            register = Signal(32, name=counter.name.lower())
+            m.d.sync += register.eq(register + increment)
+            with m.If(self.clear):
+                m.d.sync += register.eq(0)
+            registers.append(register)
+        m.d.comb += self.cycles.eq(registers[Counter.CYCLES])
+
+        m.submodules.stamps = stamps = memory.Memory(
+            shape=32, depth=self.config.stamps, init=[]
+        )
+        write, read = stamps.write_port(), stamps.read_port()
+        is_counter = Signal()
+        counter_value = Signal(32)
+        m.d.comb += [
+            write.en.eq(self.stamp),
+            write.addr.eq(self.stamp_index),
+            write.data.eq(self.cycles),
+            read.addr.eq((self.index - COUNTERS)[: self.config.stamp_bits]),
+            self.value.eq(Mux(is_counter, counter_value, read.data)),
+        ]
+        m.d.sync += [
+            is_counter.eq(self.index < COUNTERS),
+            counter_value.eq(Array(registers)[self.index[: bits_for(COUNTERS - 1)]]),
+        ]
+        return m

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Token board: the counters by which the engines order themselves."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .isa import Queue
+
+__all__ = ["TokenBoard"]
+
+#: Width of a counter. A program that has more tokens outstanding is in error.
+TOKEN_BITS = 8
+
+#: A bit for each queue, by queue.
+_MASKS = data.ArrayLayout(len(Queue), len(Queue))
+
+
+class TokenBoard(wiring.Component):
+    """A counter of tokens for each ordered pair of queues.
+
+    Members
+    -------
+    give : In(array of masks, by giving queue)
+        Bit q: a token for queue q.
+    take : In(array of masks, by taking queue)
+        Bit q: a token from queue q. Only where `tokens` has the bit.
+    tokens : Out(array of masks, by taking queue)
+        Bit q: a token from queue q is there.
+    """
+
+    give: In(_MASKS)
+    take: In(_MASKS)
+    tokens: Out(_MASKS)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        for giver in Queue:
+            for taker in Queue:
+                if giver is taker:
+                    continue
+                count = Signal(TOKEN_BITS, name=f"{giver.name}_to_{taker.name}".lower())
+                given = self.give[giver][taker]
+                taken = self.take[taker][giver]
+                m.d.comb += self.tokens[taker][giver].eq(count != 0)
+                with m.If(given & ~taken):
+                    m.d.sync += count.eq(count + 1)
+                with m.Elif(taken & ~given):
+                    m.d.sync += count.eq(count - 1)
+        return m

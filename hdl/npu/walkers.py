@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Address generators: over the windows of an image, and over the pixels of a result."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import NpuConfig
+
+__all__ = ["POSITION_BITS", "PixelWalker", "WindowWalker"]
+
+#: Width of a position in an image, in bytes or rows: 16 bits, a sign, and room for one step beyond.
+POSITION_BITS = 18
+
+
+class _ExtentCounter(wiring.Component):
+    """Counts through ``out_height`` rows of ``out_width``.
+
+    Members
+    -------
+    start : In(1)
+        The next cycle is the first pixel's.
+    advance : In(1)
+        The next cycle is the next pixel's.
+    width, height : In(16)
+        Both at least 1.
+    last_in_row, last : Out(1)
+        The pixel is the last of its row, of all.
+    """
+
+    start: In(1)
+    advance: In(1)
+    width: In(16)
+    height: In(16)
+    last_in_row: Out(1)
+    last: Out(1)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        column, row = Signal(16), Signal(16)
+        m.d.comb += [
+            self.last_in_row.eq(column == (self.width - 1)[:16]),
+            self.last.eq(self.last_in_row & (row == (self.height - 1)[:16])),
+        ]
+        with m.If(self.start):
+            m.d.sync += [column.eq(0), row.eq(0)]
+        with m.Elif(self.advance):
+            m.d.sync += column.eq(column + 1)
+            with m.If(self.last_in_row):
+                m.d.sync += [column.eq(0), row.eq(row + 1)]
+        return m
+
+
+class PixelWalker(wiring.Component):
+    """Address of each pixel of a result: ``start + oy * row_stride + ox * pixel_stride``.
+
+    Members
+    -------
+    start, advance : In(1)
+        The next cycle is the first, the next pixel's.
+    first_address : In(config.activation_address_bits)
+    pixel_stride, row_stride, width, height : In(16)
+    address : Out(config.activation_address_bits)
+    last : Out(1)
+        The pixel is the last.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        bits = config.activation_address_bits
+        super().__init__(
+            {
+                "start": In(1),
+                "advance": In(1),
+                "first_address": In(bits),
+                "pixel_stride": In(16),
+                "row_stride": In(16),
+                "width": In(16),
+                "height": In(16),
+                "address": Out(bits),
+                "last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.extent = extent = _ExtentCounter()
+        row_address = Signal.like(self.address)
+        bits = len(row_address)
+        next_row = (row_address + self.row_stride)[:bits]
+        m.d.comb += [
+            extent.start.eq(self.start),
+            extent.advance.eq(self.advance),
+            extent.width.eq(self.width),
+            extent.height.eq(self.height),
+            self.last.eq(extent.last),
+        ]
+        with m.If(self.start):
+            m.d.sync += [
+                self.address.eq(self.first_address),
+                row_address.eq(self.first_address),
+            ]
+        with m.Elif(self.advance):
+            m.d.sync += self.address.eq((self.address + self.pixel_stride)[:bits])
+            with m.If(extent.last_in_row):
+                m.d.sync += [self.address.eq(next_row), row_address.eq(next_row)]
+        return m
+
+
+class WindowWalker(wiring.Component):
+    """Position and address of each window that moves over an image.
+
+    Members
+    -------
+    start, advance : In(1)
+        The next cycle is the first, the next window's.
+    descriptor : In(config layout)
+        The fields `start`, `origin_x` .. `row_step`, `out_width`, `out_height` are used.
+    address : Out(config.activation_address_bits)
+        Of the window's first byte, modulo the address space, as if the image went on all around.
+    x, y : Out(signed(POSITION_BITS))
+        Byte within the image row, and image row, of the window's first byte.
+    last : Out(1)
+        The window is the last.
+    """
+
+    def __init__(self, config: NpuConfig, descriptor_layout: object) -> None:
+        bits = config.activation_address_bits
+        super().__init__(
+            {
+                "start": In(1),
+                "advance": In(1),
+                "descriptor": In(descriptor_layout),
+                "address": Out(bits),
+                "x": Out(signed(POSITION_BITS)),
+                "y": Out(signed(POSITION_BITS)),
+                "last": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        fields = self.descriptor
+        bits = len(self.address)
+        m.submodules.extent = extent = _ExtentCounter()
+        row_address = Signal.like(self.address)
+        next_row = (row_address + fields.row_step)[:bits]
+        m.d.comb += [
+            extent.start.eq(self.start),
+            extent.advance.eq(self.advance),
+            extent.width.eq(fields.out_width),
+            extent.height.eq(fields.out_height),
+            self.last.eq(extent.last),
+        ]
+        with m.If(self.start):
+            m.d.sync += [
+                self.address.eq(fields.start[:bits]),
+                row_address.eq(fields.start[:bits]),
+                self.x.eq(fields.origin_x),
+                self.y.eq(fields.origin_y),
+            ]
+        with m.Elif(self.advance):
+            m.d.sync += [
+                self.address.eq((self.address + fields.step_x)[:bits]),
+                self.x.eq(_wrapped(self.x + fields.step_x)),
+            ]
+            with m.If(extent.last_in_row):
+                m.d.sync += [
+                    self.address.eq(next_row),
+                    row_address.eq(next_row),
+                    self.x.eq(fields.origin_x),
+                    self.y.eq(_wrapped(self.y + fields.step_y)),
+                ]
+        return m
+
+
+def _wrapped(position: object) -> object:
+    return position[:POSITION_BITS].as_signed()

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Window feeder: gathers convolution windows from the activation memory into input vectors."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from .config import NpuConfig
+from .isa import Opcode, layout
+from .ports import ActivationReadPort
+from .rotate import rotated
+from .walkers import POSITION_BITS, WindowWalker
+
+__all__ = ["WindowFeeder"]
+
+#: Chunks that may wait between memory and gathering; one is under way when the next is asked for.
+CHUNKS = 4
+
+
+class WindowFeeder(wiring.Component):
+    """Reads a window's runs in chunks of up to `activation_port` bytes and lays them out as rows.
+
+    No copy of the windows is made in memory (no im2col): a window is a few runs of consecutive
+    bytes, one from each image row. Bytes beyond the image are the zero point. Rows that the window
+    does not reach are zero, so it does not matter what weights they meet.
+
+    Data flow::
+
+        walker -> chunk (one read a cycle) -> memory -> rotate -> queue -> gather -> vector
+                                                                          (rows)   (held for the
+                                                                                    macro's planes)
+
+    Throughput: a vector every ``max(chunks, input bits)`` cycles, where a run of n bytes has
+    ``ceil(n / activation_port)`` chunks. Latency: 6 cycles from `start` to the first vector, plus
+    one for every chunk but the first.
+
+    Members
+    -------
+    start : In(1)
+        `descriptor` is there and stays until `done`.
+    descriptor : In(layout(Opcode.COMPUTE))
+    done : Out(1)
+        The last vector is taken in this cycle.
+    read : Out(ActivationReadPort)
+    o : Out(stream of bytes, one a row)
+        Unsigned: the int8 value plus 128.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "start": In(1),
+                "descriptor": In(layout(Opcode.COMPUTE)),
+                "done": Out(1),
+                "read": Out(ActivationReadPort(config)),
+                "o": Out(stream.Signature(data.ArrayLayout(8, config.macro.rows))),
+            }
+        )
+
+    @property
+    def _chunk_layout(self) -> data.StructLayout:
+        """What waits between memory and gathering."""
+        return data.StructLayout(
+            {
+                "bytes": data.ArrayLayout(8, self.config.activation_port),
+                "row": bits_for(self.config.macro.rows - 1),
+                "count": bits_for(self.config.activation_port),
+                "ends_window": 1,
+                "ends_all": 1,
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.chunks = chunks = fifo.SyncFIFO(
+            width=self._chunk_layout.size, depth=CHUNKS
+        )
+        self._fetch(m, chunks)
+        self._gather(m, chunks)
+        return m
+
+    def _fetch(self, m: Module, chunks: Any) -> None:
+        """Walk over windows, runs and chunks; read one chunk a cycle."""
+        fields = self.descriptor
+        lanes = self.config.activation_port
+        m.submodules.walker = walker = WindowWalker(self.config, fields.shape())
+        running = Signal()
+        # Where in the window: vector row, byte in the run, image row, address of the run.
+        row = Signal(bits_for(self.config.macro.rows))
+        run_offset = Signal(16)
+        image_row = Signal(8)
+        run_address = Signal(self.config.activation_address_bits)
+
+        run_left = Signal(16)
+        depth_left = Signal(16)
+        count = Signal(range(lanes + 1))
+        ends_window = Signal()
+        advance = Signal()
+        address_bits = len(run_address)
+        m.d.comb += [
+            run_left.eq((fields.run_bytes - run_offset)[:16]),
+            depth_left.eq((fields.depth - row)[:16]),
+            count.eq(_at_most(_at_most(run_left, depth_left), lanes)[: len(count)]),
+            ends_window.eq(depth_left == count),
+            self.read.valid.eq(running & (chunks.level <= CHUNKS - 2)),
+            self.read.address.eq((walker.address + run_address + run_offset)[:address_bits]),
+            advance.eq(self.read.valid & self.read.ready),
+            walker.descriptor.eq(fields),
+            walker.start.eq(self.start),
+            walker.advance.eq(advance & ends_window),
+        ]
+        with m.If(advance):
+            m.d.sync += [
+                row.eq((row + count)[: len(row)]),
+                run_offset.eq((run_offset + count)[:16]),
+            ]
+            with m.If(run_left == count):
+                m.d.sync += [
+                    run_offset.eq(0),
+                    image_row.eq(image_row + 1),
+                    run_address.eq((run_address + fields.row_stride)[:address_bits]),
+                ]
+        with m.If(self.start | (advance & ends_window)):
+            m.d.sync += [
+                row.eq(0), run_offset.eq(fields.skip), image_row.eq(0), run_address.eq(0),
+            ]
+        with m.If(self.start):
+            m.d.sync += running.eq(1)
+        with m.Elif(advance & ends_window & walker.last):
+            m.d.sync += running.eq(0)
+
+        # A cycle later the bytes are there, and what belongs to them.
+        chunk = Signal(self._chunk_layout)
+        for name, value in (
+            ("row", row[: len(chunk.row)]),
+            ("count", count),
+            ("ends_window", ends_window),
+            ("ends_all", ends_window & walker.last),
+        ):
+            delayed = Signal.like(chunk[name], name=f"chunk_{name}")
+            m.d.sync += delayed.eq(value)
+            m.d.comb += chunk[name].eq(delayed)
+        arrives = Signal()
+        m.d.sync += arrives.eq(advance)
+        m.d.comb += [chunks.w_en.eq(arrives), chunks.w_data.eq(chunk)]
+        x = (walker.x + run_offset)[:POSITION_BITS].as_signed()
+        y = (walker.y + image_row)[:POSITION_BITS]
+        self._align(m, chunk, self._bytes_inside(m, x, y), row)
+
+    def _bytes_inside(self, m: Module, x: Any, y: Any) -> list[Any]:
+        """Which of the port's bytes from (x, y) on are in the image, a cycle later."""
+        lanes = self.config.activation_port
+        # The first byte inside, and the first beyond the row's end, limited to what matters.
+        first = Signal(range(lanes + 1))
+        beyond = Signal(range(lanes + 1))
+        left = Signal(signed(POSITION_BITS + 1))
+        m.d.comb += left.eq(self.descriptor.row_bytes - x)
+        with m.If(x >= 0):
+            m.d.sync += first.eq(0)
+        with m.Else():
+            m.d.sync += first.eq(_at_most((-x)[:POSITION_BITS], lanes)[: len(first)])
+        with m.If((left <= 0) | (y >= self.descriptor.height)):
+            m.d.sync += beyond.eq(0)
+        with m.Else():
+            m.d.sync += beyond.eq(_at_most(left[:POSITION_BITS], lanes)[: len(beyond)])
+        return [(first <= lane) & (beyond > lane) for lane in range(lanes)]
+
+    def _align(self, m: Module, chunk: Any, inside: list[Any], row: Any) -> None:
+        """Turn bank order into row order: row r lies in lane ``r % activation_port``."""
+        lanes = self.config.activation_port
+        lane_bits = self.config.activation_lane_bits
+        rotation = Signal(lane_bits)
+        m.d.sync += rotation.eq((self.read.address[:lane_bits] - row[:lane_bits])[:lane_bits])
+        banks = rotated([self.read.data[lane] for lane in range(lanes)], rotation)
+        to_rows = Signal(lane_bits)
+        m.d.comb += to_rows.eq((-chunk.row[:lane_bits])[:lane_bits])
+        valid = rotated(inside, to_rows)
+        for lane in range(lanes):
+            # Flipping the top bit adds 128: the array always sees unsigned inputs.
+            byte = Mux(valid[lane], banks[lane], self.descriptor.zero_point.as_unsigned())
+            m.d.comb += chunk.bytes[lane].eq(byte ^ 0x80)
+
+    def _gather(self, m: Module, chunks: Any) -> None:
+        """Put chunks into their rows; hand a complete window over to the vector register."""
+        gathered = Signal(self.o.payload.shape())
+        vector = Signal(self.o.payload.shape(), reset_less=True)
+        complete, complete_is_last = Signal(), Signal()
+        held, held_is_last = Signal(), Signal()
+        taken = Signal()
+        hand_over = Signal()
+        accept = Signal()
+        chunk = data.View(self._chunk_layout, chunks.r_data)
+        m.d.comb += [
+            taken.eq(self.o.valid & self.o.ready),
+            hand_over.eq(complete & (~held | taken)),
+            accept.eq(chunks.r_rdy & (~complete | hand_over)),
+            chunks.r_en.eq(accept),
+            self.o.valid.eq(held),
+            self.o.payload.eq(vector),
+            self.done.eq(taken & held_is_last),
+        ]
+        with m.If(taken):
+            m.d.sync += held.eq(0)
+        with m.If(hand_over):
+            m.d.sync += [
+                vector.eq(gathered), held.eq(1), held_is_last.eq(complete_is_last), complete.eq(0),
+            ]
+        with m.If(accept):
+            self._store_rows(m, gathered, chunk)
+            m.d.sync += [complete.eq(chunk.ends_window), complete_is_last.eq(chunk.ends_all)]
+        with m.If(self.start):
+            m.d.sync += gathered.eq(0)
+
+    def _store_rows(self, m: Module, gathered: Any, chunk: Any) -> None:
+        lanes = self.config.activation_port
+        lane_bits = self.config.activation_lane_bits
+        to_rows = Signal(lane_bits)
+        m.d.comb += to_rows.eq((-chunk.row[:lane_bits])[:lane_bits])
+        present = Signal(lanes)
+        m.d.comb += present.eq(Cat(rotated([chunk.count > lane for lane in range(lanes)], to_rows)))
+        block = Signal(bits_for(self.config.macro.rows // lanes + 1))
+        m.d.comb += block.eq(chunk.row[lane_bits:])
+        for row in range(self.config.macro.rows):
+            lane = row % lanes
+            # Lanes below the first row's belong to the rows of the next block.
+            own_block = block + (chunk.row[:lane_bits] > lane)
+            with m.If(present[lane] & (own_block == row // lanes)):
+                m.d.sync += gathered[row].eq(chunk.bytes[lane])
+
+
+def _at_most(value: Any, limit: Any) -> Any:
+    return Mux(value > limit, limit, value)

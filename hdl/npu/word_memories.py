@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memories that the host writes word by word and the engines read: weights, parameters, program."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for, exact_log2
+
+from .config import WORD_BYTES, NpuConfig
+from .isa import WORDS
+from .ports import HostPort
+
+__all__ = ["ParameterMemory", "ProgramMemory", "WeightMemory"]
+
+
+class WeightMemory(wiring.Component):
+    """Words of `weight_port` bytes for the weight loader, of 32 bits for the host.
+
+    Latency: 1 cycle from `address` to `data`.
+
+    Members
+    -------
+    address : In(...)
+        Word to read.
+    data : Out(8 * config.weight_port)
+    host : In(HostPort)
+        While it reads, `data` is not the loader's.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "address": In(config.weight_word_bits),
+                "data": Out(8 * config.weight_port),
+                "host": In(HostPort()),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        lanes = self.config.weight_port // WORD_BYTES
+        lane_bits = exact_log2(lanes)
+        m.submodules.words = words = memory.Memory(
+            shape=data.ArrayLayout(32, lanes), depth=self.config.weight_words, init=[]
+        )
+        write, read = words.write_port(granularity=1), words.read_port()
+        host_word = self.host.offset[lane_bits:][: len(read.addr)]
+        lane = self.host.offset[:lane_bits]
+        m.d.comb += [
+            read.addr.eq(Mux(self.host.read, host_word, self.address)),
+            self.data.eq(read.data),
+            write.addr.eq(host_word),
+            write.data.eq(Cat(self.host.write_data for _ in range(lanes))),
+            write.en.eq(self.host.write << lane),
+        ]
+        lane_read = Signal(bits_for(lanes - 1))
+        m.d.sync += lane_read.eq(lane)
+        choices = Array(read.data[index] for index in range(lanes))
+        m.d.sync += self.host.read_data.eq(choices[lane_read])
+        return m
+
+
+class ProgramMemory(wiring.Component):
+    """Descriptors, a word of 32 bits at a time.
+
+    Latency: 1 cycle from `address` to `data`.
+
+    Members
+    -------
+    address : In(...)
+        Word to read.
+    data : Out(32)
+    host : In(HostPort)
+        While it reads, `data` is not the sequencer's.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "address": In(config.program_word_bits),
+                "data": Out(32),
+                "host": In(HostPort()),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.words = words = memory.Memory(
+            shape=32, depth=WORDS * self.config.descriptors, init=[]
+        )
+        write, read = words.write_port(), words.read_port()
+        host_word = self.host.offset[: len(read.addr)]
+        m.d.comb += [
+            read.addr.eq(Mux(self.host.read, host_word, self.address)),
+            self.data.eq(read.data),
+            write.addr.eq(host_word),
+            write.data.eq(self.host.write_data),
+            write.en.eq(self.host.write),
+        ]
+        m.d.sync += self.host.read_data.eq(read.data)
+        return m
+
+
+#: Width of each parameter of a channel, in the order of its words.
+PARAMETER_BITS = {"bias": 32, "multiplier": 31, "shift": 5}
+
+
+class ParameterMemory(wiring.Component):
+    """Bias, multiplier and shift of every channel; `lanes` neighbouring channels a word.
+
+    The three are separate memories, so that each is read in the cycle in which the requantisation
+    needs it, rather than carried along.
+
+    Latency: 1 cycle from an address to its values.
+
+    Members
+    -------
+    bias_address, multiplier_address, shift_address : In(...)
+        Word to read: a channel's number divided by `lanes`.
+    bias : Out(ArrayLayout(32, lanes))
+    multiplier : Out(ArrayLayout(31, lanes))
+    shift : Out(ArrayLayout(5, lanes))
+    host : In(HostPort)
+        While it reads, the values are not the engine's.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        members: dict[str, object] = {"host": In(HostPort())}
+        for name, bits in PARAMETER_BITS.items():
+            members[f"{name}_address"] = In(config.channel_word_bits)
+            members[name] = Out(data.ArrayLayout(bits, config.lanes))
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        lanes = self.config.lanes
+        lane_bits = exact_log2(lanes)
+        parameter = self.host.offset[:2]
+        lane = self.host.offset[2:][:lane_bits]
+        host_word = self.host.offset[2 + lane_bits :][: self.config.channel_word_bits]
+        lane_read = Signal(bits_for(lanes - 1))
+        parameter_read = Signal(2)
+        m.d.sync += [lane_read.eq(lane), parameter_read.eq(parameter)]
+
+        answers = []
+        for index, (name, bits) in enumerate(PARAMETER_BITS.items()):
+            words = memory.Memory(
+                shape=data.ArrayLayout(bits, lanes), depth=self.config.channel_words, init=[]
+            )
+            m.submodules[name] = words
+            write, read = words.write_port(granularity=1), words.read_port()
+            m.d.comb += [
+                read.addr.eq(Mux(self.host.read, host_word, getattr(self, f"{name}_address"))),
+                getattr(self, name).eq(read.data),
+                write.addr.eq(host_word),
+                write.data.eq(Cat(self.host.write_data[:bits] for _ in range(lanes))),
+                write.en.eq((self.host.write & (parameter == index)) << lane),
+            ]
+            answers.append(Array(read.data[lane] for lane in range(lanes))[lane_read])
+        m.d.sync += self.host.read_data.eq(Array([*answers, 0])[parameter_read])
+        return m
