@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole way from an ONNX file to what an NPU is loaded with."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..hdl.npu.config import NpuConfig
+from ..hdl.npu.isa import Descriptor
+from .emit import Program, emit
+from .errors import ModelError
+from .ir import Graph
+from .layers import Image, MatrixLayer, Network
+from .legalise import legalise
+from .memory import plan_activations
+from .onnx_qdq import read_qdq
+from .parameters import ChannelParameters, ParameterTable, place_parameters
+from .report import Report, build_report
+from .schedule import schedule
+from .tiling import tile
+from .weights import WeightImage, place_weights
+
+__all__ = ["Compiled", "CompiledLayer", "compile_graph", "compile_onnx"]
+
+#: What a progress display is told: the stage that begins.
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CompiledLayer:
+    """A layer as users see it, and where its result lies after it has run."""
+
+    name: str
+    kind: str
+    result: Image
+    address: int
+    #: Number of the time stamp it leaves at its end; None if there are too few.
+    stamp: int | None
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A network for one NPU: contents of its memories, and how to use them.
+
+    The program begins at descriptor 0. `keep_all`: every layer's result is still there at the end.
+    """
+
+    config: NpuConfig
+    graph: Graph
+    source: Image
+    source_address: int
+    result: Image
+    result_address: int
+    descriptors: tuple[Descriptor, ...]
+    weights: bytes
+    parameters: tuple[ChannelParameters, ...]
+    layers: tuple[CompiledLayer, ...]
+    report: Report
+    keep_all: bool
+    #: Name and SHA-256 of the file it came from.
+    model_name: str
+    model_sha256: str
+
+
+def compile_onnx(
+    path: Path, config: NpuConfig, *, keep_all: bool = False,
+    progress: Progress = lambda stage: None,
+) -> Compiled:
+    """Compile an int8 network in ONNX QDQ form.
+
+    Args:
+        path: the ONNX file.
+        config: the NPU to compile for.
+        keep_all: give every layer's result its own memory, so that all can be read after a run.
+        progress: told the name of each stage as it begins.
+
+    Raises:
+        ModelError: the file cannot be read, or the NPU cannot run the network.
+    """
+    try:
+        progress("reading the network")
+        graph = read_qdq(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return compile_graph(
+            graph, config, path.name, digest, keep_all=keep_all, progress=progress
+        )
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def compile_graph(
+    graph: Graph, config: NpuConfig, model_name: str, model_sha256: str, *,
+    keep_all: bool = False, progress: Progress = lambda stage: None,
+) -> Compiled:
+    """Compile a graph from any front end. Raises ModelError, which does not name the file."""
+    progress("fitting layers to the array")
+    network = legalise(graph)
+    matrices = {
+        index: tile(layer, config)
+        for index, layer in enumerate(network.layers)
+        if isinstance(layer, MatrixLayer)
+    }
+    plan = schedule(network.layers, matrices, config)
+    progress("placing data in memories")
+    addresses = plan_activations(network, config, keep_all=keep_all)
+    weights = place_weights(network.layers, plan.loads, config)
+    parameters = place_parameters(network.layers, matrices, config)
+    progress("writing descriptors")
+    program = emit(network, plan, addresses, weights, parameters, config)
+    memories = _memories(network, addresses, weights, parameters, program, config)
+    return Compiled(
+        config, graph, network.source, addresses[network.source.name], network.result,
+        addresses[network.result.name], program.descriptors, weights.data, parameters.entries,
+        _layers(network, addresses, program),
+        build_report(network, plan, weights, memories, config), keep_all, model_name, model_sha256,
+    )
+
+
+def _layers(
+    network: Network, addresses: Mapping[str, int], program: Program
+) -> tuple[CompiledLayer, ...]:
+    return tuple(
+        CompiledLayer(
+            layer.name, layer.kind, layer.result, addresses[layer.result.name],
+            program.stamps.get(index),
+        )
+        for index, layer in enumerate(network.layers)
+    )
+
+
+def _memories(
+    network: Network, addresses: Mapping[str, int], weights: WeightImage,
+    parameters: ParameterTable, program: Program, config: NpuConfig,
+) -> dict[str, tuple[int, int]]:
+    """Used and available of each memory: bytes, channels, descriptors."""
+    images = (network.source, network.result, *(layer.result for layer in network.layers))
+    return {
+        "activations": (
+            max(addresses[image.name] + image.size for image in images), config.activation_bytes,
+        ),
+        "weights": (len(weights.data), config.weight_bytes),
+        "channels": (len(parameters.entries), config.channels),
+        "descriptors": (len(program.descriptors), config.descriptors),
+    }

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graph as a front end leaves it: integer operators between quantised tensors.
+
+Shapes are those of one image, without the batch axis, in the network's own order: channels, rows,
+columns. Layouts, tiles and addresses come later (`layers`).
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Convolution", "FullyConnected", "Graph", "MaxPool", "Node", "Operator", "Pads",
+    "Quantisation", "Relu", "Reshape", "Tensor",
+]
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """What an int8 value stands for: ``scale * (value - zero_point)``.
+
+    The scale is a float32 held exactly; per tensor.
+    """
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An int8 tensor of one image."""
+
+    name: str
+    shape: tuple[int, ...]
+    quantisation: Quantisation
+
+    @property
+    def size(self) -> int:
+        """Elements, which are bytes."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Pads:
+    """Padding of an image, in pixels; the right and bottom ones follow from the result's shape."""
+
+    top: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator with one source and one result."""
+
+    name: str
+    #: The operator's name in the network's format, for messages and reports.
+    kind: str
+    source: Tensor
+    result: Tensor
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"node '{self.name}' ({self.kind})"
+
+
+@dataclass(frozen=True)
+class Convolution(Operator):
+    """Correlation with `weights` [out channels, in channels, rows, columns], then ReLU if `relu`.
+
+    One weight scale and one int32 bias an output channel; the weights' zero point is 0, the bias'
+    scale is the product of the source's and the weights'.
+    """
+
+    weights: NDArray[np.int8]
+    weight_scales: NDArray[np.float32]
+    bias: NDArray[np.int32]
+    strides: tuple[int, int]
+    pads: Pads
+    relu: bool
+
+
+@dataclass(frozen=True)
+class FullyConnected(Operator):
+    """Product with `weights` [inputs, outputs]; scales, bias and ReLU as in `Convolution`."""
+
+    weights: NDArray[np.int8]
+    weight_scales: NDArray[np.float32]
+    bias: NDArray[np.int32]
+    relu: bool
+
+
+@dataclass(frozen=True)
+class MaxPool(Operator):
+    """Maximum over windows of each channel; taps in the padding do not count."""
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    pads: Pads
+    relu: bool
+
+
+@dataclass(frozen=True)
+class Relu(Operator):
+    """Maximum with the value that stands for zero."""
+
+
+@dataclass(frozen=True)
+class Reshape(Operator):
+    """The same elements in the same order under another shape."""
+
+
+Node: TypeAlias = Convolution | FullyConnected | MaxPool | Relu | Reshape
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network with one input and one output; nodes in the order of execution."""
+
+    source: Tensor
+    result: Tensor
+    #: Names of the input and output that the user sees.
+    input_name: str
+    output_name: str
+    #: Whether they are float32; otherwise they are the int8 tensors themselves.
+    float_input: bool
+    float_output: bool
+    nodes: tuple[Node, ...]

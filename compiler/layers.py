@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network as the NPU executes it: layers between images in row-major, channel-last order."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ir import Quantisation
+
+__all__ = ["Image", "Layer", "MatrixLayer", "Network", "PoolLayer", "Window"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A tensor in the activation memory: `height` rows of `width` pixels of `channels` bytes."""
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    quantisation: Quantisation
+    #: The tensor's shape in the network, one image.
+    shape: tuple[int, ...]
+    #: Planes of the network's order that alternate in memory: memory holds the elements, seen as a
+    #: matrix of `interleave` rows, column after column. 1: the network's own order.
+    interleave: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.height * self.width * self.channels
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row, and from a row to the next."""
+        return self.width * self.channels
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a kernel moves over an image, in pixels."""
+
+    height: int
+    width: int
+    stride_y: int = 1
+    stride_x: int = 1
+    pad_top: int = 0
+    pad_left: int = 0
+
+
+@dataclass(frozen=True)
+class MatrixLayer:
+    """Every window of the source times one matrix, then requantised.
+
+    ``matrix[k, c]``: `k` counts a window's bytes row after row, pixel after pixel, channel after
+    channel; `c` counts the result's channels. A result is ``round((sum + bias[c]) *
+    multiplier[c] / 2**(31 + shift[c])) + zero point``, clamped, where the sum takes the source's
+    bytes as 0 to 255 (value + 128) and the bias makes up for that and for the zero point.
+    """
+
+    name: str
+    kind: str
+    source: Image
+    result: Image
+    window: Window
+    matrix: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    multiplier: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    clamp: tuple[int, int]
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"node '{self.name}' ({self.kind})"
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of one image, those with padding included."""
+        return self.result.height * self.result.width * self.matrix.size
+
+    @property
+    def run_bytes(self) -> int:
+        """Consecutive bytes of a window in one row of the image."""
+        return self.window.width * self.source.channels
+
+
+@dataclass(frozen=True)
+class PoolLayer:
+    """Maximum over windows of each channel, clamped."""
+
+    name: str
+    kind: str
+    source: Image
+    result: Image
+    window: Window
+    clamp: tuple[int, int]
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"node '{self.name}' ({self.kind})"
+
+
+Layer: TypeAlias = MatrixLayer | PoolLayer
+
+
+@dataclass(frozen=True)
+class Network:
+    """All layers in the order of execution.
+
+    `views` maps the name of an image that is only another view of an image to that image's name.
+    """
+
+    source: Image
+    result: Image
+    layers: tuple[Layer, ...]
+    views: dict[str, str]
+
+    def storage(self, image: Image) -> str:
+        """Name of the image whose bytes `image` shows."""
+        name = image.name
+        while name in self.views:
+            name = self.views[name]
+        return name

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the graph to layers: channel-last images, folded ReLU and bias, multipliers and shifts."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ModelError
+from .ir import Convolution, FullyConnected, Graph, MaxPool, Operator, Relu, Reshape, Tensor
+from .layers import Image, Layer, MatrixLayer, Network, PoolLayer, Window
+from .scales import check_sums, effective_scales, encode_scale, fold_bias
+
+__all__ = ["legalise"]
+
+#: Clamp that lets every int8 through.
+ALL = (-128, 127)
+
+
+def legalise(graph: Graph) -> Network:
+    """The layers that compute the graph. Raises ModelError where the NPU cannot."""
+    return _Legaliser(graph).run()
+
+
+class _Legaliser:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.images: dict[str, Image] = {}
+        self.layers: list[Layer] = []
+        self.views: dict[str, str] = {}
+        self.uses = Counter(node.source.name for node in graph.nodes)
+        self.uses[graph.result.name] += 1
+
+    def run(self) -> Network:
+        source = self._input_image()
+        self.images[source.name] = source
+        for node in self.graph.nodes:
+            match node:
+                case Convolution():
+                    self._convolution(node)
+                case FullyConnected():
+                    self._fully_connected(node)
+                case MaxPool():
+                    self._max_pool(node)
+                case Relu():
+                    self._relu(node)
+                case Reshape():
+                    self._reshape(node)
+        result = self.images[self.graph.result.name]
+        return Network(source, result, tuple(self.layers), self.views)
+
+    def _input_image(self) -> Image:
+        """The input as its first operator wants it: the host lays it out, so a Reshape is free."""
+        source = self.graph.source
+        users = [node for node in self.graph.nodes if node.source.name == source.name]
+        if len(source.shape) != 3 and len(users) == 1 and isinstance(users[0], Reshape):
+            shown = _image(users[0].result)
+            return replace(shown, name=source.name, shape=source.shape)
+        return _image(source)
+
+    def _source(self, node: Operator) -> Image:
+        return self.images[node.source.name]
+
+    def _convolution(self, node: Convolution) -> None:
+        out_channels, _, height, width = node.weights.shape
+        window = Window(height, width, *node.strides, node.pads.top, node.pads.left)
+        matrix = node.weights.transpose(2, 3, 1, 0).reshape(-1, out_channels)
+        self._matrix(node, self._source(node), window, matrix)
+
+    def _fully_connected(self, node: FullyConnected) -> None:
+        source = self._source(node)
+        inputs, outputs = node.weights.shape
+        planes = source.interleave
+        matrix = node.weights.reshape(planes, -1, outputs).transpose(1, 0, 2)
+        flat = replace(source, height=1, width=1, channels=inputs)
+        self._matrix(node, flat, Window(1, 1), matrix.reshape(inputs, outputs))
+
+    def _matrix(
+        self, node: Convolution | FullyConnected, source: Image, window: Window,
+        matrix: NDArray[np.int8],
+    ) -> None:
+        zero_point = source.quantisation.zero_point
+        check_sums(node.bias, matrix, zero_point, node.label)
+        factors = effective_scales(
+            source.quantisation.scale, node.weight_scales, node.result.quantisation.scale
+        )
+        encoded = np.array([encode_scale(factor, node.label) for factor in factors], np.int64)
+        result = self._make(node.result)
+        self.layers.append(
+            MatrixLayer(
+                node.name, node.kind, source, result, window, np.ascontiguousarray(matrix),
+                fold_bias(node.bias, matrix, zero_point), encoded[:, 0], encoded[:, 1],
+                _relu_clamp(result) if node.relu else ALL,
+            )
+        )
+
+    def _max_pool(self, node: MaxPool) -> None:
+        source, result = self._source(node), self._make(node.result)
+        _need_same_scale(node)
+        window = Window(*node.kernel, *node.strides, node.pads.top, node.pads.left)
+        clamp = _relu_clamp(result) if node.relu else ALL
+        self.layers.append(PoolLayer(node.name, node.kind, source, result, window, clamp))
+
+    def _relu(self, node: Relu) -> None:
+        """Into the clamp of the layer before, or a layer of its own if others want its input."""
+        source = self._source(node)
+        _need_same_scale(node)
+        result = replace(source, name=node.result.name, shape=node.result.shape)
+        self.images[result.name] = result
+        clamp = _relu_clamp(result)
+        last = self.layers[-1] if self.layers else None
+        if last and last.result.name == source.name and self.uses[source.name] == 1:
+            folded = (max(last.clamp[0], clamp[0]), last.clamp[1])
+            self.layers[-1] = replace(last, result=result, clamp=folded)
+        else:
+            self.layers.append(
+                PoolLayer(node.name, node.kind, source, result, Window(1, 1), clamp)
+            )
+
+    def _reshape(self, node: Reshape) -> None:
+        source = self._source(node)
+        _need_same_scale(node)
+        result = _image(node.result)
+        if len(result.shape) != 3:
+            result = replace(result, interleave=source.interleave)
+        elif result.interleave != source.interleave:
+            raise ModelError(
+                f"{node.label}: the shape {list(node.result.shape)} needs the bytes in another "
+                "order in memory; reshape the network's input, or to one axis before a Gemm or "
+                "MatMul"
+            )
+        self.images[result.name] = result
+        self.views[result.name] = source.name
+
+    def _make(self, tensor: Tensor) -> Image:
+        image = self.images[tensor.name] = _image(tensor)
+        return image
+
+
+def _image(tensor: Tensor) -> Image:
+    """A tensor's place: [C, H, W] with channels last, all else as one row of one pixel."""
+    if len(tensor.shape) == 3:
+        channels, height, width = tensor.shape
+        interleave = 1 if height * width == 1 else channels
+    else:
+        channels, height, width, interleave = tensor.size, 1, 1, 1
+    return Image(
+        tensor.name, height, width, channels, tensor.quantisation, tensor.shape, interleave
+    )
+
+
+def _relu_clamp(result: Image) -> tuple[int, int]:
+    return max(result.quantisation.zero_point, ALL[0]), ALL[1]
+
+
+def _need_same_scale(node: Operator) -> None:
+    if node.source.quantisation != node.result.quantisation:
+        before, after = node.source.quantisation, node.result.quantisation
+        cure = (
+            "quantise activations with the extra option ActivationSymmetric=False, so that Relu "
+            "joins the operator before it"
+            if isinstance(node, Relu)
+            else "quantise again with onnxruntime's quantize_static, which keeps them equal"
+        )
+        raise ModelError(
+            f"{node.label}: its input and result must have the same scale and zero point, not "
+            f"{before.scale:g}, {before.zero_point} and {after.scale:g}, {after.zero_point}; {cure}"
+        )

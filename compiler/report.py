@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What compiling came to: for each layer its work, its pieces, and the cycles it cannot beat.
+
+The cycles are a bound from the NPU's rates, each engine taken alone and never held up:
+
+- array: 8 planes a vector;
+- feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
+- requantiser: `lanes` results a cycle;
+- loader: a weight word a cycle, or what the macro takes to write a row group.
+
+What a run takes is measured by the NPU (time stamps).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from ..hdl.npu.config import NpuConfig
+from .layers import Layer, MatrixLayer, Network, PoolLayer
+from .schedule import Load, MatrixStep, Schedule, Step
+from .weights import WeightImage
+
+__all__ = ["LayerReport", "Report", "build_report", "report_table"]
+
+#: Planes of an activation: each meets the array once.
+PLANES = 8
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One layer."""
+
+    name: str
+    kind: str
+    #: Result's rows, columns, channels.
+    shape: tuple[int, int, int]
+    macs: int
+    #: Bytes of a window; sets of weights it takes to cover them.
+    depth: int
+    passes: int
+    channel_tiles: int
+    areas: int
+    descriptors: int
+    weight_bytes: int
+    load_cycles: int
+    #: Cycles each rate alone allows: `array`, `feeder`, `requantiser` or `pool`.
+    bounds: dict[str, int]
+
+    @property
+    def bound_by(self) -> str:
+        """The slowest part, loading left out."""
+        return max(self.bounds, key=lambda part: self.bounds[part])
+
+    @property
+    def ideal_cycles(self) -> int:
+        """Cycles below which the layer cannot be, with all weights loaded."""
+        return self.bounds[self.bound_by]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All layers, and how full each memory is: (used, available)."""
+
+    layers: tuple[LayerReport, ...]
+    memories: dict[str, tuple[int, int]]
+    #: Multiplications of all rows and columns in a cycle.
+    peak_macs: float
+
+    def utilisation(self, layer: LayerReport) -> float:
+        """Share of the array's multiplications that the layer could use at best."""
+        return layer.macs / (layer.ideal_cycles * self.peak_macs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, derived numbers included."""
+        layers = [
+            asdict(layer)
+            | {
+                "bound_by": layer.bound_by,
+                "ideal_cycles": layer.ideal_cycles,
+                "utilisation_bound": round(self.utilisation(layer), 4),
+            }
+            for layer in self.layers
+        ]
+        memories = {
+            name: {"used": used, "available": available}
+            for name, (used, available) in self.memories.items()
+        }
+        return {
+            "layers": layers,
+            "memories": memories,
+            "macs": sum(layer.macs for layer in self.layers),
+            "ideal_cycles": sum(layer.ideal_cycles for layer in self.layers),
+            "peak_macs_a_cycle": self.peak_macs,
+        }
+
+
+def build_report(
+    network: Network, plan: Schedule, weights: WeightImage, memories: dict[str, tuple[int, int]],
+    config: NpuConfig,
+) -> Report:
+    """The report of a compiled network."""
+    layers = []
+    for index, layer in enumerate(network.layers):
+        steps = [step for step in plan.steps if step.layer == index]
+        loads = [load for load in plan.loads if load.weights.layer == index]
+        layers.append(_layer(layer, steps, loads, weights, config))
+    peak = config.macro.rows * config.macro.columns / PLANES
+    return Report(tuple(layers), memories, peak)
+
+
+def _layer(
+    layer: Layer, steps: list[Step], loads: list[Load], weights: WeightImage, config: NpuConfig
+) -> LayerReport:
+    shape = (layer.result.height, layer.result.width, layer.result.channels)
+    if isinstance(layer, PoolLayer):
+        bounds = {"pool": _pool_cycles(layer, config)}
+        return LayerReport(layer.name, layer.kind, shape, 0, 0, 0, 1, 1, 1, 0, 0, bounds)
+    matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
+    groups = {load.weights: weights.place(load.weights)[0] for load in loads}
+    group_cycles = max(config.group_words, config.macro.write_cycles)
+    return LayerReport(
+        layer.name, layer.kind, shape, layer.macs, layer.matrix.shape[0],
+        passes=len({step.weights.rows for step in matrix_steps}),
+        channel_tiles=len({step.weights.channels for step in matrix_steps}),
+        areas=len({step.area for step in matrix_steps}),
+        descriptors=2 * len(matrix_steps) + len(loads),
+        weight_bytes=sum(groups.values()) * config.group_words * config.weight_port,
+        load_cycles=sum(groups[load.weights] for load in loads) * group_cycles,
+        bounds=_matrix_cycles(layer, matrix_steps, config),
+    )
+
+
+def _matrix_cycles(
+    layer: MatrixLayer, steps: list[MatrixStep], config: NpuConfig
+) -> dict[str, int]:
+    bounds: dict[str, int] = {"array": 0, "feeder": 0, "requantiser": 0}
+    for step in steps:
+        vectors = step.area.height * step.area.width
+        bounds["array"] += vectors * PLANES
+        bounds["feeder"] += vectors * _reads(layer.run_bytes, step, config.activation_port)
+        bounds["requantiser"] += vectors * -(-step.weights.channels.count // config.lanes)
+    return bounds
+
+
+def _reads(run_bytes: int, step: MatrixStep, port: int) -> int:
+    """Reads that fetch one vector: each stays within one row of the image."""
+    reads, first = 0, step.weights.rows.first
+    end = first + step.weights.rows.depth
+    while first < end:
+        stop = min(end, (first // run_bytes + 1) * run_bytes)
+        reads += -(-(stop - first) // port)
+        first = stop
+    return reads
+
+
+def _pool_cycles(layer: PoolLayer, config: NpuConfig) -> int:
+    taps = layer.window.height * layer.window.width
+    beats = -(-layer.source.channels // config.activation_port)
+    return layer.result.height * layer.result.width * taps * beats
+
+
+def report_table(report: Report, measured: Mapping[str, int] | None = None) -> Table:
+    """The report for a terminal; `measured` gives cycles of layers by name."""
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, title="Layers", title_justify="left",
+        caption="cut: passes x channel tiles x areas; ideal: cycles no run can beat; use: of the "
+        "array at best",
+        caption_justify="left",
+    )
+    left = ("layer", "operator", "bound by")
+    right = ("result", "MACs", "K", "cut", "weights", "ideal", "use")
+    for heading in ("layer", "operator", *right[:-1], "bound by", right[-1]):
+        table.add_column(heading, justify="left" if heading in left else "right")
+    if measured is not None:
+        table.add_column("cycles", justify="right")
+    for layer in report.layers:
+        row = [
+            layer.name, layer.kind, "x".join(str(size) for size in layer.shape),
+            f"{layer.macs:,}", str(layer.depth),
+            f"{layer.passes}x{layer.channel_tiles}x{layer.areas}", f"{layer.weight_bytes:,}",
+            f"{layer.ideal_cycles:,}", layer.bound_by, f"{report.utilisation(layer):.0%}",
+        ]
+        if measured is not None:
+            row.append(f"{measured[layer.name]:,}" if layer.name in measured else "")
+        table.add_row(*row)
+    return table

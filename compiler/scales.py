@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scales and biases as the requantiser takes them: multiplier, shift and folded bias.
+
+ONNX semantics: float32 arithmetic decides (ONNX operator QLinearConv; onnxruntime multiplies the
+source's scale with the weights' and then divides by the result's, each rounded to float32). A
+float32 scale below 1 is exactly ``multiplier * 2**-(31 + shift)``: its 24-bit mantissa is the upper
+part of a 31-bit multiplier.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ModelError
+
+__all__ = ["MAX_SHIFT", "check_sums", "effective_scales", "encode_scale", "fold_bias"]
+
+#: The largest shift the requantiser has.
+MAX_SHIFT = 31
+
+#: Offset of the array's inputs: they are the bytes plus this, so unsigned.
+INPUT_OFFSET = 128
+
+_INT32 = np.iinfo(np.int32)
+
+
+def effective_scales(
+    source: float, weights: NDArray[np.float32], result: float
+) -> NDArray[np.float32]:
+    """Factor from accumulator to result for each channel, as float32 arithmetic gives it."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.float32(source) * weights.astype(np.float32) / np.float32(result)
+
+
+def encode_scale(scale: np.float32, label: str) -> tuple[int, int]:
+    """Multiplier (0, or from 2**30 to below 2**31) and shift (0 to 31) of a float32 factor.
+
+    A factor below 2**-32 makes every int32 less than a half, so that 0 is exact for it. Raises
+    ModelError for a factor of 1 or more, which the requantiser cannot express.
+    """
+    value = float(scale)
+    if not 0.0 < value < 1.0:
+        raise ModelError(
+            f"{label}: source scale x weight scale / result scale is {value:g}, but the NPU's "
+            "requantiser takes factors above 0 and below 1; quantise the result with a larger "
+            "scale or the weights with a smaller one"
+        )
+    mantissa, exponent = math.frexp(value)
+    if -exponent > MAX_SHIFT:
+        return 0, 0
+    return int(mantissa * (1 << 24)) << 7, -exponent
+
+
+def fold_bias(
+    bias: NDArray[np.int32], matrix: NDArray[np.int8], zero_point: int
+) -> NDArray[np.int32]:
+    """Bias that makes up for inputs taken as ``value + 128`` instead of ``value - zero_point``.
+
+    Modulo 2**32, as the hardware adds: the sum is right wherever the true sum fits into int32.
+    """
+    sums = matrix.astype(np.int64).sum(axis=0)
+    folded = bias.astype(np.int64) - (INPUT_OFFSET + zero_point) * sums
+    return (folded & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+
+
+def check_sums(
+    bias: NDArray[np.int32], matrix: NDArray[np.int8], zero_point: int, label: str
+) -> None:
+    """Raise ModelError if an input exists for which a sum with its bias leaves int32."""
+    weights = matrix.astype(np.int64)
+    low, high = -128 - zero_point, 127 - zero_point
+    highest = bias + np.maximum(weights * low, weights * high).sum(axis=0)
+    lowest = bias + np.minimum(weights * low, weights * high).sum(axis=0)
+    for channel in range(len(bias)):
+        if highest[channel] > _INT32.max or lowest[channel] < _INT32.min:
+            raise ModelError(
+                f"{label}: sums of output channel {channel} reach from {lowest[channel]} to "
+                f"{highest[channel]}, beyond the 32 bits of the accumulator; split the layer or "
+                "use a smaller bias"
+            )

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a matrix layer is cut: output channels to columns, window bytes to rows, results to areas.
+
+A tile of channels fills the macro's columns. Windows of more bytes than the macro has rows take
+several passes, whose sums meet in the partial-sum memory; the results are then made area by area,
+each small enough for it.
+"""
+
+from dataclasses import dataclass
+
+from ..hdl.npu.config import NpuConfig
+from .errors import ModelError
+from .layers import MatrixLayer
+
+__all__ = ["Area", "Channels", "Pass", "Tiling", "tile"]
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Output channels that are computed at once."""
+
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Bytes of a window, which are rows of the layer's matrix, that are summed at once."""
+
+    first: int
+    depth: int
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle of the result."""
+
+    y: int
+    x: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The cuts of one layer; every combination of the three is computed."""
+
+    channels: tuple[Channels, ...]
+    passes: tuple[Pass, ...]
+    areas: tuple[Area, ...]
+
+
+def tile(layer: MatrixLayer, config: NpuConfig) -> Tiling:
+    """Cut a layer for an NPU. Raises ModelError where a single result does not fit."""
+    depth, outputs = layer.matrix.shape
+    rows = config.macro.rows
+    passes = tuple(Pass(k, min(rows, depth - k)) for k in range(0, depth, rows))
+    result = layer.result
+    if len(passes) == 1:
+        areas = (Area(0, 0, result.height, result.width),)
+        return Tiling(_channels(outputs, config.macro.columns), passes, areas)
+    columns = min(config.macro.columns, config.partial_sum_words * config.lanes)
+    channels = _channels(outputs, columns)
+    beats = -(-channels[0].count // config.lanes)
+    return Tiling(channels, passes, _areas(layer, config.partial_sum_words // beats))
+
+
+def _channels(outputs: int, columns: int) -> tuple[Channels, ...]:
+    return tuple(Channels(c, min(columns, outputs - c)) for c in range(0, outputs, columns))
+
+
+def _areas(layer: MatrixLayer, pixels: int) -> tuple[Area, ...]:
+    """Rectangles of at most `pixels` results: whole rows where one fits, pieces of rows if not."""
+    height, width = layer.result.height, layer.result.width
+    if pixels < 1:
+        raise ModelError(f"{layer.label}: partial_sum_words is too small for one result")
+    tall = max(1, min(height, pixels // width))
+    wide = min(width, pixels)
+    return tuple(
+        Area(y, x, min(tall, height - y), min(wide, width - x))
+        for y in range(0, height, tall)
+        for x in range(0, width, wide)
+    )
