@@ -246,9 +246,8 @@ class FrontDoor(wiring.Component):
             m.next = "Run"
         with m.State("Run"):
             m.d.comb += self.running.eq(1)
-            m.d.sync += request.detail.eq(self.cycles)
             with m.If(self.done):
-                m.next = "Send"
+                m.next = "Ended"
             with m.Elif(self.fault):
                 m.d.comb += self.engine_reset.eq(1)
                 m.d.sync += [
@@ -260,7 +259,10 @@ class FrontDoor(wiring.Component):
                 # The packet stays where it is and gets its own answer next.
                 m.d.comb += self.engine_reset.eq(1)
                 m.d.sync += request.status.eq(Status.ABORTED)
-                m.next = "Send"
+                m.next = "Ended"
+        with m.State("Ended"):
+            m.d.sync += request.detail.eq(self.cycles)
+            m.next = "Send"
 
     # Answering ----------------------------------------------------------------------------------
 
