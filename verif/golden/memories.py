@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The NPU's memories as bytes, and which of them hold values that can be predicted.
+
+All memories are zero at first and survive a reset. A program that is ended before its END leaves
+values behind that depend on time; those bytes are `unknown` until they are written again.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...hdl.npu.config import WORD_BYTES, NpuConfig
+from ...hdl.npu.packets import CHANNEL_BYTES, MEMORY_SHIFT, Memory, memory_bytes
+
+__all__ = ["Memories"]
+
+#: Bits that a channel's four words keep: bias, multiplier, shift, nothing.
+_PARAMETER_MASKS = np.array([0xFFFFFFFF, 0x7FFFFFFF, 0x1F, 0], np.uint32)
+_CHANNEL_WORDS = CHANNEL_BYTES // WORD_BYTES
+
+
+class Memories:
+    """The four memories in the address space, and the partial sums, which no host sees.
+
+    Attributes
+    ----------
+    activations : array of uint8, shape (activation_bytes + 1,)
+        One more than there are: the last one stands for whatever a tap outside an image reads as.
+    unknown : array of bool, shape (activation_bytes + 1,)
+        Activations whose value cannot be predicted.
+    partial, partial_known : arrays of int64 and bool, shape (partial_sum_words * lanes,)
+        Partial sums, lane after lane, and whether anything has been kept there.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        self.activations = np.zeros(config.activation_bytes + 1, np.uint8)
+        self.unknown = np.zeros(config.activation_bytes + 1, bool)
+        self._bytes = {
+            memory: np.zeros(memory_bytes(config, memory), np.uint8)
+            for memory in (Memory.WEIGHTS, Memory.PARAMETERS, Memory.PROGRAM)
+        } | {Memory.ACTIVATIONS: self.activations[:-1]}
+        self.partial = np.zeros(config.partial_sum_words * config.lanes, np.int64)
+        self.partial_known = np.zeros(self.partial.shape, bool)
+
+    @property
+    def outside(self) -> int:
+        """Index in `activations` of the value that stands for taps outside an image."""
+        return self.config.activation_bytes
+
+    @property
+    def weights(self) -> NDArray[np.int8]:
+        """The weight memory, byte by byte."""
+        return self._bytes[Memory.WEIGHTS].view(np.int8)
+
+    @property
+    def parameters(self) -> NDArray[np.int32]:
+        """Bias, multiplier, shift and zero of each channel."""
+        return self._bytes[Memory.PARAMETERS].view("<i4").reshape(-1, _CHANNEL_WORDS)
+
+    def descriptor(self, number: int) -> list[int]:
+        """The words of a descriptor."""
+        words = self._bytes[Memory.PROGRAM].view("<u4").reshape(self.config.descriptors, -1)
+        return words[number].tolist()
+
+    def locate(self, address: int, count: int) -> tuple[Memory, int] | None:
+        """Memory and byte offset of `count` words, if they are aligned and all in one memory."""
+        number, offset = address >> MEMORY_SHIFT, address & ((1 << MEMORY_SHIFT) - 1)
+        if number not in set(Memory) or offset % WORD_BYTES:
+            return None
+        memory = Memory(number)
+        if offset + WORD_BYTES * count > memory_bytes(self.config, memory):
+            return None
+        return memory, offset
+
+    def read(self, memory: Memory, offset: int, count: int) -> list[int]:
+        """Words, from a byte offset on."""
+        return self._bytes[memory][offset : offset + WORD_BYTES * count].view("<u4").tolist()
+
+    def read_masks(self, memory: Memory, offset: int, count: int) -> list[int]:
+        """The bits of each of these words that can be predicted."""
+        known = np.full(WORD_BYTES * count, 0xFF, np.uint8)
+        if memory is Memory.ACTIVATIONS:
+            known[self.unknown[offset : offset + known.size]] = 0
+        return known.view("<u4").tolist()
+
+    def write(self, memory: Memory, offset: int, words: Sequence[int]) -> None:
+        """Replace words, from a byte offset on."""
+        values = np.array(words, "<u4")
+        if memory is Memory.PARAMETERS:
+            index = offset // WORD_BYTES + np.arange(values.size)
+            values &= _PARAMETER_MASKS[index % _CHANNEL_WORDS]
+        span = slice(offset, offset + WORD_BYTES * values.size)
+        self._bytes[memory][span] = values.view(np.uint8)
+        if memory is Memory.ACTIVATIONS:
+            self.unknown[span] = False

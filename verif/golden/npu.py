@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an NPU answers and what it leaves in its memories, from the very words it is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...hdl.npu.config import NpuConfig
+from ...hdl.npu.packets import COUNTERS, Counter, Memory, Request, Status, identity
+from .hazards import check_hazards
+from .macro import MacroModel
+from .memories import Memories
+from .operation import Operation, ProgramError, State
+from .packets import Expected, find_fault, take_apart
+from .program import Program, fetch
+from .schedule import Schedule
+
+__all__ = ["NpuModel", "ProgramError"]
+
+#: Planes of a vector's inputs, all of which meet the array.
+_PLANES = 8
+_ALL = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A program that has been checked, in an order that its tokens allow."""
+
+    order: list[Operation]
+    stamps: list[int]
+
+
+class NpuModel:
+    """The golden model: executes packets and programs, and ends with the hardware's memories.
+
+    It does not know time. Cycle counts are zero in its answers, and masked in what `expect`
+    returns. Programs run in an order that is drawn from `seed` among those that their tokens
+    allow; a program whose result could depend on the order is refused.
+
+    Parameters
+    ----------
+    config : NpuConfig
+    seed : int
+        Of the order in which operations run.
+
+    Attributes
+    ----------
+    memories : Memories
+    array : MacroModel
+        The macro's weights.
+    """
+
+    def __init__(self, config: NpuConfig, seed: int = 0) -> None:
+        self.config = config
+        self.seed = seed
+        self.memories = Memories(config)
+        self.array = MacroModel(config.macro)
+        self._rows_known = np.ones((config.macro.banks, config.macro.rows), bool)
+        self._counters = [0] * COUNTERS
+        self._counter_masks = [_ALL] * COUNTERS
+        self._stamp_masks = [_ALL] * config.stamps
+        self._compiled: dict[int, _Compiled] = {}
+
+    # Packets ------------------------------------------------------------------------------------
+
+    def transact(self, packet: Sequence[int]) -> list[int]:
+        """The words that answer one request; its last word is the packet's end.
+
+        Raises ProgramError if the request runs a program whose result is not defined.
+        """
+        return self.expect(packet).words
+
+    def expect(self, packet: Sequence[int]) -> Expected:
+        """Carry out one request; its answer, with the bits of it that do not depend on time.
+
+        Raises ProgramError as `transact` does.
+        """
+        if not packet:
+            raise ValueError("a packet has at least one word")
+        code, count = take_apart(packet[0])
+        fault = find_fault(packet, self.memories)
+        if code == Request.WRITE and (fault is None or fault.status in _PARTLY_WRITTEN):
+            self._write(packet, count)
+        if fault is not None:
+            return Expected.answer(packet[0], fault.status, [fault.detail])
+        match Request(code):
+            case Request.IDENTIFY:
+                return Expected.answer(packet[0], Status.OK, identity(self.config))
+            case Request.READ:
+                return self._read(packet, count)
+            case Request.RUN:
+                return self._run(packet)
+            case Request.SYNC:
+                return Expected.answer(packet[0], Status.OK, packet[1:])
+            case Request.COUNTERS:
+                words = [*self._counters, *[0] * self.config.stamps]
+                masks = [*self._counter_masks, *self._stamp_masks]
+                return Expected.answer(packet[0], Status.OK, words, masks)
+            case Request.WRITE | Request.RESET:
+                return Expected.answer(packet[0], Status.OK, [])
+
+    def abort(self, packet: Sequence[int]) -> Expected:
+        """The answer to a RUN that a RESET ended; what the program may have written is unknown.
+
+        The program's tokens may be wrong, as it need not come to its end.
+        """
+        self._forget(fetch(self.memories, packet[1]))
+        return Expected.answer(packet[0], Status.ABORTED, [0], [0])
+
+    def lose_counters(self) -> None:
+        """Stop predicting counters and time stamps, as after the reset of the whole design."""
+        self._counter_masks = [0] * COUNTERS
+        self._stamp_masks = [0] * self.config.stamps
+
+    def _write(self, packet: Sequence[int], count: int) -> None:
+        place = self.memories.locate(packet[1], count) if len(packet) > 2 else None
+        if place is None:
+            return
+        self.memories.write(*place, packet[2 : 2 + count])
+        if place[0] is Memory.PROGRAM:
+            self._compiled.clear()
+
+    def _read(self, packet: Sequence[int], count: int) -> Expected:
+        place = self.memories.locate(packet[1], count)
+        assert place is not None
+        words = self.memories.read(*place, count)
+        return Expected.answer(
+            packet[0], Status.OK, words, self.memories.read_masks(*place, count)
+        )
+
+    # Programs -----------------------------------------------------------------------------------
+
+    def _run(self, packet: Sequence[int]) -> Expected:
+        start = packet[1]
+        if start not in self._compiled:
+            program = fetch(self.memories, start)
+            if program.bad is not None:
+                self._forget(program)
+                return Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [program.bad])
+            self._compiled[start] = self._compile(program)
+        compiled = self._compiled[start]
+        state = self._state()
+        for operation in compiled.order:
+            operation.execute(state)
+        self._counters = [0] * COUNTERS
+        self._counters[Counter.PLANES] = _PLANES * state.vectors
+        self._counter_masks = [0] * COUNTERS
+        self._counter_masks[Counter.PLANES] = _ALL
+        for index in compiled.stamps:
+            self._stamp_masks[index] = 0
+        return Expected.answer(packet[0], Status.OK, [0], [0])
+
+    def _compile(self, program: Program) -> _Compiled:
+        schedule = Schedule(program.operations, self.config, self.seed)
+        check_hazards(program.operations, schedule)
+        return _Compiled(schedule.order, _stamps(program))
+
+    def _forget(self, program: Program) -> None:
+        """Whatever the program may have changed cannot be predicted any more."""
+        state = self._state()
+        for operation in program.operations:
+            operation.forget(state)
+        for index in _stamps(program):
+            self._stamp_masks[index] = 0
+        self._counter_masks = [0] * COUNTERS
+
+    def _state(self) -> State:
+        return State(self.memories, self.array, self._rows_known)
+
+
+#: Faults of a WRITE whose words are written as they come.
+_PARTLY_WRITTEN = (Status.TRUNCATED, Status.OVERLONG)
+
+
+def _stamps(program: Program) -> list[int]:
+    """The time stamps that the program leaves behind."""
+    descriptors = [operation.descriptor for operation in program.operations]
+    return [d["stamp_index"] for d in descriptors if d["stamp"]]

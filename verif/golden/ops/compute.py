@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""COMPUTE: windows of an image, each one a vector for the macro."""
+
+from functools import cached_property
+
+import numpy as np
+
+from ....hdl.npu.config import NpuConfig
+from ....hdl.npu.isa import Descriptor, Opcode
+from ..operation import Footprint, Operation, State
+from .window import vector_numbers, window_addresses
+
+__all__ = ["Compute"]
+
+
+class Compute(Operation):
+    """``out[v, c] = sum_r (x[v, r] + 128) * w[r, c]`` over the bytes x of window v.
+
+    The array takes unsigned inputs, ``x ^ 0x80``: what the 128 adds is part of the bias. Outside
+    the image x is the zero point. The sums are exact in float64, where matrix products are fast:
+    they have at most 27 bits.
+    """
+
+    opcode = Opcode.COMPUTE
+
+    def __init__(self, number: int, descriptor: Descriptor, config: NpuConfig) -> None:
+        super().__init__(number, descriptor, config)
+        self.require_at_least_one("out_width", "out_height", "run_bytes")
+        self.require("depth", 1, config.macro.rows, "the macro's rows")
+        self.require("skip", 0, descriptor["run_bytes"] - 1, "less than run_bytes")
+        self.require("bank", 0, config.macro.banks - 1, "the macro's banks")
+        self.require_tractable(self.vectors * descriptor["depth"])
+        taps = descriptor["skip"] + np.arange(descriptor["depth"])
+        rows, offsets = np.divmod(taps, descriptor["run_bytes"])
+        self._addresses, self._inside = window_addresses(descriptor, rows, offsets)
+        self.require_in_memory(self._addresses[self._inside])
+        self._index = np.where(self._inside, self._addresses, config.activation_bytes)
+
+    @cached_property
+    def reads(self) -> Footprint:
+        numbers = vector_numbers(self._addresses)
+        return Footprint.of_reads(self._addresses[self._inside], numbers[self._inside])
+
+    @property
+    def weights_touched(self) -> tuple[int, range]:
+        groups = -(-self.descriptor["depth"] // self.config.macro.rows_per_group)
+        return self.descriptor["bank"], range(groups)
+
+    def execute(self, state: State) -> None:
+        depth, bank = self.descriptor["depth"], self.descriptor["bank"]
+        memories = state.memories
+        if not state.rows_known[bank, :depth].all():
+            raise self.error(f"bank {bank} has weights that an ended program left undefined")
+        self.require_known(memories, self._index)
+        memories.activations[memories.outside] = self.descriptor["zero_point"] & 0xFF
+        inputs = (memories.activations[self._index] ^ 0x80).astype(np.float64)
+        weights = state.array.weights[bank, :depth].astype(np.float64)
+        state.stream.append((inputs @ weights).astype(np.int64))
+        state.vectors += len(inputs)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LOAD_WEIGHTS: row groups from the weight memory into a bank of the macro."""
+
+from ....hdl.npu.config import NpuConfig
+from ....hdl.npu.isa import Descriptor, Opcode
+from ..operation import Operation, State
+
+__all__ = ["LoadWeights"]
+
+
+class LoadWeights(Operation):
+    """A row group is rows of `columns` int8 weights, filled up to whole words of the memory."""
+
+    opcode = Opcode.LOAD_WEIGHTS
+
+    def __init__(self, number: int, descriptor: Descriptor, config: NpuConfig) -> None:
+        super().__init__(number, descriptor, config)
+        self.group_bytes = config.group_words * config.weight_port
+        self.require_at_least_one("groups")
+        self.require("bank", 0, config.macro.banks - 1, "the macro's banks")
+        self.require_multiple("address", config.weight_port, "weight_port")
+        highest = config.weight_bytes - descriptor["groups"] * self.group_bytes
+        self.require("address", 0, highest, "weight_bytes, less the groups'")
+
+    @property
+    def weights_touched(self) -> tuple[int, range]:
+        first = self.descriptor["group"]
+        return self.descriptor["bank"], range(first, first + self.descriptor["groups"])
+
+    def execute(self, state: State) -> None:
+        macro, (bank, groups) = self.config.macro, self.weights_touched
+        shape = (macro.rows_per_group, macro.columns)
+        for index, group in enumerate(groups):
+            start = self.descriptor["address"] + index * self.group_bytes
+            weights = state.memories.weights[start : start + shape[0] * shape[1]]
+            state.array.write(group, bank, weights.reshape(shape))
+        state.rows_known[bank, self._rows] = True
+
+    def forget(self, state: State) -> None:
+        state.rows_known[self.descriptor["bank"], self._rows] = False
+
+    @property
+    def _rows(self) -> slice:
+        _, groups = self.weights_touched
+        per_group = self.config.macro.rows_per_group
+        return slice(groups.start * per_group, groups.stop * per_group)

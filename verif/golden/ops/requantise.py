@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""REQUANTISE: sums from the macro become partial sums or int8 results in memory."""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....hdl.npu.config import NpuConfig
+from ....hdl.npu.isa import Descriptor, Opcode, Rounding
+from ..numerics import ONNX_FREE_BITS, requantise, wrap_int32
+from ..operation import Footprint, Operation, State
+from .window import output_addresses, vector_numbers
+
+__all__ = ["Requantise"]
+
+
+class Requantise(Operation):
+    """Adds and keeps partial sums (int32, wrapping), or adds bias, scales, rounds, clips, stores.
+
+    Partial sums lie in words of `lanes` sums, each vector's in whole words. Lanes of its last word
+    that have no channel are not defined.
+    """
+
+    opcode = Opcode.REQUANTISE
+
+    def __init__(self, number: int, descriptor: Descriptor, config: NpuConfig) -> None:
+        super().__init__(number, descriptor, config)
+        self.require_at_least_one("out_width", "out_height")
+        self.require("channels", 1, config.macro.columns, "the macro's columns")
+        self.require_multiple("channel", config.lanes, "lanes")
+        highest = config.channels - descriptor["channels"]
+        self.require("channel", 0, highest, f"channels = {config.channels}, less the descriptor's")
+        self.require_tractable(self.vectors * descriptor["channels"])
+        self._words = self.vectors * -(-descriptor["channels"] // config.lanes)
+        if descriptor["add_partial"] or descriptor["keep_partial"]:
+            highest = config.partial_sum_words - self._words
+            self.require("partial", 0, highest, "partial_sum_words, less those of all vectors")
+        if not descriptor["keep_partial"]:
+            self.require("clamp_low", -128, descriptor["clamp_high"], "up to clamp_high")
+            self.require_in_memory(self._addresses)
+
+    @cached_property
+    def writes(self) -> Footprint:
+        if self.descriptor["keep_partial"]:
+            return Footprint.nothing()
+        numbers = vector_numbers(self._addresses)
+        return Footprint.of_writes(self._addresses.ravel(), numbers.ravel())
+
+    def execute(self, state: State) -> None:
+        sums = self._take(state)
+        memories = state.memories
+        if self.descriptor["add_partial"]:
+            if not memories.partial_known[self._partial].all():
+                raise self.error("add_partial adds partial sums that no descriptor has kept")
+            sums = wrap_int32(sums + memories.partial[self._partial])
+        if self.descriptor["keep_partial"]:
+            memories.partial[self._partial] = sums
+            memories.partial_known[self._partial_words] = False
+            memories.partial_known[self._partial] = True
+        else:
+            memories.activations[self._addresses] = self._results(sums, state).view(np.uint8)
+            memories.unknown[self._addresses] = False
+
+    def forget(self, state: State) -> None:
+        super().forget(state)
+        if self.descriptor["keep_partial"]:
+            state.memories.partial_known[self._partial_words] = False
+
+    def _take(self, state: State) -> NDArray[np.int64]:
+        """The channels' sums of the next vectors of the macro, shape (vectors, channels)."""
+        needed, taken = self.vectors, []
+        while needed:
+            block = state.stream.popleft()
+            taken.append(block[:needed])
+            if len(block) > needed:
+                state.stream.appendleft(block[needed:])
+            needed -= len(taken[-1])
+        return np.concatenate(taken)[:, : self.descriptor["channels"]]
+
+    def _results(self, sums: NDArray[np.int64], state: State) -> NDArray[np.int8]:
+        d = self.descriptor
+        rounding = Rounding(d["rounding"])
+        channels = slice(d["channel"], d["channel"] + d["channels"])
+        bias, multiplier, shift, _ = state.memories.parameters[channels].T
+        low, high = d["clamp_low"], d["clamp_high"]
+        if rounding is Rounding.ONNX and np.any(multiplier & ((1 << ONNX_FREE_BITS) - 1)):
+            raise self.error(
+                f"rounding is ONNX's, so multipliers must be multiples of {1 << ONNX_FREE_BITS} "
+                f"for channels {channels.start} to {channels.stop - 1}"
+            )
+        return requantise(sums, bias, multiplier, shift, d["zero_point"], low, high, rounding)
+
+    @cached_property
+    def _addresses(self) -> NDArray[np.int64]:
+        return output_addresses(self.descriptor)
+
+    @cached_property
+    def _partial(self) -> NDArray[np.int64]:
+        """Index of each channel's sum of each vector, shape (vectors, channels)."""
+        lanes, channels = self.config.lanes, np.arange(self.descriptor["channels"])
+        first = self.descriptor["partial"] * lanes
+        stride = self._words // self.vectors * lanes
+        return first + stride * np.arange(self.vectors).reshape(-1, 1) + channels
+
+    @property
+    def _partial_words(self) -> slice:
+        lanes, first = self.config.lanes, self.descriptor["partial"]
+        return slice(first * lanes, (first + self._words) * lanes)

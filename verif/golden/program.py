@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program as the sequencer sees it: descriptors one after another, up to END."""
+
+from dataclasses import dataclass
+
+from ...hdl.npu.isa import Descriptor, DescriptorError, Opcode, decode
+from .memories import Memories
+from .operation import Operation, ProgramError
+from .ops.compute import Compute
+from .ops.load_weights import LoadWeights
+from .ops.max_pool import MaxPool
+from .ops.requantise import Requantise
+
+__all__ = ["Program", "fetch"]
+
+_OPERATIONS = {kind.opcode: kind for kind in (LoadWeights, Compute, Requantise, MaxPool)}
+
+
+@dataclass(frozen=True)
+class Program:
+    """The operations before END, or before a descriptor that no hardware takes."""
+
+    operations: list[Operation]
+    #: Number of the descriptor with an unknown opcode or version that ends the program.
+    bad: int | None = None
+
+
+def fetch(memories: Memories, start: int) -> Program:
+    """Decode and check the program that begins with descriptor `start`.
+
+    Raises ProgramError where a field is out of its range, or where there is no END.
+    """
+    config, operations = memories.config, []
+    for number in range(start, config.descriptors):
+        words = memories.descriptor(number)
+        try:
+            descriptor = decode(words)
+        except DescriptorError:
+            return Program(operations, number)
+        if descriptor.encode() != words:
+            raise ProgramError(f"descriptor {number}: bits that no field names must be zero")
+        if descriptor.opcode is Opcode.END:
+            _check_end(number, descriptor)
+            return Program(operations)
+        operations.append(_OPERATIONS[descriptor.opcode](number, descriptor, config))
+    raise ProgramError(
+        f"the program that starts with descriptor {start} has no END before the end of the "
+        f"program memory (descriptors = {config.descriptors})"
+    )
+
+
+def _check_end(number: int, descriptor: Descriptor) -> None:
+    for name in ("wait", "signal", "stamp"):
+        if descriptor[name]:
+            raise ProgramError(f"descriptor {number} (END): {name} must be 0, as END has no queue")
