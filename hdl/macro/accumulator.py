@@ -5,6 +5,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..narrow import narrow
 from .config import MacroConfig
 
 __all__ = ["Accumulator", "PlaneControl", "VectorControl"]
@@ -74,13 +75,14 @@ class Accumulator(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        # What is cut off below are sign bits: the widths hold every dot product and output, and
+        # each step towards them.
         dot = Signal(signed(self.config.dot_bits), reset_less=True)
         doubled = Signal.like(dot)
-        m.d.comb += doubled.eq(Mux(self.plane.first, 0, dot << 1))
+        m.d.comb += doubled.eq(Mux(self.plane.first, 0, narrow(dot << 1, dot.shape())))
         with m.If(self.enable & self.plane.valid):
-            m.d.sync += dot.eq(
-                Mux(self.plane.negative, doubled - self.plane_sum, doubled + self.plane_sum)
-            )
+            following = Mux(self.plane.negative, doubled - self.plane_sum, doubled + self.plane_sum)
+            m.d.sync += dot.eq(narrow(following, dot.shape()))
 
         output = Signal.like(self.o, reset_less=True)
         m.d.comb += self.o.eq(output)
@@ -88,5 +90,6 @@ class Accumulator(wiring.Component):
             if self.config.accumulations == 1:
                 m.d.sync += output.eq(dot)
             else:
-                m.d.sync += output.eq(Mux(self.vector.first, 0, output) + dot)
+                total = Mux(self.vector.first, 0, output) + dot
+                m.d.sync += output.eq(narrow(total, output.shape()))
         return m

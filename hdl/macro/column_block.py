@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A block of columns: cell array, adder trees and accumulators. Emitted once, instantiated often."""
+"""A block of columns: cell array, adder trees, accumulators. Emitted once, instantiated often."""
 
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring

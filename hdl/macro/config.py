@@ -167,7 +167,7 @@ class MacroConfig(Config):
         terms = self.rows * vectors
         lowest = weight_min * unsigned_max * terms
         highest = max(weight_max * unsigned_max, weight_min * signed_min) * terms
-        return max(bits_for(lowest, require_sign_bit=True), bits_for(highest, require_sign_bit=True))
+        return max(bits_for(bound, require_sign_bit=True) for bound in (lowest, highest))
 
     # Payloads of the streams --------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The macro's input side: vectors and read requests in, one plane of bits a cycle out."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -143,10 +143,10 @@ class Serialiser(wiring.Component):
             self._select_plane(m, current, launch_read)
         return m
 
-    def _bounds(self, vector: data.View) -> tuple[object, object]:
+    def _bounds(self, vector: data.View) -> tuple[Value, Value]:
         """Whether the vector is the first and the last of its accumulation."""
         if self.config.accumulations == 1:
-            return 1, 1
+            return Const(1, 1), Const(1, 1)
         return vector.first, vector.last
 
     def _select_plane(self, m: Module, current: Signal, read: Signal) -> None:
@@ -155,6 +155,6 @@ class Serialiser(wiring.Component):
         for row in range(self.config.rows):
             value = self.i.payload.data[row]
             # Planes that `top_plane` can name beyond `input_bits` are zero.
-            bits = [value[plane] if plane < self.config.input_bits else 0 for plane in range(planes)]
+            bits = [*value, *[0] * (planes - self.config.input_bits)]
             addressed = self.read_request.payload.row == row
             m.d.sync += self.plane_bits[row].eq(Mux(read, addressed, Array(bits)[current]))

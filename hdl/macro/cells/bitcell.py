@@ -46,5 +46,13 @@ class BitcellWriter(CellWriter):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self._drive_enable(m)
-        m.d.comb += self.done.eq(self.start)
+        m.d.comb += [
+            self.done.eq(self.start),
+            self.busy.eq(0),
+            # What concerns tables has no meaning here.
+            self.step.entry.eq(0),
+            self.step.row.eq(0),
+            self.step.subtract.eq(0),
+            self.step.clear.eq(0),
+        ]
         return m

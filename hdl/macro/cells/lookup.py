@@ -10,6 +10,7 @@ With several banks the upper address bits choose the bank, and a group has fewer
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, memory
 
+from ...narrow import narrow
 from .array import CellArray, CellWriter
 
 __all__ = ["LookupArray", "LookupWriter"]
@@ -43,7 +44,9 @@ class LookupArray(CellArray):
         with m.If(self.step.clear):
             m.d.sync += total.eq(0)
         with m.Else():
-            m.d.sync += total.eq(Mux(self.step.subtract, total - weight, total + weight))
+            # Every entry is a subset sum of the group, which fits; so no step leaves the range.
+            following = Mux(self.step.subtract, total - weight, total + weight)
+            m.d.sync += total.eq(narrow(following, total.shape()))
         return total
 
     def _table(self, m: Module, group: int, entry: Value) -> data.View:
@@ -77,13 +80,15 @@ class LookupWriter(CellWriter):
 
         count = Signal(rows)
         following = Signal(rows)
+        gray = following ^ (following >> 1)
+        lowest = following & -following
         m.d.comb += [
             following.eq(count + 1),
             self.done.eq(self.start & (count == (1 << rows) - 1)),
             self.busy.eq(count != 0),
             self.step.entry.eq(count ^ (count >> 1)),
             # Between two Gray codes the bit changes that is the lowest one set in the count.
-            self.step.subtract.eq(~((following ^ (following >> 1)) & (following & -following)).any()),
+            self.step.subtract.eq(~(gray & lowest).any()),
             self.step.clear.eq(~self.start | self.done),
         ]
         for row in reversed(range(rows)):
