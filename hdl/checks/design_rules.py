@@ -109,7 +109,7 @@ def _ranges(mask: int) -> str:
     return ", ".join(ranges)
 
 
-def _is_from_library(signal: Signal) -> bool:
+def _is_from_library(signal: Any) -> bool:
     """Whether it belongs to a part of Amaranth's own, such as a FIFO, with outputs to spare."""
     return Path(signal.src_loc[0]).is_relative_to(_LIBRARY)
 

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from amaranth.hdl import Const, Shape, Signal
+from amaranth.hdl import Const, Shape, Signal, unsigned
 
 from .finding import Finding, place_of
 from .syntax import Assign, Concat, Operator, Slice, Switch, SwitchValue
@@ -17,7 +17,7 @@ def narrowing(fragment: Any) -> list[Finding]:
 
     Each choice of a multiplexer is looked at by itself. Not a finding: what is cut or reinterpreted
     explicitly, by a slice, `as_signed()` or `as_unsigned()`; and a count that wraps around, as in
-    ``x.eq(y + 1)`` with `x` and `y` of one shape.
+    ``x.eq(y + 1)`` with `x` and `y` of one shape, by a constant or by one bit.
     """
     return [
         Finding("narrowing", place_of(statement), _text(statement, value))
@@ -59,11 +59,16 @@ def _fits(target: Shape, value: Any) -> bool:
 
 
 def _wraps(target: Shape, value: Any) -> bool:
-    """Whether it counts up or down by a constant, in the target's own shape."""
+    """Whether it counts up or down, by a constant or one bit, in the target's own shape."""
     if not isinstance(value, Operator) or value.operator not in ("+", "-"):
         return False
-    counted = [operand for operand in value.operands if not isinstance(operand, Const)]
-    return len(counted) == 1 < len(value.operands) and counted[0].shape() == target
+    first, *second = value.operands
+    pairs = [(first, second[0]), (second[0], first)] if second else []
+    return any(counted.shape() == target and _is_step(step) for counted, step in pairs)
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, Const) or value.shape() == unsigned(1)
 
 
 def _text(statement: Any, value: Any) -> str:
