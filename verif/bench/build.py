@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds a simulation of some Verilog that a cocotb bench can run in."""
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...hdl.errors import CimpleError
+from .cache import cached_build
+from .process import after, run_job
+from .simulators import Simulator
+
+__all__ = ["build_bench"]
+
+_BUILD_ARGS = {
+    # What Verilator would lint was linted when the Verilog was generated.
+    "verilator": ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--no-public-flat-rw"],
+    # The Verilog is that of 2005, and the runner asks for SystemVerilog: the last one counts.
+    "icarus": ["-g2005"],
+}
+
+#: Longest time for a build, in seconds.
+_BUILD_TIMEOUT = 3600
+
+
+def build_bench(verilog: str, top: str, simulator: Simulator) -> Path:
+    """The directory with the simulation of module `top`, built now or taken from the cache.
+
+    Raises:
+        CimpleError: a part of the simulator is missing, or the Verilog does not build.
+    """
+    require_cocotb()
+    from cocotb_tools import config
+
+    arguments = _BUILD_ARGS[simulator.name]
+    # The simulation is linked to cocotb's libraries by their path.
+    cocotb = f"{config.libs_dir} {metadata.version('cocotb')}"
+    key = ["bench", simulator.fingerprint, cocotb, top, verilog, json.dumps(arguments)]
+    return cached_build(key, lambda entry: _build(entry, verilog, top, simulator, arguments))
+
+
+def require_cocotb() -> None:
+    """Raise CimpleError, which says what to install, where cocotb cannot run."""
+    if find_spec("cocotb") is None:
+        raise CimpleError("simulation needs the package cocotb: pip install 'cimple[sim]'")
+    from find_libpython import find_libpython
+
+    if find_libpython() is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise CimpleError(f"cocotb needs Python's shared library: apt install libpython{version}")
+
+
+def _build(
+    entry: Path, verilog: str, top: str, simulator: Simulator, arguments: list[str]
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="cimple-build-") as scratch:
+        work = Path(scratch)
+        job = {
+            "simulator": simulator.name,
+            "sources": _write_sources(work, verilog, top, simulator),
+            "top": top,
+            "build_args": arguments,
+            "build_dir": str(work / "build"),
+        }
+        end = run_job("build", job, work, simulator.environment(), after(_BUILD_TIMEOUT))
+        if end.code != 0:
+            raise CimpleError(f"{simulator.name} cannot build {top}:\n{_errors_of(end.output)}")
+        built = {"verilator": top, "icarus": "sim.vvp"}[simulator.name]
+        shutil.copy2(work / "build" / built, entry / built)
+
+
+def _write_sources(work: Path, verilog: str, top: str, simulator: Simulator) -> list[str]:
+    sources = {f"{top}.v": verilog}
+    if simulator.name == "verilator":
+        sources = {"ports.vlt": _visible_ports(verilog, top), **sources}
+    for name, text in sources.items():
+        (work / name).write_text(text, encoding="utf-8")
+    return [str(work / name) for name in sources]
+
+
+def _visible_ports(verilog: str, top: str) -> str:
+    """Verilator's control file that lets cocotb see the ports and, for speed, nothing else."""
+    header = re.search(rf"^module {re.escape(top)}\s*\(([^)]*)\)", verilog, re.MULTILINE)
+    if header is None:
+        raise CimpleError(f"the Verilog has no module {top}; name its top-level module so")
+    lines = [
+        f'public_flat_rw -module "{top}" -var "{port}"' for port in re.findall(r"\w+", header[1])
+    ]
+    return "\n".join(["`verilator_config", *lines, ""])
+
+
+def _errors_of(output: str) -> str:
+    """The lines of a build's output that say what is wrong."""
+    lines = output.splitlines()
+    errors = [line for line in lines if re.search(r"error|not found|No space", line, re.IGNORECASE)]
+    return "\n".join(errors[:12] or lines[-12:])

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds or runs one simulation with cocotb's runner, in a process of its own.
+
+    python -m cimple.verif.bench.job build|test job.json
+
+The runner takes its settings from the environment and waits for the simulator without a limit. In
+a process of its own neither reaches the caller, which can end the whole process group.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from cocotb_tools.runner import get_runner
+
+
+def build(job: dict[str, Any]) -> None:
+    """Make `build_dir` hold the simulation."""
+    get_runner(job["simulator"]).build(
+        sources=job["sources"],
+        hdl_toplevel=job["top"],
+        build_args=job["build_args"],
+        build_dir=job["build_dir"],
+        timescale=("1ns", "1ps"),
+        always=True,
+    )
+
+
+def test(job: dict[str, Any]) -> None:
+    """Run the simulation in `build_dir` with the cases of a bench module."""
+    get_runner(job["simulator"]).test(
+        test_module=job["module"],
+        hdl_toplevel=job["top"],
+        hdl_toplevel_lang="verilog",
+        build_dir=job["build_dir"],
+        test_dir=job["test_dir"],
+        results_xml=job["results"],
+        seed=job["seed"],
+        test_filter=job["filter"],
+    )
+
+
+if __name__ == "__main__":
+    _, action, path = sys.argv
+    {"build": build, "test": test}[action](json.loads(Path(path).read_text(encoding="utf-8")))

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test cases for a macro; run by name in a simulation of it (see `run`)."""
+
+from itertools import pairwise
+from typing import Any
+
+from .case import bench_case
+from .check import require
+from .macro_coverage import wanted_events
+from .macro_environment import COVERAGE, MacroEnvironment
+from .macro_stimulus import WEIGHTS
+from .stalls import PROFILES
+
+
+@bench_case()
+async def corner_values(dut: Any) -> None:
+    """Extreme weights meet extreme inputs, in every precision, signed and unsigned."""
+    env = await MacroEnvironment.start(dut)
+    vectors = 0
+    for weights in WEIGHTS:
+        env.w.put(*env.stimulus.all_weights(weights))
+        await env.drain()
+        for bits in range(1, env.config.input_bits + 1):
+            for signed in (0, 1):
+                for inputs in ("ones", "top", "below_top"):
+                    bank = vectors % env.config.banks
+                    vectors += 1
+                    env.i.put(
+                        env.stimulus.vector(bits=bits, signed=signed, bank=bank, kind=inputs)
+                    )
+        await env.drain()
+    await env.finish(outputs=vectors)
+
+
+@bench_case(stalls=list(PROFILES))
+async def random_traffic(dut: Any, stalls: str) -> None:
+    """All streams at once, every one held up at random; writes run into what uses their bank."""
+    env = await MacroEnvironment.start(dut)
+    env.tb.set_stalls(stalls)
+    vectors = env.stimulus.vectors(env.scaled(200))
+    cycles = sum(vector["top_plane"] + 1 for vector in vectors)
+    writes = max(8, cycles // (2 * env.config.write_cycles))
+    reads = env.scaled(100)
+    env.i.put(*vectors)
+    env.w.put(*(env.stimulus.write() for _ in range(writes)))
+    env.read_request.put(*(env.stimulus.read() for _ in range(reads)))
+    outputs = sum(vector["last"] or env.config.accumulations == 1 for vector in vectors)
+    await env.finish(outputs=outputs, rows=reads)
+
+
+@bench_case()
+async def accumulations(dut: Any) -> None:
+    """The longest sums of the most extreme products fill the output to its last bit."""
+    env = await MacroEnvironment.start(dut)
+    most, bits = env.config.accumulations, env.config.input_bits
+    for weights, inputs, signed in (
+        ("lowest", "ones", 0), ("highest", "ones", 0), ("lowest", "top", 1), ("random", "random", 1)
+    ):
+        env.w.put(*env.stimulus.all_weights(weights))
+        await env.drain()
+        for length in sorted({1, 1 + env.stimulus.below(most), most}):
+            fields = {"bits": bits, "signed": signed, "kind": inputs}
+            env.i.put(*env.stimulus.accumulation(length, **fields))
+        await env.drain()
+    await env.finish(outputs=4)
+
+
+@bench_case()
+async def sums_wrap(dut: Any) -> None:
+    """A sum of more vectors than `accumulations` wraps; tried where that takes few cycles."""
+    env = await MacroEnvironment.start(dut)
+    most, bits = env.config.accumulations, env.config.input_bits
+    if most == 1 or most * bits > 256:
+        return
+    env.w.put(*env.stimulus.all_weights("lowest"))
+    await env.drain()
+    length = 2 * most + 1
+    env.i.put(*env.stimulus.accumulation(length, bits=bits, signed=0, kind="ones"))
+    await env.drain()
+    exact = length * env.config.rows * (-1 << env.config.weight_bits - 1) * ((1 << bits) - 1)
+    require(env.log["o"][-1].value[0] != exact, "the sum was meant to be too large for the output")
+    await env.finish()
+
+
+@bench_case()
+async def read_back(dut: Any) -> None:
+    """Every row of every bank reads as it was written; rows that do not exist read as zero."""
+    env = await MacroEnvironment.start(dut)
+    config = env.config
+    env.w.put(*env.stimulus.all_weights("random"))
+    await env.drain()
+    step = max(1, round(0.2 / env.effort))
+    rows = [*range(0, config.rows, step), config.rows - 1, (1 << config.row_bits) - 1]
+    requests = [{"row": row, "bank": bank} for bank in range(config.banks) for row in rows]
+    env.tb.random.shuffle(requests)
+    env.read_request.put(*requests)
+    await env.drain()
+    # A group that does not exist is taken and changes nothing.
+    env.w.put(env.stimulus.write(group=(1 << config.group_bits) - 1))
+    await env.drain()
+    env.read_request.put(*requests)
+    await env.finish(outputs=0, rows=2 * len(requests))
+
+
+@bench_case()
+async def timing(dut: Any) -> None:
+    """Latencies and intervals are those that the configuration states."""
+    env = await MacroEnvironment.start(dut)
+    config, log = env.config, env.log
+    for _ in range(3):
+        env.w.put(env.stimulus.write())
+        await env.drain()
+        took = log["w"][-1].cycle - log["w"][-1].since + 1
+        require(took == config.write_cycles, f"a write took {took}, not {config.write_cycles}")
+    for bits in range(1, config.input_bits + 1):
+        env.i.put(env.stimulus.vector(bits=bits))
+        await env.drain()
+        latency = log["o"][-1].since - log["i"][-1].since
+        expected = config.vector_latency(bits)
+        require(latency == expected, f"{bits} bits took {latency}, not {expected} cycles")
+    for _ in range(3):
+        env.read_request.put(env.stimulus.read())
+        await env.drain()
+        latency = log["read_data"][-1].since - log["read_request"][-1].since
+        require(latency == config.read_latency, f"a read took {latency}, not {config.read_latency}")
+    await _full_rate(env)
+    await env.finish(outputs=config.input_bits, rows=3)
+
+
+async def _full_rate(env: MacroEnvironment) -> None:
+    """Vectors of one bank follow each other without a gap, while other banks are written."""
+    config, log = env.config, env.log
+    already = {name: len(transfers) for name, transfers in log.items()}
+    env.i.put(*(env.stimulus.vector(bank=0) for _ in range(env.scaled(20))))
+    writes = 5 if config.banks > 1 else 0
+    env.w.put(*(env.stimulus.write(bank=config.banks - 1) for _ in range(writes)))
+    await env.drain()
+    vectors = log["i"][already["i"] :]
+    starts = [vector.cycle - vector.value["top_plane"] for vector in vectors]
+    for vector, (start, following) in zip(vectors, pairwise(starts), strict=False):
+        interval = config.vector_interval(vector.value["top_plane"] + 1)
+        require(following - start == interval, f"{following - start} cycles, not {interval}")
+    for write, following in pairwise(log["w"][already["w"] :]):
+        interval = following.cycle - write.cycle
+        require(interval == config.write_cycles, f"{interval} cycles, not {config.write_cycles}")
+
+
+@bench_case()
+async def turns(dut: Any) -> None:
+    """Where a write, a vector and a read of one bank all wait, each gets its turn."""
+    env = await MacroEnvironment.start(dut)
+    count = 12
+    env.w.put(*(env.stimulus.write(bank=0) for _ in range(count)))
+    env.i.put(*(env.stimulus.vector(bank=0) for _ in range(count)))
+    env.read_request.put(*(env.stimulus.read(bank=0) for _ in range(count)))
+    await env.tb.until(lambda: any(source.idle for source in env.tb.sources.values()), "a turn")
+    users = sorted([t.cycle for name in ("i", "read_request") for t in env.log[name]])
+    for write, following in pairwise([t.cycle for t in env.log["w"] if t.cycle > users[0]]):
+        between = sum(write < user < following for user in users)
+        require(between == 1, f"{between} uses of the bank between two writes, not 1")
+    vectors, reads = len(env.log["i"]), len(env.log["read_request"])
+    require(abs(vectors - reads) <= 1, f"{vectors} vectors and {reads} reads in turns")
+    await env.finish(outputs=count, rows=count)
+
+
+@bench_case(stream=["o", "read_data"])
+async def held_output(dut: Any, stream: str) -> None:
+    """An output that nobody takes for long holds up what is behind it, and loses nothing."""
+    env = await MacroEnvironment.start(dut)
+    config = env.config
+    sink = env.tb.sinks[stream]
+    for bits in (1, config.input_bits):
+        sink.hold()
+        written = len(env.log["w"])
+        env.i.put(*(env.stimulus.vector(bits=bits, bank=0) for _ in range(16)))
+        env.read_request.put(*(env.stimulus.read(bank=0) for _ in range(16)))
+        writes = 4 if config.banks > 1 else 0
+        env.w.put(*(env.stimulus.write(bank=1) for _ in range(writes)))
+        await env.tb.step(16 * (config.vector_latency(bits) + config.write_cycles))
+        require(sink.port.waits, f"{stream} offers nothing, though nothing was taken")
+        require(len(env.log["w"]) - written == writes, "another bank's writes were held up")
+        sink.stalls = env.tb.stalls("none")
+        await env.drain()
+    await env.finish(outputs=32, rows=32)
+
+
+@bench_case()
+async def reset_in_traffic(dut: Any) -> None:
+    """A reset drops what is under way, in whatever state, and leaves the weights."""
+    env = await MacroEnvironment.start(dut)
+    moments = {name: env.tb.monitors[name].port for name in env.tb.monitors}
+    for round_, port in enumerate([*moments.values(), *moments.values()]):
+        env.tb.set_stalls("heavy" if round_ % 2 else "light")
+        env.i.put(*env.stimulus.vectors(24))
+        env.w.put(*(env.stimulus.write() for _ in range(8)))
+        env.read_request.put(*(env.stimulus.read() for _ in range(24)))
+        await env.tb.step(env.stimulus.below(2 * env.config.vector_latency(8)))
+        # Best while this stream's sender waits, if that comes before the end of the traffic.
+        for _ in range(100):
+            if port.waits:
+                break
+            await env.tb.step()
+        await env.reset(1 + env.stimulus.below(3))
+        env.tb.set_stalls("none")
+        env.i.put(*(env.stimulus.vector() for _ in range(4)))
+        env.read_request.put(*(env.stimulus.read() for _ in range(8)))
+        await env.drain()
+    await env.finish(outputs=40, rows=80)
+
+
+@bench_case(stage=1)
+async def stimulus_coverage(dut: Any) -> None:
+    """The cases above made happen what the configuration allows."""
+    env = MacroEnvironment(dut)
+    COVERAGE.finish(wanted_events(env.config))

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clock, reset and all streams of one design, a cycle at a time.
+
+A bench is written as one thread that queues payloads and waits for conditions. There are no
+concurrent tasks, so a run is the same each time for one seed, and the first failure ends the test.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+
+from .check import require
+from .stalls import stalls
+from .stream import Sink, Source, StreamMonitor, StreamPort, Transfer
+
+__all__ = ["Testbench"]
+
+
+class Testbench:
+    """A design with ports `clk`, `rst` (high for a reset, synchronous) and streams.
+
+    In every cycle: all streams are sampled at the rising edge that ends it, then their monitors
+    report in the order in which the streams were added, then the drivers set the next cycle's pins.
+
+    Parameters
+    ----------
+    dut : cocotb handle of the top level
+    patience : int
+        Cycles without a transfer anywhere after which `until` gives up.
+
+    Attributes
+    ----------
+    random : random.Random
+        Seeded by cocotb's seed and the name of the test.
+    cycle : int
+        Cycles since the start.
+    """
+
+    def __init__(self, dut: Any, *, patience: int) -> None:
+        self.dut = dut
+        self.patience = patience
+        self.cycle = 0
+        self.random = random.Random(cocotb.RANDOM_SEED)
+        self.sources: dict[str, Source] = {}
+        self.sinks: dict[str, Sink] = {}
+        self.monitors: dict[str, StreamMonitor] = {}
+        self._ports: list[StreamPort] = []
+        self._edge = RisingEdge(dut.clk)
+        self._last_transfer = 0
+        Clock(dut.clk, 10, "ns").start()
+
+    def add_source(self, name: str, layout: Any, report: Callable[[Transfer], None]) -> Source:
+        """A stream that the bench sends on; `report` gets every transfer."""
+        port = self._add_port(name, layout, report)
+        self.sources[name] = source = Source(port, self.stalls("none"))
+        return source
+
+    def add_sink(self, name: str, layout: Any, report: Callable[[Transfer], None]) -> Sink:
+        """A stream that the bench receives on; `report` gets every transfer."""
+        port = self._add_port(name, layout, report)
+        self.sinks[name] = sink = Sink(port, self.stalls("none"))
+        return sink
+
+    def _add_port(self, name: str, layout: Any, report: Callable[[Transfer], None]) -> StreamPort:
+        port = StreamPort(self.dut, name, layout)
+        self._ports.append(port)
+        self.monitors[name] = StreamMonitor(port, report)
+        return port
+
+    def stalls(self, profile: str) -> Iterator[bool]:
+        """A sequence of that profile with a seed of its own."""
+        return stalls(profile, random.Random(self.random.getrandbits(64)))
+
+    def set_stalls(self, profile: str) -> None:
+        """Let every stream be held up by that profile from now on."""
+        for driver in (*self.sources.values(), *self.sinks.values()):
+            driver.stalls = self.stalls(profile)
+
+    async def reset(self, cycles: int = 1) -> None:
+        """Reset the design for `cycles` from now on; all queues become empty."""
+        for end in (*self.sources.values(), *self.sinks.values(), *self.monitors.values()):
+            end.clear()
+        self.dut.rst.value = 1
+        for _ in range(cycles):
+            await self._edge
+            self.cycle += 1
+        self.dut.rst.value = 0
+        self._last_transfer = self.cycle
+
+    async def step(self, cycles: int = 1) -> None:
+        """Let some cycles pass."""
+        for _ in range(cycles):
+            await self._edge
+            for port in self._ports:
+                port.sample()
+            for monitor in self.monitors.values():
+                monitor.check(self.cycle)
+            for source in self.sources.values():
+                source.drive()
+            for sink in self.sinks.values():
+                sink.drive()
+            if any(port.transfers for port in self._ports):
+                self._last_transfer = self.cycle
+            self.cycle += 1
+
+    async def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Let cycles pass until `condition` holds.
+
+        Raises AssertionError, which names `what` and the streams that wait, when there was no
+        transfer for `patience` cycles.
+        """
+        self._last_transfer = self.cycle
+        while not condition():
+            await self.step()
+            require(
+                self.cycle - self._last_transfer <= self.patience,
+                f"no transfer for {self.patience} cycles while waiting for {what}; {self._state()}",
+            )
+
+    def _state(self) -> str:
+        waiting = [port.name for port in self._ports if port.waits]
+        return f"valid and not ready: {', '.join(waiting) or 'no stream'}"
