@@ -16,7 +16,7 @@ from .legalise import legalise
 from .memory import plan_activations
 from .onnx_qdq import read_qdq
 from .parameters import ChannelParameters, ParameterTable, place_parameters
-from .report import Report, build_report
+from .report import MemoryUse, Report, build_report
 from .schedule import schedule
 from .tiling import tile
 from .weights import WeightImage, place_weights
@@ -132,14 +132,15 @@ def _layers(
 def _memories(
     network: Network, addresses: Mapping[str, int], weights: WeightImage,
     parameters: ParameterTable, program: Program, config: NpuConfig,
-) -> dict[str, tuple[int, int]]:
-    """Used and available of each memory: bytes, channels, descriptors."""
+) -> dict[str, MemoryUse]:
     images = (network.source, network.result, *(layer.result for layer in network.layers))
-    return {
-        "activations": (
-            max(addresses[image.name] + image.size for image in images), config.activation_bytes,
-        ),
+    image_bytes = max(addresses[image.name] + image.size for image in images)
+    used = {
+        "activations": (image_bytes, config.activation_bytes),
         "weights": (len(weights.data), config.weight_bytes),
         "channels": (len(parameters.entries), config.channels),
         "descriptors": (len(program.descriptors), config.descriptors),
+    }
+    return {
+        name: MemoryUse(used=taken, available=size) for name, (taken, size) in used.items()
     }

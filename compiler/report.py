@@ -12,9 +12,9 @@ What a run takes is measured by the NPU (time stamps).
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, computed_field
 from rich import box
 from rich.table import Table
 
@@ -23,15 +23,16 @@ from .layers import Layer, MatrixLayer, Network, PoolLayer
 from .schedule import Load, MatrixStep, Schedule, Step
 from .weights import WeightImage
 
-__all__ = ["LayerReport", "Report", "build_report", "report_table"]
+__all__ = ["LayerReport", "MemoryUse", "Report", "build_report", "report_table"]
 
 #: Planes of an activation: each meets the array once.
 PLANES = 8
 
 
-@dataclass(frozen=True)
-class LayerReport:
+class LayerReport(BaseModel):
     """One layer."""
+
+    model_config = ConfigDict(frozen=True)
 
     name: str
     kind: str
@@ -39,35 +40,60 @@ class LayerReport:
     shape: tuple[int, int, int]
     macs: int
     #: Bytes of a window; sets of weights it takes to cover them.
-    depth: int
-    passes: int
-    channel_tiles: int
-    areas: int
-    descriptors: int
-    weight_bytes: int
-    load_cycles: int
+    depth: int = 0
+    passes: int = 0
+    channel_tiles: int = 1
+    areas: int = 1
+    descriptors: int = 1
+    weight_bytes: int = 0
+    load_cycles: int = 0
     #: Cycles each rate alone allows: `array`, `feeder`, `requantiser` or `pool`.
     bounds: dict[str, int]
 
+    @computed_field
     @property
     def bound_by(self) -> str:
         """The slowest part, loading left out."""
         return max(self.bounds, key=lambda part: self.bounds[part])
 
+    @computed_field
     @property
     def ideal_cycles(self) -> int:
         """Cycles below which the layer cannot be, with all weights loaded."""
         return self.bounds[self.bound_by]
 
 
-@dataclass(frozen=True)
-class Report:
-    """All layers, and how full each memory is: (used, available)."""
+class MemoryUse(BaseModel):
+    """How full a memory is, in its own unit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    used: int
+    available: int
+
+
+class Report(BaseModel):
+    """All layers and memories; `to_json` gives it as plain data."""
+
+    model_config = ConfigDict(frozen=True)
 
     layers: tuple[LayerReport, ...]
-    memories: dict[str, tuple[int, int]]
+    #: Activations and weights in bytes, parameters in channels, the program in descriptors.
+    memories: dict[str, MemoryUse]
     #: Multiplications of all rows and columns in a cycle.
     peak_macs: float
+
+    @computed_field
+    @property
+    def macs(self) -> int:
+        """Multiplications of one image."""
+        return sum(layer.macs for layer in self.layers)
+
+    @computed_field
+    @property
+    def ideal_cycles(self) -> int:
+        """Cycles below which an image cannot be."""
+        return sum(layer.ideal_cycles for layer in self.layers)
 
     def utilisation(self, layer: LayerReport) -> float:
         """Share of the array's multiplications that the layer could use at best."""
@@ -75,30 +101,11 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, derived numbers included."""
-        layers = [
-            asdict(layer)
-            | {
-                "bound_by": layer.bound_by,
-                "ideal_cycles": layer.ideal_cycles,
-                "utilisation_bound": round(self.utilisation(layer), 4),
-            }
-            for layer in self.layers
-        ]
-        memories = {
-            name: {"used": used, "available": available}
-            for name, (used, available) in self.memories.items()
-        }
-        return {
-            "layers": layers,
-            "memories": memories,
-            "macs": sum(layer.macs for layer in self.layers),
-            "ideal_cycles": sum(layer.ideal_cycles for layer in self.layers),
-            "peak_macs_a_cycle": self.peak_macs,
-        }
+        return self.model_dump(mode="json")
 
 
 def build_report(
-    network: Network, plan: Schedule, weights: WeightImage, memories: dict[str, tuple[int, int]],
+    network: Network, plan: Schedule, weights: WeightImage, memories: dict[str, MemoryUse],
     config: NpuConfig,
 ) -> Report:
     """The report of a compiled network."""
@@ -108,7 +115,7 @@ def build_report(
         loads = [load for load in plan.loads if load.weights.layer == index]
         layers.append(_layer(layer, steps, loads, weights, config))
     peak = config.macro.rows * config.macro.columns / PLANES
-    return Report(tuple(layers), memories, peak)
+    return Report(layers=tuple(layers), memories=memories, peak_macs=peak)
 
 
 def _layer(
@@ -117,12 +124,13 @@ def _layer(
     shape = (layer.result.height, layer.result.width, layer.result.channels)
     if isinstance(layer, PoolLayer):
         bounds = {"pool": _pool_cycles(layer, config)}
-        return LayerReport(layer.name, layer.kind, shape, 0, 0, 0, 1, 1, 1, 0, 0, bounds)
+        return LayerReport(name=layer.name, kind=layer.kind, shape=shape, macs=0, bounds=bounds)
     matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
     groups = {load.weights: weights.place(load.weights)[0] for load in loads}
     group_cycles = max(config.group_words, config.macro.write_cycles)
     return LayerReport(
-        layer.name, layer.kind, shape, layer.macs, layer.matrix.shape[0],
+        name=layer.name, kind=layer.kind, shape=shape, macs=layer.macs,
+        depth=layer.matrix.shape[0],
         passes=len({step.weights.rows for step in matrix_steps}),
         channel_tiles=len({step.weights.channels for step in matrix_steps}),
         areas=len({step.area for step in matrix_steps}),

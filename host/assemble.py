@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what the compiler made to a program file."""
+
+import hashlib
+
+from ..compiler.compile import Compiled
+from ..compiler.layers import Image
+from ..hdl.npu.config import WORD_BYTES
+from ..hdl.npu.packets import parameter_words
+from ..hdl.version import version
+from .manifest import (
+    Deinterleave,
+    Dequantise,
+    HostStep,
+    Interleave,
+    LayerEntry,
+    Manifest,
+    Part,
+    Port,
+    Quantise,
+    TensorPlace,
+)
+from .program import PARTS, ProgramFile
+
+__all__ = ["assemble"]
+
+
+def assemble(compiled: Compiled) -> ProgramFile:
+    """The program file of a compiled network."""
+    parts = {
+        "program.bin": b"".join(_pack(d.encode()) for d in compiled.descriptors),
+        "weights.bin": compiled.weights,
+        "parameters.bin": b"".join(
+            _pack(parameter_words(entry.bias, entry.multiplier, entry.shift))
+            for entry in compiled.parameters
+        ),
+    }
+    return ProgramFile(_manifest(compiled, parts), compiled.config, parts)
+
+
+def _pack(words: list[int]) -> bytes:
+    return b"".join(word.to_bytes(WORD_BYTES, "little") for word in words)
+
+
+def _manifest(compiled: Compiled, parts: dict[str, bytes]) -> Manifest:
+    source = _place(compiled.source, compiled.source_address)
+    result = _place(compiled.result, compiled.result_address)
+    return Manifest(
+        compiler=version(),
+        model_name=compiled.model_name,
+        model_sha256=compiled.model_sha256,
+        npu=compiled.config.to_mapping(),
+        npu_digest=compiled.config.digest(),
+        entry=0,
+        input=_input(compiled, source),
+        output=_output(compiled, result),
+        layers=tuple(
+            LayerEntry(
+                name=layer.name, kind=layer.kind, stamp=layer.stamp,
+                result=_place(layer.result, layer.address),
+            )
+            for layer in compiled.layers
+        ),
+        keep_all=compiled.keep_all,
+        parts={
+            name: Part(
+                memory=PARTS[name].name, offset=0, size=len(data),
+                sha256=hashlib.sha256(data).hexdigest(),
+            )
+            for name, data in parts.items()
+        },
+        report=compiled.report,
+    )
+
+
+def _place(image: Image, address: int) -> TensorPlace:
+    return TensorPlace(
+        name=image.name, shape=image.shape, address=address, planes=image.interleave,
+        scale=image.quantisation.scale, zero_point=image.quantisation.zero_point,
+    )
+
+
+def _input(compiled: Compiled, tensor: TensorPlace) -> Port:
+    steps: list[HostStep] = []
+    if compiled.graph.float_input:
+        steps.append(Quantise(scale=tensor.scale, zero_point=tensor.zero_point))
+    steps.append(Interleave(planes=tensor.planes))
+    dtype = "float32" if compiled.graph.float_input else "int8"
+    return Port(
+        name=compiled.graph.input_name, shape=tensor.shape, dtype=dtype, tensor=tensor,
+        steps=tuple(steps),
+    )
+
+
+def _output(compiled: Compiled, tensor: TensorPlace) -> Port:
+    steps: list[HostStep] = [Deinterleave(planes=tensor.planes, shape=tensor.shape)]
+    if compiled.graph.float_output:
+        steps.append(Dequantise(scale=tensor.scale, zero_point=tensor.zero_point))
+    dtype = "float32" if compiled.graph.float_output else "int8"
+    return Port(
+        name=compiled.graph.output_name, shape=tensor.shape, dtype=dtype, tensor=tensor,
+        steps=tuple(steps),
+    )

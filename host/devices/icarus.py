@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The generated Verilog under Icarus Verilog, behind a small bench that speaks through pipes."""
+
+import shutil
+from pathlib import Path
+
+from ...hdl.errors import CimpleError
+from ...hdl.generate import generate
+from ...hdl.npu.config import NpuConfig
+from ...verif.bench.cache import cached_build
+from ...verif.bench.simulators import find_simulator
+from .build import DRIVERS, Progress, run_tool
+from .pipe import DEFAULT_TIMEOUT, PipeDevice
+
+__all__ = ["icarus_device"]
+
+
+def icarus_device(
+    config: NpuConfig, *, timeout: int = DEFAULT_TIMEOUT,
+    progress: Progress = lambda message: None,
+) -> PipeDevice:
+    """The NPU's Verilog under Icarus: quick to build, slow to run.
+
+    Args:
+        config: the NPU.
+        timeout: most clock cycles that an answer may take.
+        progress: told what takes time.
+
+    Raises:
+        CimpleError: the simulator is missing or does not take the design.
+    """
+    simulator = find_simulator("icarus")
+    progress("generating the Verilog")
+    design = generate(config)
+    driver = (DRIVERS / "driver.v").read_text(encoding="utf-8")
+    flags = ["-g2005", f"-DNPU={design.name}", "-s", "driver", "-o", "npu.vvp"]
+
+    def build(directory: Path) -> None:
+        progress("building the simulation with Icarus Verilog")
+        (directory / "npu.v").write_text(design.verilog, encoding="utf-8")
+        (directory / "driver.v").write_text(driver, encoding="utf-8")
+        command = [simulator.executable, *flags, "driver.v", "npu.v"]
+        run_tool(command, directory, simulator.environment(), "icarus")
+
+    entry = cached_build(
+        ("device", simulator.fingerprint, *flags, design.verilog, driver), build
+    )
+    runner = shutil.which("vvp")
+    if runner is None:
+        raise CimpleError("icarus needs vvp, which is not on the PATH: apt install iverilog")
+    command = [runner, "-n", entry / "npu.vvp", f"+timeout={timeout}"]
+    return PipeDevice("icarus", command, simulator.environment())

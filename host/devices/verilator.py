@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The generated Verilog under Verilator, compiled with a small driver and kept by content."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...hdl.generate import generate
+from ...hdl.npu.config import NpuConfig
+from ...verif.bench.cache import cached_build
+from ...verif.bench.simulators import Simulator, find_simulator
+from .build import DRIVERS, Progress, run_tool
+from .pipe import DEFAULT_TIMEOUT, PipeDevice
+
+__all__ = ["verilator_device"]
+
+_FLAGS = (
+    "--cc", "--exe", "--build", "-j", "2", "--prefix", "Vdevice", "-O3", "--noassert",
+    "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-CFLAGS", "-std=c++17",
+    "--top-module", "device", "-MAKEFLAGS", "OPT_FAST=-O2",
+)
+_DRIVERS = ("device.v", "main.cpp")
+
+
+def verilator_device(
+    config: NpuConfig, *, timeout: int = DEFAULT_TIMEOUT,
+    progress: Progress = lambda message: None,
+) -> PipeDevice:
+    """The NPU's Verilog under Verilator.
+
+    The first build of a configuration takes up to a few minutes, later ones are found in the
+    cache.
+
+    Args:
+        config: the NPU.
+        timeout: most clock cycles that an answer may take.
+        progress: told what takes time.
+
+    Raises:
+        CimpleError: the simulator is missing or does not take the design.
+    """
+    simulator = find_simulator("verilator")
+    progress("generating the Verilog")
+    design = generate(config)
+    drivers = {name: (DRIVERS / name).read_text(encoding="utf-8") for name in _DRIVERS}
+
+    def build(directory: Path) -> None:
+        progress("building the simulation with Verilator (the first time takes a minute or more)")
+        _build(directory, simulator, design.name, {"npu.v": design.verilog, **drivers})
+
+    parts = ("device", simulator.fingerprint, *_FLAGS, design.verilog, *drivers.values())
+    entry = cached_build(parts, build)
+    return PipeDevice("verilator", [entry / "npu", str(timeout)], simulator.environment())
+
+
+def _build(
+    directory: Path, simulator: Simulator, top: str, sources: Mapping[str, str]
+) -> None:
+    """Only the program itself is kept."""
+    work = directory / "work"
+    work.mkdir()
+    for name, text in sources.items():
+        (work / name).write_text(text, encoding="utf-8")
+    command = [simulator.executable, *_FLAGS, f"-DNPU={top}", *sources]
+    run_tool(command, work, simulator.environment(), "verilator")
+    (work / "obj_dir" / "Vdevice").rename(directory / "npu")
+    shutil.rmtree(work)
