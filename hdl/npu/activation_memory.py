@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Activation memory: byte-wide banks, so that bytes of any alignment move in one cycle."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import bits_for, exact_log2
@@ -37,6 +39,12 @@ class ActivationMemory(wiring.Component):
         Their results; never in the same cycle, as the vector engine does one descriptor at a time.
     host : In(HostPort)
     """
+
+    pool: Any
+    window: Any
+    pool_write: Any
+    store_write: Any
+    host: Any
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -84,7 +92,7 @@ class ActivationMemory(wiring.Component):
         self._answer_host(m, Cat(read_bytes))
         return m
 
-    def _word(self, address: Signal, bank: int) -> object:
+    def _word(self, address: Signal, bank: int) -> Value:
         """The word of a bank that holds one of the bytes from `address` on."""
         lane_bits = self.config.activation_lane_bits
         depth = self.config.activation_bytes // self.config.activation_port
@@ -93,7 +101,7 @@ class ActivationMemory(wiring.Component):
 
     def _arbitrate_reads(self, m: Module, address: Signal) -> None:
         with m.If(self.host.read):
-            m.d.comb += address.eq(Cat(self._zero_bits(), self.host.offset)[: len(address)])
+            m.d.comb += address.eq(Cat(Const(0, 2), self.host.offset)[: len(address)])
         with m.Elif(self.pool.valid):
             m.d.comb += address.eq(self.pool.address)
         with m.Else():
@@ -106,7 +114,7 @@ class ActivationMemory(wiring.Component):
     def _merge_writes(self, m: Module, address: Signal, count: Signal, data: Signal) -> None:
         with m.If(self.host.write):
             m.d.comb += [
-                address.eq(Cat(self._zero_bits(), self.host.offset)[: len(address)]),
+                address.eq(Cat(Const(0, 2), self.host.offset)[: len(address)]),
                 count.eq(WORD_BYTES),
                 data.eq(self.host.write_data),
             ]
@@ -123,12 +131,7 @@ class ActivationMemory(wiring.Component):
                 data.eq(self.pool_write.data),
             ]
 
-    @staticmethod
-    def _zero_bits() -> Signal:
-        """Low bits of the address of a word: zero."""
-        return Signal(2, name="word_alignment")
-
-    def _answer_host(self, m: Module, word: object) -> None:
+    def _answer_host(self, m: Module, word: Value) -> None:
         """The four of the port's bytes that the host has asked for."""
         words = self.config.activation_port // WORD_BYTES
         which = Signal(bits_for(words - 1))

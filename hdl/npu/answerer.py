@@ -54,6 +54,18 @@ class Answerer(wiring.Component):
     response : Out(stream of StreamWord)
     """
 
+    start: Signal
+    header: data.View
+    operand: Signal
+    status: Signal
+    detail: Signal
+    done: Signal
+    index: Signal
+    read: Signal
+    read_data: data.View
+    counter_value: Signal
+    response: stream.Interface
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
         super().__init__(
@@ -76,12 +88,13 @@ class Answerer(wiring.Component):
         m = Module()
         out = self.response
         words = self._word_count(m)
-        header = Signal(ResponseHeader)
+        header: Any = Signal(ResponseHeader)
         counter = Signal(32)
         m.d.comb += [
             header.opcode.eq(self.header.opcode),
             header.tag.eq(self.header.tag),
             header.status.eq(self.status),
+            header.reserved.eq(0),
         ]
         with m.FSM():
             with m.State("Idle"):

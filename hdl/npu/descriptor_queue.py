@@ -37,6 +37,16 @@ class DescriptorQueue(wiring.Component):
         Nothing waits, nothing is at work.
     """
 
+    i: stream.Interface
+    tokens: Signal
+    take: Signal
+    give: Signal
+    start: Signal
+    descriptor: Signal
+    done: Signal
+    busy: Signal
+    empty: Signal
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
         super().__init__(
@@ -75,10 +85,9 @@ class DescriptorQueue(wiring.Component):
                     ]
                     with m.If(count == WORDS - 1):
                         m.next = "Wait"
-            with m.State("Wait"):
-                with m.If((header.wait & ~self.tokens) == 0):
-                    m.d.comb += [self.take.eq(header.wait), self.start.eq(1)]
-                    m.next = "Run"
+            with m.State("Wait"), m.If((header.wait & ~self.tokens) == 0):
+                m.d.comb += [self.take.eq(header.wait), self.start.eq(1)]
+                m.next = "Run"
             with m.State("Run"):
                 m.d.comb += self.busy.eq(1)
                 with m.If(self.done):

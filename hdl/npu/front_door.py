@@ -59,6 +59,20 @@ class FrontDoor(wiring.Component):
         Cycles of the run.
     """
 
+    command: stream.Interface
+    response: stream.Interface
+    memories: list[Any]
+    run: Signal
+    first: Signal
+    done: Signal
+    fault: Signal
+    fault_at: Signal
+    running: Signal
+    engine_reset: Signal
+    counter_index: Signal
+    counter_value: Signal
+    cycles: Signal
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
         super().__init__(
@@ -95,9 +109,8 @@ class FrontDoor(wiring.Component):
             with m.State("Send"):
                 m.d.comb += request.send.eq(1)
                 m.next = "Answer"
-            with m.State("Answer"):
-                with m.If(answerer.done):
-                    m.next = "Header"
+            with m.State("Answer"), m.If(answerer.done):
+                m.next = "Header"
         self._connect_answerer(m, request, answerer)
         self._drive_memories(m, request, answerer)
         return m
@@ -301,7 +314,7 @@ class _Request:
     """What the front door knows of the request it serves."""
 
     def __init__(self) -> None:
-        self.header = Signal(RequestHeader)
+        self.header: Any = Signal(RequestHeader)
         #: The word behind the header, and whether it is an address of as many words as are meant.
         self.operand = Signal(32)
         self.in_range = Signal()

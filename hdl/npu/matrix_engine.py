@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Matrix engine: the macro, the weight loader before it and the window feeder beside it."""
 
-from amaranth.hdl import Module
+from typing import Any
+
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -31,6 +33,18 @@ class MatrixEngine(wiring.Component):
     vector_taken : Out(1)
         The last plane of a vector meets the array in the next cycle.
     """
+
+    load_start: Signal
+    compute_start: Signal
+    load_descriptor: Signal
+    compute_descriptor: Signal
+    load_done: Signal
+    compute_done: Signal
+    weight_address: Signal
+    weight_data: Signal
+    read: Any
+    o: stream.Interface
+    vector_taken: Signal
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -79,6 +93,7 @@ class MatrixEngine(wiring.Component):
             vector.first.eq(1),
             vector.last.eq(1),
             macro.read_request.valid.eq(0),
+            macro.read_request.payload.as_value().eq(0),
             macro.read_data.ready.eq(1),
             self.vector_taken.eq(macro.i.valid & macro.i.ready),
         ]

@@ -36,6 +36,12 @@ class MaxPool(wiring.Component):
     write : Out(ActivationWritePort)
     """
 
+    start: Signal
+    descriptor: data.View
+    done: Signal
+    read: Any
+    write: Any
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
         super().__init__(
@@ -108,7 +114,7 @@ class MaxPool(wiring.Component):
             asked.first.eq((column == 0) & (row == 0)),
             asked.last.eq(ends_chunk),
             asked.ends_all.eq(ends_window & windows.last),
-            asked.rotation.eq(tap_address),
+            asked.rotation.eq(tap_address[: len(asked.rotation)]),
             asked.count.eq(Mux(channels_left > lanes, lanes, channels_left)[: len(asked.count)]),
             asked.address.eq((pixels.address + channel)[:address_bits]),
         ]

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, ResetInserter, Signal
+from amaranth.hdl import Cat, Module, ResetInserter
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -44,12 +44,17 @@ class Npu(wiring.Component):
         Answers, one for each request, in order.
     """
 
-    command: In(stream.Signature(StreamWord))
-    response: Out(stream.Signature(StreamWord))
+    command: stream.Interface
+    response: stream.Interface
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
-        super().__init__()
+        super().__init__(
+            {
+                "command": In(stream.Signature(StreamWord)),
+                "response": Out(stream.Signature(StreamWord)),
+            }
+        )
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

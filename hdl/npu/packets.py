@@ -2,9 +2,12 @@
 """The packets of the command and response streams: opcodes, status codes, memory map, identity.
 
 Both streams carry 32-bit words with a `last` flag that ends a packet, as AXI-Stream's TLAST does.
-A request starts with a header: opcode, tag and count. The tag is the host's choice and comes back in
-the answer. Every request has exactly one answer: header, then its words.
+A request starts with a header: opcode, tag and count. The tag is the host's choice and comes back
+in the answer. Every request has exactly one answer: header, then its words.
 """
+
+# The fields of a data.Struct are annotated with their widths, which are no types.
+# pyright: reportGeneralTypeIssues=false
 
 import enum
 from collections.abc import Sequence

@@ -41,6 +41,18 @@ class ResultStore(wiring.Component):
     write : Out(ActivationWritePort)
     """
 
+    start: Signal
+    descriptor: data.View
+    done: Signal
+    i: stream.Interface
+    bias_address: Signal
+    multiplier_address: Signal
+    shift_address: Signal
+    bias: data.View
+    multiplier: data.View
+    shift: data.View
+    write: Any
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
         members: dict[str, Any] = {

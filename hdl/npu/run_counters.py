@@ -36,6 +36,16 @@ class RunCounters(wiring.Component):
         Its value, 1 cycle later.
     """
 
+    clear: Signal
+    running: Signal
+    busy: Signal
+    vector_taken: Signal
+    stamp: Signal
+    stamp_index: Signal
+    cycles: Signal
+    index: Signal
+    value: Signal
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
         super().__init__(
@@ -64,7 +74,7 @@ class RunCounters(wiring.Component):
         registers = []
         for counter, increment in counts.items():
             register = Signal(32, name=counter.name.lower())
-            m.d.sync += register.eq(register + increment)
+            m.d.sync += register.eq((register + increment)[:32])
             with m.If(self.clear):
                 m.d.sync += register.eq(0)
             registers.append(register)

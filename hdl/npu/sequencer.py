@@ -37,6 +37,16 @@ class Sequencer(wiring.Component):
         The descriptor that is being fetched.
     """
 
+    start: Signal
+    first: Signal
+    address: Signal
+    data: Signal
+    queues: list[stream.Interface]
+    empty: Signal
+    done: Signal
+    fault: Signal
+    current: Signal
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
         super().__init__(
@@ -105,8 +115,7 @@ class Sequencer(wiring.Component):
                             m.d.sync += self.current.eq(self.current + 1)
                         with m.If(word == 0):
                             m.d.sync += target.eq(chosen)
-            with m.State("Drain"):
-                with m.If(self.empty.all()):
-                    m.d.comb += self.done.eq(1)
-                    m.next = "Idle"
+            with m.State("Drain"), m.If(self.empty.all()):
+                m.d.comb += self.done.eq(1)
+                m.next = "Idle"
         return m

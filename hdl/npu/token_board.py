@@ -29,15 +29,19 @@ class TokenBoard(wiring.Component):
         Bit q: a token from queue q is there.
     """
 
-    give: In(_MASKS)
-    take: In(_MASKS)
-    tokens: Out(_MASKS)
+    give: data.View
+    take: data.View
+    tokens: data.View
+
+    def __init__(self) -> None:
+        super().__init__({"give": In(_MASKS), "take": In(_MASKS), "tokens": Out(_MASKS)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         for giver in Queue:
             for taker in Queue:
                 if giver is taker:
+                    m.d.comb += self.tokens[taker][giver].eq(0)
                     continue
                 count = Signal(TOKEN_BITS, name=f"{giver.name}_to_{taker.name}".lower())
                 given = self.give[giver][taker]

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -32,6 +32,20 @@ class VectorEngine(wiring.Component):
     read : Out(ActivationReadPort)
     store_write, pool_write : Out(ActivationWritePort)
     """
+
+    start: Signal
+    descriptor: Signal
+    done: Signal
+    i: stream.Interface
+    bias_address: Signal
+    multiplier_address: Signal
+    shift_address: Signal
+    bias: data.View
+    multiplier: data.View
+    shift: data.View
+    read: Any
+    store_write: Any
+    pool_write: Any
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Address generators: over the windows of an image, and over the pixels of a result."""
 
-from amaranth.hdl import Module, Signal, signed
-from amaranth.lib import wiring
+from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
@@ -28,12 +28,24 @@ class _ExtentCounter(wiring.Component):
         The pixel is the last of its row, of all.
     """
 
-    start: In(1)
-    advance: In(1)
-    width: In(16)
-    height: In(16)
-    last_in_row: Out(1)
-    last: Out(1)
+    start: Signal
+    advance: Signal
+    width: Signal
+    height: Signal
+    last_in_row: Signal
+    last: Signal
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "start": In(1),
+                "advance": In(1),
+                "width": In(16),
+                "height": In(16),
+                "last_in_row": Out(1),
+                "last": Out(1),
+            }
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -64,6 +76,16 @@ class PixelWalker(wiring.Component):
     last : Out(1)
         The pixel is the last.
     """
+
+    start: Signal
+    advance: Signal
+    first_address: Signal
+    pixel_stride: Signal
+    row_stride: Signal
+    width: Signal
+    height: Signal
+    address: Signal
+    last: Signal
 
     def __init__(self, config: NpuConfig) -> None:
         bits = config.activation_address_bits
@@ -123,7 +145,15 @@ class WindowWalker(wiring.Component):
         The window is the last.
     """
 
-    def __init__(self, config: NpuConfig, descriptor_layout: object) -> None:
+    start: Signal
+    advance: Signal
+    descriptor: data.View
+    address: Signal
+    x: Signal
+    y: Signal
+    last: Signal
+
+    def __init__(self, config: NpuConfig, descriptor_layout: data.FlexibleLayout) -> None:
         bits = config.activation_address_bits
         super().__init__(
             {
@@ -173,5 +203,5 @@ class WindowWalker(wiring.Component):
         return m
 
 
-def _wrapped(position: object) -> object:
+def _wrapped(position: Value) -> Value:
     return position[:POSITION_BITS].as_signed()

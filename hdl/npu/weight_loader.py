@@ -2,7 +2,7 @@
 """Weight loader: row groups from the weight memory into the macro."""
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -31,6 +31,13 @@ class WeightLoader(wiring.Component):
     data : In(8 * config.weight_port)
     w : Out(stream of config.macro.write_layout)
     """
+
+    start: Signal
+    descriptor: data.View
+    done: Signal
+    address: Signal
+    data: Signal
+    w: stream.Interface
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config

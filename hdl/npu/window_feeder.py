@@ -49,6 +49,12 @@ class WindowFeeder(wiring.Component):
         Unsigned: the int8 value plus 128.
     """
 
+    start: Signal
+    descriptor: data.View
+    done: Signal
+    read: Any
+    o: stream.Interface
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
         super().__init__(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memories that the host writes word by word and the engines read: weights, parameters, program."""
 
+from typing import Any
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -26,6 +28,10 @@ class WeightMemory(wiring.Component):
     host : In(HostPort)
         While it reads, `data` is not the loader's.
     """
+
+    address: Signal
+    data: Signal
+    host: Any
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -74,6 +80,10 @@ class ProgramMemory(wiring.Component):
     host : In(HostPort)
         While it reads, `data` is not the sequencer's.
     """
+
+    address: Signal
+    data: Signal
+    host: Any
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -126,9 +136,17 @@ class ParameterMemory(wiring.Component):
         While it reads, the values are not the engine's.
     """
 
+    bias_address: Signal
+    multiplier_address: Signal
+    shift_address: Signal
+    bias: data.View
+    multiplier: data.View
+    shift: data.View
+    host: Any
+
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
-        members: dict[str, object] = {"host": In(HostPort())}
+        members: dict[str, Any] = {"host": In(HostPort())}
         for name, bits in PARAMETER_BITS.items():
             members[f"{name}_address"] = In(config.channel_word_bits)
             members[name] = Out(data.ArrayLayout(bits, config.lanes))
