@@ -12,17 +12,29 @@ author = "the Cimple authors"
 project_copyright = "the Cimple authors"
 version = release = metadata.version("cimple")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["cimple_tables", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-exclude_patterns = ["_generated", "_ext", "ci"]
+# Parts of pages, code, and workflow files that pages show.
+exclude_patterns = ["_generated", "_ext", "ci", "examples"]
 
 html_theme = "alabaster"
 html_title = f"Cimple {version}"
+html_theme_options = {
+    "description": "Open generator of digital SRAM compute-in-memory hardware",
+    "fixed_sidebar": True,
+    "show_powered_by": False,
+    "page_width": "1180px",
+    "sidebar_width": "240px",
+}
+html_show_sourcelink = False
 html_copy_source = False
 
+# Docstrings put code into single backticks.
+default_role = "code"
 napoleon_custom_sections = [("Members", "params_style")]
 napoleon_use_rtype = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+autodoc_class_signature = "separated"
