@@ -91,7 +91,7 @@ class CellWriter(wiring.Component):
     bank : In(config.bank_bits)
     step : Out(StepLayout(config))
     busy : Out(1)
-        Writing has begun and is not in its last step.
+        Writing began in an earlier cycle: high in every step but the first.
     done : Out(1)
         The last step is in this cycle.
     """
