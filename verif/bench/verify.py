@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verifies a configuration: generates it, and runs its bench under every simulator and seed.
+
+Needs no checkout: the benches are modules of the installed package.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...hdl.config import Config
+from ...hdl.errors import CimpleError
+from ...hdl.generate import generate
+from ...hdl.kinds import kind_of
+from .build import build_bench
+from .junit import Suite, write_junit
+from .run import BenchCase, BenchRun, run_bench
+from .simulators import Simulator, find_simulator
+
+__all__ = ["BENCHES", "Step", "VerifyResult", "VerifyRun", "verify"]
+
+#: The bench of each kind of configuration: a module beside this one.
+BENCHES = {"macro": "macro_bench"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that begins or ends, for a progress display."""
+
+    simulator: str
+    seed: int | None
+    """None while the simulation is built, which serves all seeds."""
+    case: BenchCase
+    """What began (`started`) or ended; building counts as a case named `build`."""
+
+
+@dataclass(frozen=True)
+class VerifyRun:
+    """One simulation: one simulator, one seed."""
+
+    simulator: Simulator
+    seed: int
+    run: BenchRun
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """The verdict and all that it stands on."""
+
+    name: str
+    """Name of the design."""
+    module: str
+    """Name of the bench module."""
+    digest: str
+    """Digest of the configuration."""
+    runs: tuple[VerifyRun, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every case of every simulation passed, and there were some."""
+        return bool(self.runs) and all(run.run.passed for run in self.runs)
+
+    def suites(self) -> list[Suite]:
+        """The simulations as JUnit test suites."""
+        return [
+            Suite(
+                name=f"{self.name}.{each.simulator.name}.seed{each.seed}",
+                module=self.module,
+                properties={
+                    "design": self.name,
+                    "configuration_sha256": self.digest,
+                    "simulator": f"{each.simulator.name} {each.simulator.version}",
+                    "seed": str(each.seed),
+                },
+                run=each.run,
+            )
+            for each in self.runs
+        ]
+
+
+def verify(
+    config: Config,
+    simulators: Sequence[str],
+    seeds: Iterable[int],
+    junit: Path | None = None,
+    progress: Callable[[Step], None] = lambda step: None,
+    *,
+    timeout: float = 600.0,
+) -> VerifyResult:
+    """Run the bench of `config` under each of the `simulators` with each of the `seeds`.
+
+    Parameters
+    ----------
+    config : MacroConfig or any other kind with an entry in `BENCHES`
+    simulators : sequence of str
+        `verilator`, `icarus`.
+    seeds : iterable of int
+    junit : Path, optional
+        Where to write the results as JUnit XML.
+    progress : callable
+        Called at the start and the end of every build and case.
+    timeout : float
+        Seconds after which a case that has not ended counts as failed.
+
+    Raises
+    ------
+    CimpleError
+        A simulator is missing, the design cannot be built, or `junit` cannot be written. Failing
+        cases are no error: they are in the result.
+    """
+    module = bench_of(config)
+    found = [find_simulator(name) for name in dict.fromkeys(simulators)]
+    seeds = list(seeds)
+    if junit is not None:
+        # Whether it can be written is better known now than after hours of simulation.
+        write_junit(junit, [])
+    design = generate(config)
+    runs: list[VerifyRun] = []
+    for simulator in found:
+        build = _build(design.verilog, design.name, simulator, progress)
+        for seed in seeds:
+            run = run_bench(
+                build, design.name, simulator, module, config, seed=seed, timeout=timeout,
+                watch=lambda case, at=(simulator.name, seed): progress(Step(*at, case)),
+            )
+            runs.append(VerifyRun(simulator, seed, run))
+    result = VerifyResult(design.name, module, config.digest(), tuple(runs))
+    if junit is not None:
+        write_junit(junit, result.suites())
+    return result
+
+
+def bench_of(config: Config) -> str:
+    """Name of the bench module for a configuration.
+
+    Raises:
+        CimpleError: there is no bench for this kind.
+    """
+    kind = kind_of(config).name
+    if kind not in BENCHES:
+        raise CimpleError(f"there is no bench for the kind {kind!r}; kinds: {', '.join(BENCHES)}")
+    return f"{__package__}.{BENCHES[kind]}"
+
+
+def _build(
+    verilog: str, top: str, simulator: Simulator, progress: Callable[[Step], None]
+) -> Path:
+    started = time.monotonic()
+    progress(Step(simulator.name, None, BenchCase("build", "started")))
+    build = build_bench(verilog, top, simulator)
+    ended = BenchCase("build", "passed", time.monotonic() - started)
+    progress(Step(simulator.name, None, ended))
+    return build
