@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In
 from amaranth.utils import bits_for, exact_log2
 
 from .config import WORD_BYTES, NpuConfig
-from .ports import ActivationReadPort, ActivationWritePort, HostPort
+from .ports import ActivationReadPort, ActivationWritePort, HostPort, answer_host
 from .rotate import rotated
 
 __all__ = ["ActivationMemory"]
@@ -137,4 +137,4 @@ class ActivationMemory(wiring.Component):
         which = Signal(bits_for(words - 1))
         m.d.sync += which.eq(self.host.offset[: exact_log2(words)])
         choices = Array(word.word_select(index, 32) for index in range(words))
-        m.d.sync += self.host.read_data.eq(choices[which])
+        answer_host(m, self.host, choices[which])

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The interfaces between the NPU's memories and those who use them."""
 
+from typing import Any
+
+from amaranth.hdl import Module, Signal, ValueLike
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import bits_for
@@ -8,7 +11,7 @@ from amaranth.utils import bits_for
 from .config import WORD_BYTES, NpuConfig
 from .packets import MEMORY_SHIFT
 
-__all__ = ["ActivationReadPort", "ActivationWritePort", "HostPort", "byte_lanes"]
+__all__ = ["ActivationReadPort", "ActivationWritePort", "HostPort", "answer_host", "byte_lanes"]
 
 
 def byte_lanes(config: NpuConfig) -> data.ArrayLayout:
@@ -52,7 +55,8 @@ class ActivationWritePort(Signature):
 class HostPort(Signature):
     """The front door's view of one memory, a word of 32 bits at a time.
 
-    ``offset`` counts words. A read's `read_data` is there two cycles after `read`.
+    ``offset`` counts words. A read's `read_data` is there two cycles after `read`, and until the
+    next read's is.
     """
 
     def __init__(self) -> None:
@@ -65,3 +69,11 @@ class HostPort(Signature):
                 "read_data": In(8 * WORD_BYTES),
             }
         )
+
+
+def answer_host(m: Module, host: Any, word: ValueLike) -> None:
+    """Keep what a `HostPort` has read: `word`, which is there for the cycle after `read` only."""
+    arrives = Signal(name="host_word_arrives")
+    m.d.sync += arrives.eq(host.read)
+    with m.If(arrives):
+        m.d.sync += host.read_data.eq(word)

@@ -10,7 +10,7 @@ from amaranth.utils import bits_for, exact_log2
 
 from .config import WORD_BYTES, NpuConfig
 from .isa import WORDS
-from .ports import HostPort
+from .ports import HostPort, answer_host
 
 __all__ = ["ParameterMemory", "ProgramMemory", "WeightMemory"]
 
@@ -63,7 +63,7 @@ class WeightMemory(wiring.Component):
         lane_read = Signal(bits_for(lanes - 1))
         m.d.sync += lane_read.eq(lane)
         choices = Array(read.data[index] for index in range(lanes))
-        m.d.sync += self.host.read_data.eq(choices[lane_read])
+        answer_host(m, self.host, choices[lane_read])
         return m
 
 
@@ -109,7 +109,7 @@ class ProgramMemory(wiring.Component):
             write.data.eq(self.host.write_data),
             write.en.eq(self.host.write),
         ]
-        m.d.sync += self.host.read_data.eq(read.data)
+        answer_host(m, self.host, read.data)
         return m
 
 
@@ -178,5 +178,5 @@ class ParameterMemory(wiring.Component):
                 write.en.eq((self.host.write & (parameter == index)) << lane),
             ]
             answers.append(Array(read.data[lane] for lane in range(lanes))[lane_read])
-        m.d.sync += self.host.read_data.eq(Array([*answers, 0])[parameter_read])
+        answer_host(m, self.host, Array([*answers, 0])[parameter_read])
         return m
