@@ -5,17 +5,18 @@ The cycles are a bound from the NPU's rates, each engine taken alone and never h
 
 - array: 8 planes a vector;
 - feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
-- requantiser: `lanes` results a cycle;
+- lanes: `lanes` results requantised a cycle;
 - loader: a weight word a cycle, or what the macro takes to write a row group.
 
 What a run takes is measured by the NPU (time stamps).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, computed_field
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from ..hdl.npu.config import NpuConfig
@@ -24,6 +25,12 @@ from .schedule import Load, MatrixStep, Schedule, Step
 from .weights import WeightImage
 
 __all__ = ["LayerReport", "MemoryUse", "Report", "build_report", "report_table"]
+
+_LEGEND = (
+    "K: bytes of a window; cut: passes x channel tiles x areas; load: cycles that loading the "
+    "weights takes; ideal: cycles that no run can beat once they are loaded, by what; use: of the "
+    "array, at best"
+)
 
 #: Planes of an activation: each meets the array once.
 PLANES = 8
@@ -47,7 +54,7 @@ class LayerReport(BaseModel):
     descriptors: int = 1
     weight_bytes: int = 0
     load_cycles: int = 0
-    #: Cycles each rate alone allows: `array`, `feeder`, `requantiser` or `pool`.
+    #: Cycles each rate alone allows: `array`, `feeder`, `lanes` or `pool`.
     bounds: dict[str, int]
 
     @computed_field
@@ -144,12 +151,12 @@ def _layer(
 def _matrix_cycles(
     layer: MatrixLayer, steps: list[MatrixStep], config: NpuConfig
 ) -> dict[str, int]:
-    bounds: dict[str, int] = {"array": 0, "feeder": 0, "requantiser": 0}
+    bounds: dict[str, int] = {"array": 0, "feeder": 0, "lanes": 0}
     for step in steps:
         vectors = step.area.height * step.area.width
         bounds["array"] += vectors * PLANES
         bounds["feeder"] += vectors * _reads(layer.run_bytes, step, config.activation_port)
-        bounds["requantiser"] += vectors * -(-step.weights.channels.count // config.lanes)
+        bounds["lanes"] += vectors * -(-step.weights.channels.count // config.lanes)
     return bounds
 
 
@@ -170,28 +177,24 @@ def _pool_cycles(layer: PoolLayer, config: NpuConfig) -> int:
     return layer.result.height * layer.result.width * taps * beats
 
 
-def report_table(report: Report, measured: Mapping[str, int] | None = None) -> Table:
-    """The report for a terminal; `measured` gives cycles of layers by name."""
+def report_table(report: Report, measured: Sequence[int] | None = None) -> Table:
+    """The report for a terminal; `measured` gives the cycles of the first layers in order."""
     table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title="Layers", title_justify="left",
-        caption="cut: passes x channel tiles x areas; ideal: cycles no run can beat; use: of the "
-        "array at best",
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=_LEGEND,
         caption_justify="left",
     )
-    left = ("layer", "operator", "bound by")
-    right = ("result", "MACs", "K", "cut", "weights", "ideal", "use")
-    for heading in ("layer", "operator", *right[:-1], "bound by", right[-1]):
-        table.add_column(heading, justify="left" if heading in left else "right")
-    if measured is not None:
-        table.add_column("cycles", justify="right")
-    for layer in report.layers:
+    headings = ("layer", "result", "MACs", "K", "cut", "weights", "load", "ideal", "by", "use")
+    for heading in (*headings, *(("cycles",) if measured is not None else ())):
+        justify = "left" if heading in ("layer", "by") else "right"
+        table.add_column(heading, justify=justify, no_wrap=heading != "layer")
+    for index, layer in enumerate(report.layers):
         row = [
-            layer.name, layer.kind, "x".join(str(size) for size in layer.shape),
-            f"{layer.macs:,}", str(layer.depth),
-            f"{layer.passes}x{layer.channel_tiles}x{layer.areas}", f"{layer.weight_bytes:,}",
-            f"{layer.ideal_cycles:,}", layer.bound_by, f"{report.utilisation(layer):.0%}",
+            escape(layer.name), "x".join(str(size) for size in layer.shape), f"{layer.macs:,}",
+            str(layer.depth), f"{layer.passes}x{layer.channel_tiles}x{layer.areas}",
+            f"{layer.weight_bytes:,}", f"{layer.load_cycles:,}", f"{layer.ideal_cycles:,}",
+            layer.bound_by, f"{report.utilisation(layer):.0%}",
         ]
         if measured is not None:
-            row.append(f"{measured[layer.name]:,}" if layer.name in measured else "")
+            row.append(f"{measured[index]:,}" if index < len(measured) else "")
         table.add_row(*row)
     return table

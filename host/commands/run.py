@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cimple run`: a program file and a batch of images in, results out."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ...compiler.report import report_table
+from ...hdl.npu.config import NpuConfig
+from ..arrays import read_batch, write_array
+from ..client import Inference, NpuClient
+from ..console import error_console, result_console
+from ..devices.pipe import DEFAULT_TIMEOUT
+from ..devices.table import DEVICES, open_device
+from ..program import ProgramFile
+from .compile import load_npu
+
+__all__ = ["run", "run_batch"]
+
+#: Exit code of a comparison that found a difference.
+EXIT_DIFFERENT = 1
+
+
+def run(
+    program: Annotated[Path, typer.Argument(help="Program file.")],
+    *,
+    on: Annotated[str, typer.Option(help=f"Device: {', '.join(DEVICES)}.")] = "golden",
+    input_: Annotated[
+        Path, typer.Option("--input", "-i", help=".npy file of images, the batch first.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help=".npy file for the results.", show_default=False),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most images to run.", show_default=False)
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Print a table of all layers.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Run on the golden model too, and compare bit by bit."),
+    ] = False,
+    npu: Annotated[
+        str | None,
+        typer.Option(
+            help="The device's NPU: YAML file or preset.", show_default="the program's"
+        ),
+    ] = None,
+    timeout: Annotated[
+        int, typer.Option(min=1, help="Most clock cycles that an answer may take.")
+    ] = DEFAULT_TIMEOUT,
+) -> None:
+    """Run a network on a device and write its outputs, in the network's own format."""
+    file = ProgramFile.load(program)
+    batch = read_batch(input_, file.manifest.input)[:limit]
+    config = load_npu(npu) if npu is not None else file.config
+    started = time.perf_counter()
+    result, counts = run_batch(on, config, file, batch, timeout=timeout)
+    seconds = time.perf_counter() - started
+    if output is not None:
+        write_array(output, result.outputs)
+    _print(file, result, counts, seconds, layers=layers)
+    if check:
+        golden, _ = run_batch("golden", file.config, file, batch)
+        _compare(result, golden)
+
+
+def run_batch(
+    on: str, config: NpuConfig, program: ProgramFile, batch: NDArray[Any], *,
+    timeout: int = DEFAULT_TIMEOUT, keep_tensors: bool | None = None,
+) -> tuple[Inference, bool]:
+    """Run a batch with a progress display; the result, and whether cycles were counted.
+
+    Results of layers are kept if the program keeps them, unless `keep_tensors` says otherwise.
+    """
+    keep = program.manifest.keep_all if keep_tensors is None else keep_tensors
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )
+    with ExitStack() as stack:
+        display = stack.enter_context(
+            Progress(*columns, console=error_console(), transient=True)
+        )
+        task = display.add_task(f"{on}: starting", total=len(batch))
+
+        def say(message: str) -> None:
+            display.update(task, description=f"{on}: {message}")
+
+        device = stack.enter_context(
+            open_device(on, config, timeout=timeout, progress=say)
+        )
+        client = NpuClient(device)
+        say("loading the program")
+        client.load(program)
+        say("running")
+        result = client.infer(
+            batch, keep_tensors=keep, progress=lambda: display.advance(task)
+        )
+        return result, device.counts_cycles
+
+
+def _print(
+    program: ProgramFile, result: Inference, counts: bool, seconds: float, *, layers: bool
+) -> None:
+    out = result_console()
+    images = len(result.outputs)
+    out.print(f"images: {images}")
+    if counts:
+        low, high = result.cycles.min(), result.cycles.max()
+        spread = f" ({low:,} to {high:,})" if low != high else ""
+        out.print(f"cycles an image: {result.cycles.mean():,.0f}{spread}")
+    else:
+        out.print("cycles an image: not counted by this device")
+    out.print(f"time: {seconds:.2f} s")
+    if layers:
+        means = result.layer_cycles.mean(axis=0).round().astype(int).tolist()
+        out.print(report_table(program.manifest.report, means if counts else None))
+
+
+def _compare(result: Inference, golden: Inference) -> None:
+    """Print how many values differ from the golden model's; exit with 1 if any does."""
+    differences = {"outputs": _different(result.outputs, golden.outputs)}
+    for name, values in golden.tensors.items():
+        differences[name] = _different(result.tensors[name], values)
+    total = sum(differences.values())
+    values = golden.outputs.size + sum(tensor.size for tensor in golden.tensors.values())
+    typer.echo(f"against golden: {total} of {values:,} values differ")
+    for name, count in differences.items():
+        if count:
+            typer.echo(f"  {name}: {count}")
+    if total:
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _different(a: NDArray[Any], b: NDArray[Any]) -> int:
+    bits = f"u{a.dtype.itemsize}"
+    return int(np.count_nonzero(a.view(bits) != b.view(bits)))
