@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_tables
 import command_reference
 import compiler_tables
 import config_tables
@@ -43,6 +44,7 @@ FRAGMENTS: dict[str, Callable[[], str]] = {
     "counters.md": packet_tables.counters,
     "identity.md": packet_tables.identity_words,
     "operators.md": compiler_tables.operators,
+    "bench_cases.md": bench_tables.bench_cases,
     "command_line.md": command_reference.command_line,
     "waves_vector.txt": waves.vector,
     "waves_write.txt": waves.write,
