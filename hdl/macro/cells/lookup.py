@@ -37,7 +37,8 @@ class LookupArray(CellArray):
 
     def _running_sum(self, m: Module, column: int) -> Signal:
         """The subset sum of the entry that is being written."""
-        total = Signal(signed(self.config.leaf_bits), name=f"sum{column}", reset_less=True)
+        # Must be zero after a reset, also if a row group waited through it.
+        total = Signal(signed(self.config.leaf_bits), name=f"sum{column}")
         changing = Array(self.weights[row][column] for row in range(self.config.rows_per_group))
         weight = Signal(signed(self.config.weight_bits), name=f"weight{column}")
         m.d.comb += weight.eq(changing[self.step.row])
