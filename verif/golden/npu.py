@@ -113,6 +113,10 @@ class NpuModel:
         self._counter_masks = [0] * COUNTERS
         self._stamp_masks = [0] * self.config.stamps
 
+    def forget_weights(self) -> None:
+        """Stop predicting the macro's weights, until they are loaded again."""
+        self._rows_known[:] = False
+
     def _write(self, packet: Sequence[int], count: int) -> None:
         place = self.memories.locate(packet[1], count) if len(packet) > 2 else None
         if place is None:

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An NPU under test joined to its golden model: both get the same packets, answers are compared."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import cocotb
+from amaranth.lib import data
+
+from ...hdl.npu.config import WORD_BYTES, NpuConfig
+from ...hdl.npu.packets import Memory, Request, StreamWord, memory_bytes
+from ..golden.npu import NpuModel
+from ..golden.packets import Expected
+from .case import bench_config
+from .check import require
+from .coverage import Coverage
+from .npu_coverage import events_of_answer, events_of_program
+from .npu_malformed import MalformedPackets
+from .npu_stimulus import NpuStimulus, Packet
+from .programs import RandomProgram
+from .stream import Transfer
+from .testbench import Testbench
+
+__all__ = ["COVERAGE", "NpuEnvironment"]
+
+#: What the cases of this simulation have made happen.
+COVERAGE = Coverage()
+
+#: The models of the cases so far; None where a case failed. Memories survive from case to case.
+_left: list[NpuModel | None] = []
+
+_LAYOUT = data.Layout.cast(StreamWord)
+
+
+class NpuEnvironment:
+    """Testbench, model, stimuli and the comparison of answers of one NPU.
+
+    The model carries out each request when it is queued. As requests are carried out in order, it
+    need not know when the hardware does.
+
+    Attributes
+    ----------
+    answers : int
+        Answers that came and were right.
+    unanswered : deque of packets
+        Requests whose answers have not come.
+    """
+
+    def __init__(self, dut: Any) -> None:
+        self.config = config = bench_config(NpuConfig)
+        seed = cocotb.RANDOM_SEED
+        self.stimulus = NpuStimulus(config, seed)
+        self.malformed = MalformedPackets(config, self.stimulus.random)
+        self.model = NpuModel(config, seed)
+        self.tb = Testbench(dut, patience=5000)
+        self.command = self.tb.add_source("command", _LAYOUT, lambda transfer: None)
+        self.response = self.tb.add_sink("response", _LAYOUT, self._on_response)
+        self.answers = 0
+        self.unanswered: deque[tuple[Packet, Expected]] = deque()
+        self._words: list[int] = []
+
+    @classmethod
+    async def start(cls, dut: Any) -> "NpuEnvironment":
+        """An environment after a reset. Memories are as they were, or zero at first."""
+        environment = cls(dut)
+        await environment.tb.reset(2)
+        if _left:
+            environment.model.lose_counters()
+        if _left and (left := _left[-1]) is not None:
+            environment.model = left
+            left.lose_counters()
+        elif _left:
+            await environment._recover()
+        _left.append(None)
+        return environment
+
+    async def _recover(self) -> None:
+        """Make everything known after a case that failed."""
+        for memory in Memory:
+            words = memory_bytes(self.config, memory) // WORD_BYTES
+            self.send(*self.stimulus.writes(memory, 0, [0] * words))
+        self.model.forget_weights()
+        self.refresh()
+        await self.drain()
+
+    @property
+    def effort(self) -> float:
+        """Share of the usual number of stimuli: large macros and some simulators are slow."""
+        bits = 4096 if "verilator" in cocotb.SIM_NAME.lower() else 512
+        return min(1.0, max(0.1, bits / (1024 + self.config.macro.binary_operations)))
+
+    def rounds(self, count: int) -> int:
+        """That many rounds of a case, or fewer, but at least 2."""
+        return max(2, round(count * self.effort))
+
+    def program(self) -> RandomProgram:
+        """A random program for the data that is there."""
+        return self.stimulus.program(max(40, round(150 * self.effort)))
+
+    # Requests -----------------------------------------------------------------------------------
+
+    def send(self, *packets: Packet) -> None:
+        """Queue requests; the model carries them out and says what to expect."""
+        for packet in packets:
+            self._send(packet, self.model.expect(packet))
+
+    def send_ended(self, run: Packet) -> None:
+        """Queue a RUN that does not come to its end, and the RESET that ends it is sent later."""
+        self._send(run, self.model.abort(run))
+
+    def _send(self, packet: Packet, expected: Expected) -> None:
+        last = len(packet) - 1
+        self.command.put(
+            *({"data": word, "last": int(index == last)} for index, word in enumerate(packet))
+        )
+        self.unanswered.append((packet, expected))
+
+    def send_program(self, program: RandomProgram, *, stuck: bool = False) -> None:
+        """Write a program and run it; a `stuck` one is to be ended by a RESET later."""
+        descriptors = program.builder.finish(stuck=stuck)
+        COVERAGE.hit(*events_of_program(descriptors))
+        packets, run = self.stimulus.run(descriptors)
+        self.send(*packets)
+        self.allow(program.cycles)
+        if stuck:
+            self.send_ended(run)
+        else:
+            self.send(run)
+
+    def allow(self, cycles: int) -> None:
+        """Wait at least so long for an answer."""
+        self.tb.patience = max(self.tb.patience, 5000 + cycles)
+
+    def refresh(self) -> None:
+        """Make everything known again that an ended program has left undefined."""
+        loads = self.stimulus.load_all()
+        self.send(*self.stimulus.data())
+        for first in range(0, len(loads) - 1, self.config.descriptors - 1):
+            some = [*loads[:-1][first : first + self.config.descriptors - 1], loads[-1]]
+            packets, run = self.stimulus.run(some)
+            macro = self.config.macro
+            groups = macro.banks * macro.groups
+            self.allow(groups * (self.config.group_words + macro.write_cycles + 8))
+            self.send(*packets, run)
+
+    def read_all(self) -> Iterable[Packet]:
+        """Read results, and the whole of every memory that is not too big for it."""
+        yield from self.stimulus.read_results()
+        for memory in Memory:
+            yield from self.stimulus.read_much(memory)
+
+    # The course of a case -----------------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Wait until all requests are answered."""
+        await self.tb.until(
+            lambda: self.command.idle and not self.unanswered, "all requests to be answered"
+        )
+
+    async def finish(self, *, answers: int) -> None:
+        """End the case: all is answered, nothing comes too much, and enough was checked."""
+        self.send(*self.read_all())
+        await self.drain()
+        self.tb.set_stalls("none")
+        await self.tb.step(50)
+        self.tb.dut._log.info("%d answers in %d cycles", self.answers, self.tb.cycle)
+        require(not self._words, "words came that belong to no answer")
+        require(self.answers >= answers, f"only {self.answers} answers, at least {answers} wanted")
+        for name, monitor in self.tb.monitors.items():
+            COVERAGE.hit(*[f"wait: {name}"] if monitor.waited else [])
+        _left[-1] = self.model
+
+    async def reset(self, cycles: int) -> None:
+        """Reset the design while requests are under way; what they may have changed is unknown."""
+        pending = [packet for packet, _ in self.unanswered]
+        await self.tb.reset(cycles)
+        self.unanswered.clear()
+        self._words.clear()
+        self.model.lose_counters()
+        for packet in pending:
+            if packet[0] & 0xFF == Request.RUN:
+                self.model.abort(packet)
+            elif packet[0] & 0xFF == Request.WRITE:
+                self.send(packet)
+
+    def _on_response(self, transfer: Transfer) -> None:
+        self._words.append(transfer.value["data"])
+        place = f"answer {self.answers}"
+        require(bool(self.unanswered), f"{place} comes, and no request is without one")
+        request, expected = self.unanswered[0]
+        if not transfer.value["last"]:
+            enough = len(self._words) < len(expected.words)
+            require(enough, f"{place} to {_show(request)}: more than {len(expected.words)} words")
+            return
+        difference = expected.difference(self._words)
+        require(difference is None, f"{place} to {_show(request)}: {difference}")
+        self.unanswered.popleft()
+        self._words.clear()
+        self.answers += 1
+        COVERAGE.hit(*events_of_answer(expected))
+
+
+def _show(packet: Packet) -> str:
+    words = " ".join(f"{word:08x}" for word in packet[:6])
+    return f"[{words}{' ...' if len(packet) > 6 else ''}] ({len(packet)} words)"

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests for an NPU, sensible and malformed. It knows packets and nothing of their answers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...hdl.npu.config import WORD_BYTES, NpuConfig
+from ...hdl.npu.isa import WORDS, Descriptor, Opcode
+from ...hdl.npu.packets import CHANNEL_BYTES, Memory, Request, address, header, memory_bytes
+from .programs import RandomProgram, parameters
+from .walks import Arena
+
+__all__ = ["NpuStimulus", "Packet"]
+
+Packet = list[int]
+
+#: Bytes of activations and of weights that programs use; more only costs cycles.
+_ARENA = 1024
+
+
+class NpuStimulus:
+    """Makes packets within the contract of one configuration, and outside it where it is told to.
+
+    Parameters
+    ----------
+    config : NpuConfig
+    seed : int
+
+    Attributes
+    ----------
+    activations, weights : Arena
+        The bytes that programs use.
+    channels : range
+        The channels whose parameters they use.
+    any_multiplier : bool
+        Whether the parameters on the NPU have multipliers of more than 24 bits.
+    """
+
+    def __init__(self, config: NpuConfig, seed: int) -> None:
+        self.config = config
+        self.random = np.random.default_rng(seed)
+        self._group_bytes = config.group_words * config.weight_port
+        self.any_multiplier = False
+        self.move()
+
+    def below(self, limit: int) -> int:
+        """A random number from 0 to ``limit - 1``."""
+        return int(self.random.integers(limit))
+
+    def chance(self, probability: float) -> bool:
+        """True that often."""
+        return bool(self.random.random() < probability)
+
+    def move(self) -> None:
+        """Let programs use other parts of the memories from now on."""
+        config = self.config
+        self.activations = self._arena(config.activation_bytes, _ARENA, WORD_BYTES)
+        groups = self._group_bytes * min(config.macro.groups, 4)
+        self.weights = self._arena(config.weight_bytes, max(_ARENA, groups), config.weight_port)
+        count = min(config.channels, 32)
+        first = config.lanes * self.below((config.channels - count) // config.lanes + 1)
+        self.channels = range(first, first + count)
+
+    def _arena(self, size: int, wanted: int, unit: int) -> Arena:
+        wanted = min(size, -(-wanted // unit) * unit)
+        start = Arena(0, size).place(wanted, unit, self.random)
+        return Arena(start, start + wanted)
+
+    # Sensible requests --------------------------------------------------------------------------
+
+    def simple(self, request: Request, *words: int) -> Packet:
+        """A request whose header has a random tag, and a random count where that is ignored."""
+        return [header(request, self.below(256), self.below(1 << 16)), *words]
+
+    def word(self) -> int:
+        """Any word."""
+        return self.below(1 << 32)
+
+    def writes(self, memory: Memory, offset: int, words: Sequence[int]) -> list[Packet]:
+        """WRITE packets of random lengths that write `words` from a byte offset on."""
+        packets, done = [], 0
+        while done < len(words):
+            count = min(len(words) - done, 1 + self.below(64 if self.chance(0.8) else 1024))
+            place = address(memory, offset + WORD_BYTES * done)
+            packet = [header(Request.WRITE, self.below(256), count), place]
+            packets.append(packet + list(words[done : done + count]))
+            done += count
+        return packets
+
+    def reads(self, memory: Memory, offset: int, count: int) -> list[Packet]:
+        """READ packets of random lengths for `count` words from a byte offset on."""
+        packets, done = [], 0
+        while done < count:
+            some = min(count - done, 1 + self.below(64 if self.chance(0.8) else 1024))
+            place = address(memory, offset + WORD_BYTES * done)
+            packets.append([header(Request.READ, self.below(256), some), place])
+            done += some
+        return packets
+
+    def access(self, memory: Memory) -> list[Packet]:
+        """Write somewhere, often at an end of the memory, and read there."""
+        words = memory_bytes(self.config, memory) // WORD_BYTES
+        count = min(words, 1 + self.below(4 if self.chance(0.7) else 48))
+        offset = Arena(0, WORD_BYTES * words).place(WORD_BYTES * count, WORD_BYTES, self.random)
+        values = [self.word() for _ in range(count)]
+        return self.writes(memory, offset, values) + self.reads(memory, offset, count)
+
+    def read_results(self) -> list[Packet]:
+        """Read all activations that a program may have changed."""
+        arena = self.activations
+        return self.reads(Memory.ACTIVATIONS, arena.start, len(arena) // WORD_BYTES)
+
+    def read_much(self, memory: Memory) -> list[Packet]:
+        """Read all of a small memory, and both ends and somewhere of a big one."""
+        words, some = memory_bytes(self.config, memory) // WORD_BYTES, 64
+        if words <= 512:
+            return self.reads(memory, 0, words)
+        starts = (0, words - some, self.below(words - some))
+        return [p for start in starts for p in self.reads(memory, WORD_BYTES * start, some)]
+
+    # Programs -----------------------------------------------------------------------------------
+
+    def data(self) -> list[Packet]:
+        """Write new activations, weights and parameters wherever programs use them."""
+        self.any_multiplier = self.chance(0.5)
+        packets = self.writes(
+            Memory.ACTIVATIONS, self.activations.start, self._bytes(len(self.activations))
+        )
+        packets += self.writes(Memory.WEIGHTS, self.weights.start, self._bytes(len(self.weights)))
+        typical = 1500.0 * self.config.macro.rows
+        rows = parameters(
+            self.random, len(self.channels), any_multiplier=self.any_multiplier, typical=typical
+        )
+        offset = CHANNEL_BYTES * self.channels.start
+        return packets + self.writes(Memory.PARAMETERS, offset, rows.ravel().tolist())
+
+    def _bytes(self, count: int) -> list[int]:
+        """Words of so many random bytes: any, small ones, or the extremes of int8."""
+        kind = self.below(4)
+        if kind == 0:
+            values = self.random.choice([-128, 127], count)
+        elif kind == 1:
+            values = np.clip(np.rint(self.random.normal(0, 12, count)), -128, 127)
+        else:
+            values = self.random.integers(-128, 128, count)
+        return values.astype(np.int8).view("<u4").tolist()
+
+    def program(self, vectors: int) -> RandomProgram:
+        """A program of about so many vectors for the data that is there."""
+        return RandomProgram(
+            self.config, self.random, activations=self.activations, weights=self.weights,
+            channels=self.channels, any_multiplier=self.any_multiplier, vectors=vectors,
+        )
+
+    def run(self, descriptors: Sequence[Descriptor]) -> tuple[list[Packet], Packet]:
+        """Write a program somewhere; the RUN that starts it."""
+        return self.run_words([descriptor.encode() for descriptor in descriptors])
+
+    def run_words(self, descriptors: Sequence[list[int]]) -> tuple[list[Packet], Packet]:
+        """Write the words of descriptors somewhere; the RUN that starts there."""
+        start = self.below(self.config.descriptors - len(descriptors) + 1)
+        words = [word for descriptor in descriptors for word in descriptor]
+        packets = self.writes(Memory.PROGRAM, WORD_BYTES * WORDS * start, words)
+        return packets, self.simple(Request.RUN, start)
+
+    def load_all(self) -> list[Descriptor]:
+        """A program that loads every row group of every bank."""
+        macro, descriptors = self.config.macro, []
+        most = len(self.weights) // self._group_bytes
+        for bank in range(macro.banks):
+            for first in range(0, macro.groups if most else 0, most or 1):
+                groups = min(most, macro.groups - first)
+                fields = {"bank": bank, "group": first, "groups": groups}
+                fields["address"] = self.weights.start
+                descriptors.append(Descriptor(Opcode.LOAD_WEIGHTS, fields))
+        return [*descriptors, Descriptor(Opcode.END, {})]
+
+    def bad_descriptor(self) -> list[int]:
+        """Words that no hardware takes for a descriptor: unknown opcode, or another version."""
+        words = Descriptor(Opcode.END, {}).encode()
+        if self.chance(0.5):
+            words[0] = words[0] & ~0xFF | (len(Opcode) + self.below(256 - len(Opcode)))
+        else:
+            words[0] ^= (1 + self.below(15)) << 8
+        return words
