@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manual's tables hold everything that the code knows, and pages show all tables."""
+
+import enum
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from manual import DOCS, extension, pages
+
+from cimple.compiler.onnx_file import SUPPORTED
+from cimple.hdl.config import Config, field_table
+from cimple.hdl.load import load_config, preset_files
+from cimple.hdl.macro.config import LEGAL_BANKS, Cell, MacroConfig
+from cimple.hdl.npu.config import NpuConfig
+from cimple.hdl.npu.isa import FIELDS, WORDS, Opcode, Queue
+from cimple.hdl.npu.packets import IDENTITY_WORDS, Counter, Memory, Request, Status
+from cimple.verif.bench.verify import BENCHES
+
+fragments = extension("cimple_tables").FRAGMENTS
+bench_tables = extension("bench_tables")
+enum_docs = extension("enum_docs")
+isa_tables = extension("isa_tables")
+waves = extension("waves")
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of every row of every table, headings left out."""
+    rows = [re.split(r"(?<!\\) ?\| ?", line)[1:-1] for line in text.splitlines() if "|" in line]
+    return [row for row in rows if row and not row[0].startswith("---")]
+
+
+def first_cells(fragment: str) -> list[str]:
+    return [row[0].strip("`") for row in rows_of(fragments[fragment]())]
+
+
+@pytest.mark.parametrize(
+    ("fragment", "members"),
+    [
+        ("requests.md", Request),
+        ("statuses.md", Status),
+        ("memory_map.md", Memory),
+        ("counters.md", Counter),
+        ("opcodes.md", Opcode),
+    ],
+)
+def test_every_member_has_a_row_with_a_meaning(
+    fragment: str, members: Iterable[enum.IntEnum]
+) -> None:
+    rows = {row[0]: row[1:] for row in rows_of(fragments[fragment]())}
+    for member in members:
+        assert all(rows[f"`{member.name}`"]), member
+    assert len(rows) == len(list(members)) + 1
+
+
+@pytest.mark.parametrize(
+    ("fragment", "kind"), [("macro_fields.md", MacroConfig), ("npu_fields.md", NpuConfig)]
+)
+def test_every_field_of_a_configuration(fragment: str, kind: type[Config]) -> None:
+    assert first_cells(fragment)[1:] == [row.name for row in field_table(kind)]
+    assert all(row[-1] for row in rows_of(fragments[fragment]()))
+
+
+def test_every_legal_combination_of_cell_and_banks() -> None:
+    rows = [row[:2] for row in rows_of(fragments["cells.md"]())]
+    legal = [[f"`{cell.value}`", str(banks)] for cell in Cell for banks in LEGAL_BANKS[cell]]
+    assert [row for row in rows if row[1].isdigit()] == legal
+
+
+@pytest.mark.parametrize("kind", [MacroConfig, NpuConfig])
+def test_every_preset(kind: type[Config]) -> None:
+    names = {name for name in preset_files() if isinstance(load_config(name), kind)}
+    table = "macro_presets.md" if kind is MacroConfig else "npu_presets.md"
+    assert set(first_cells(table)[1:]) == names
+
+
+@pytest.mark.parametrize("opcode", Opcode)
+def test_every_field_of_a_descriptor(opcode: Opcode) -> None:
+    section = isa_tables.descriptors().partition(f"### {opcode.name} (")[2].partition("\n(desc")[0]
+    drawing, _, table = section.partition("| Field |")
+    rows = {row[0].strip("`"): row[1:] for row in rows_of(table)}
+    for field in FIELDS[opcode]:
+        high = field.low + field.bits - 1
+        bits = f"{high}:{field.low}" if field.bits > 1 else str(high)
+        assert rows[field.name][:2] == [str(field.word), bits]
+        assert drawn_bits(drawing, field.word)[field.name] == bits
+    assert set(range(WORDS)) == drawn_words(drawing)
+
+
+def drawn_bits(drawing: str, word: int) -> dict[str, str]:
+    """Bits by name in the two lines of a word."""
+    lines = drawing.splitlines()
+    index = next(i for i, line in enumerate(lines) if line.startswith(f"word {word} "))
+    bits, names = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines[index:][:2])
+    covered = sum(int(b.partition(":")[0]) - int(b.rpartition(":")[2]) + 1 for b in bits)
+    assert covered == 32
+    return dict(zip(names, bits, strict=True))
+
+
+def drawn_words(drawing: str) -> set[int]:
+    """Words that are drawn, or said to be zero."""
+    words = {int(number) for number in re.findall(r"^word (\d+)", drawing, re.MULTILINE)}
+    empty = re.search(r"^words ([\d, ]+): 0$", drawing, re.MULTILINE)
+    return words | {int(number) for number in empty[1].split(",")} if empty else words
+
+
+def test_every_word_of_the_identity() -> None:
+    assert first_cells("identity.md")[1:] == [str(n + 1) for n in range(IDENTITY_WORDS)]
+
+
+def test_every_operator() -> None:
+    assert first_cells("operators.md")[1:] == list(SUPPORTED)
+
+
+def test_queues_are_named_with_their_bits() -> None:
+    text = fragments["opcodes.md"]()
+    assert all(f"{queue.name} is bit {int(queue)}" in text for queue in Queue)
+
+
+def test_every_case_of_the_benches() -> None:
+    text = fragments["bench_cases.md"]()
+    for kind, module in BENCHES.items():
+        source = (DOCS.parent / "verif" / "bench" / f"{module}.py").read_text(encoding="utf-8")
+        cases = list(bench_tables.cases_of(module))
+        assert len(cases) == len(re.findall(r"^@bench_case", source, re.MULTILINE)) > 0, kind
+        assert all(meaning and f"`{name}`" in text for name, meaning in cases)
+
+
+def test_comments_belong_to_the_member_below_them() -> None:
+    docs = enum_docs.member_docs(Status)
+    assert list(docs) == [member.name for member in Status]
+    assert docs["OK"] == ""
+    assert docs["BAD_COUNT"].startswith("A count of zero")
+
+
+@pytest.mark.parametrize("bits", [1, 3, 4])
+def test_waves_show_the_latency_of_the_formula(bits: int) -> None:
+    vector = {"data": [1, 0, 1, 0], "top_plane": bits - 1, "signed": 0, "bank": 0, "first": 1,
+              "last": 1}
+    trace = waves.record({"i": [vector]}, cycles=12)
+    valid = [sample["o.valid"] for sample in trace]
+    assert valid.index(1) == waves.EXAMPLE.vector_latency(bits)
+    assert trace[valid.index(1)]["o.payload[0]"] == waves.WEIGHTS[0] + waves.WEIGHTS[2]
+
+
+def test_every_fragment_is_on_a_page() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages())
+    included = set(re.findall(r"_generated/([\w.]+)", text))
+    assert included == set(fragments)
+
+
+def test_fragments_are_written_once(tmp_path: Path) -> None:
+    write = extension("cimple_tables").write_fragments
+    write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == set(fragments)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    changed = tmp_path / "cells.md"
+    changed.write_text("stale", encoding="utf-8")
+    write(tmp_path)
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert changed.read_text(encoding="utf-8") == fragments["cells.md"]()
+    assert {path for path in after if after[path] != before[path]} == {changed}
