@@ -98,15 +98,23 @@ class MacroEnvironment:
         _left[:] = [self.model]
 
     async def reset(self, cycles: int) -> None:
-        """Reset in traffic. The row group under way, if any, is written again afterwards."""
-        torn = self.w.offered
-        await self.tb.reset(cycles)
+        """Reset in traffic. The row group under way, if any, is written again afterwards.
+
+        Each source is at random part of the reset, or keeps its offer through it. A write that was
+        begun and withdrawn leaves its row group undefined, so `w` makes its offer anew.
+        """
+        begun = self.w.queued[:1]
+        kept = {name for name in ("w", "read_request") if self.stimulus.chance(0.5)}
+        if self.config.accumulations == 1 and self.stimulus.chance(0.5):
+            # Elsewhere the vector on offer may continue a sum that the reset drops.
+            kept.add("i")
+        await self.tb.reset(cycles, kept=kept)
         self.model.reset()
         self.outputs.clear()
         self.rows_read.clear()
-        if torn is not None:
-            self.w.put(torn)
-            await self.drain()
+        if "w" not in kept:
+            self.w.put(*begun)
+        await self.drain()
 
     def _on_write(self, transfer: Transfer) -> None:
         self.log["w"].append(transfer)

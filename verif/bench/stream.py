@@ -52,6 +52,10 @@ class StreamPort:
         self.valid = bool(self._read(self.valid_pin, "valid"))
         self.ready = bool(self._read(self.ready_pin, "ready"))
 
+    def clear(self) -> None:
+        """Forget what was sampled, as in a reset."""
+        self.valid = self.ready = False
+
     def sample_payload(self) -> int:
         """Read the payload of the cycle that ends now."""
         return self._read(self.payload_pin, "payload")
@@ -78,25 +82,30 @@ class Source:
         self._queue.extend(pack(self.port.layout, value) for value in values)
 
     @property
+    def queued(self) -> list[Any]:
+        """The payloads that have not been taken, the one on offer first."""
+        return [unpack(self.port.layout, payload) for payload in self._queue]
+
+    @property
     def idle(self) -> bool:
         """Whether all payloads have been taken."""
         return not self._queue
 
-    @property
-    def offered(self) -> Any | None:
-        """The payload that is valid and not taken yet, if there is one."""
-        return unpack(self.port.layout, self._queue[0]) if self._offers else None
+    def clear(self, *, keep_offer: bool = False) -> None:
+        """Forget all payloads, as in a reset.
 
-    def clear(self) -> None:
-        """Forget all payloads and withdraw the one on offer, as in a reset."""
-        self._queue.clear()
-        self._offers = False
-        self.port.valid_pin.value = 0
+        A source outside the reset keeps its offer: it stays valid, and nothing it sees before
+        `drive` is called again counts as a transfer.
+        """
+        kept = [self._queue[0]] if keep_offer and self._offers else []
+        self._queue = deque(kept)
+        self._offers = bool(kept)
+        self.port.valid_pin.value = int(self._offers)
 
     def drive(self) -> None:
         """Set the pins for the cycle that begins, after `port.sample` of the one that ended."""
         if self._offers:
-            if not self.port.ready:
+            if not self.port.transfers:
                 return
             self._queue.popleft()
         self._offers = bool(self._queue) and not next(self.stalls)

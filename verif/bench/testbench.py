@@ -6,7 +6,7 @@ concurrent tasks, so a run is the same each time for one seed, and the first fai
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import cocotb
@@ -80,9 +80,14 @@ class Testbench:
         for driver in (*self.sources.values(), *self.sinks.values()):
             driver.stalls = self.stalls(profile)
 
-    async def reset(self, cycles: int = 1) -> None:
-        """Reset the design for `cycles` from now on; all queues become empty."""
-        for end in (*self.sources.values(), *self.sinks.values(), *self.monitors.values()):
+    async def reset(self, cycles: int = 1, *, kept: Collection[str] = ()) -> None:
+        """Reset the design for `cycles` from now on; all queues become empty.
+
+        The sources named in `kept` are not part of the reset: what they offer stays on offer.
+        """
+        for name, source in self.sources.items():
+            source.clear(keep_offer=name in kept)
+        for end in (*self.sinks.values(), *self.monitors.values(), *self._ports):
             end.clear()
         self.dut.rst.value = 1
         for _ in range(cycles):
