@@ -51,7 +51,7 @@ def manifest(
         "contents": contents,
         "lint": {
             "verilator": f"verilator --lint-only -Wall {name}.vlt {name}.v",
-            "icarus": f"iverilog -g2005 -Wall -o /dev/null {name}.v",
+            "icarus": f"iverilog -g2005 -Wall -t null {name}.v",
         },
     }
 
