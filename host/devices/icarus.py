@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 
 from ...hdl.errors import CimpleError
-from ...hdl.generate import generate
 from ...hdl.npu.config import NpuConfig
 from ...verif.bench.cache import cached_build
 from ...verif.bench.simulators import find_simulator
-from .build import DRIVERS, Progress, run_tool
+from .build import DRIVERS, Progress, run_tool, verilog_of
 from .pipe import DEFAULT_TIMEOUT, PipeDevice
 
 __all__ = ["icarus_device"]
@@ -30,20 +29,19 @@ def icarus_device(
         CimpleError: the simulator is missing or does not take the design.
     """
     simulator = find_simulator("icarus")
-    progress("generating the Verilog")
-    design = generate(config)
+    verilog = verilog_of(config, progress)
     driver = (DRIVERS / "driver.v").read_text(encoding="utf-8")
-    flags = ["-g2005", f"-DNPU={design.name}", "-s", "driver", "-o", "npu.vvp"]
+    flags = ["-g2005", f"-DNPU={config.name}", "-s", "driver", "-o", "npu.vvp"]
 
     def build(directory: Path) -> None:
         progress("building the simulation with Icarus Verilog")
-        (directory / "npu.v").write_text(design.verilog, encoding="utf-8")
+        (directory / "npu.v").write_text(verilog, encoding="utf-8")
         (directory / "driver.v").write_text(driver, encoding="utf-8")
         command = [simulator.executable, *flags, "driver.v", "npu.v"]
         run_tool(command, directory, simulator.environment(), "icarus")
 
     entry = cached_build(
-        ("device", simulator.fingerprint, *flags, design.verilog, driver), build
+        ("device", simulator.fingerprint, *flags, verilog, driver), build
     )
     runner = shutil.which("vvp")
     if runner is None:

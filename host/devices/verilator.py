@@ -5,11 +5,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...hdl.generate import generate
 from ...hdl.npu.config import NpuConfig
 from ...verif.bench.cache import cached_build
 from ...verif.bench.simulators import Simulator, find_simulator
-from .build import DRIVERS, Progress, run_tool
+from .build import DRIVERS, Progress, run_tool, verilog_of
 from .pipe import DEFAULT_TIMEOUT, PipeDevice
 
 __all__ = ["verilator_device"]
@@ -40,15 +39,14 @@ def verilator_device(
         CimpleError: the simulator is missing or does not take the design.
     """
     simulator = find_simulator("verilator")
-    progress("generating the Verilog")
-    design = generate(config)
+    verilog = verilog_of(config, progress)
     drivers = {name: (DRIVERS / name).read_text(encoding="utf-8") for name in _DRIVERS}
 
     def build(directory: Path) -> None:
         progress("building the simulation with Verilator (the first time takes a minute or more)")
-        _build(directory, simulator, design.name, {"npu.v": design.verilog, **drivers})
+        _build(directory, simulator, config.name, {"npu.v": verilog, **drivers})
 
-    parts = ("device", simulator.fingerprint, *_FLAGS, design.verilog, *drivers.values())
+    parts = ("device", simulator.fingerprint, *_FLAGS, verilog, *drivers.values())
     entry = cached_build(parts, build)
     return PipeDevice("verilator", [entry / "npu", str(timeout)], simulator.environment())
 
