@@ -21,7 +21,7 @@ from .simulators import Simulator, find_simulator
 __all__ = ["BENCHES", "Step", "VerifyResult", "VerifyRun", "verify"]
 
 #: The bench of each kind of configuration: a module beside this one.
-BENCHES = {"macro": "macro_bench"}
+BENCHES = {"macro": "macro_bench", "npu": "npu_bench"}
 
 
 @dataclass(frozen=True)
