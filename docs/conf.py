@@ -12,7 +12,11 @@ author = "the Cimple authors"
 project_copyright = "the Cimple authors"
 version = release = metadata.version("cimple")
 
-extensions = ["cimple_tables", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "cimple_tables", "docstrings", "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon",
+]
+# Two hyphens begin an option; they are no dash.
+smartquotes = False
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -36,5 +40,6 @@ default_role = "code"
 napoleon_custom_sections = [("Members", "params_style")]
 napoleon_use_rtype = False
 autodoc_member_order = "bysource"
+autodoc_default_options = {"exclude-members": "model_config, __new__"}
+autodoc_preserve_defaults = True
 autodoc_typehints = "description"
-autodoc_class_signature = "separated"

@@ -6,9 +6,13 @@ import shlex
 from collections.abc import Iterator
 
 import pytest
+import typer
 from manual import ROOT, blocks, extension
 
+from cimple.hdl.generate import generate
+from cimple.hdl.load import load_config
 from cimple.host.commands.table import COMMANDS
+from cimple.host.digits import digits
 
 command_reference = extension("command_reference")
 
@@ -27,6 +31,7 @@ def first_word(line: str) -> str:
 
 CIMPLE = [(place, line) for place, line in shown() if first_word(line) == "cimple"]
 MAKE = [(place, line) for place, line in shown() if first_word(line) == "make"]
+DEMO = [(place, line) for place, line in shown() if "cimple.host.digits " in line]
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
@@ -48,6 +53,24 @@ def test_cimple_takes_it(place: str, line: str) -> None:
 @pytest.mark.parametrize(("place", "line"), MAKE)
 def test_make_has_the_target(place: str, line: str) -> None:
     assert shlex.split(line, comments=True)[1] in TARGETS
+
+
+def test_lint_commands_are_those_of_the_manifest() -> None:
+    lint = generate(load_config("edge_64x16")).manifest["lint"]
+    assert set(lint.values()) <= {line for _, line in shown()}
+
+
+@pytest.mark.parametrize(("place", "line"), DEMO)
+def test_the_demonstration_has_the_option(place: str, line: str) -> None:
+    options = typer.main.get_command(demonstration()).params
+    given = {word for word in shlex.split(line) if word.startswith("--")}
+    assert given <= {name for option in options for name in option.opts} | {"--help"}, place
+
+
+def demonstration() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(digits)
+    return app
 
 
 def test_every_page_for_beginners_shows_commands() -> None:
