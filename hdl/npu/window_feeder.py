@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -34,8 +34,8 @@ class WindowFeeder(wiring.Component):
                                                                                     macro's planes)
 
     Throughput: a vector every ``max(chunks, input bits)`` cycles, where a run of n bytes has
-    ``ceil(n / activation_port)`` chunks. Latency: 6 cycles from `start` to the first vector, plus
-    one for every chunk but the first.
+    ``ceil(n / activation_port)`` chunks. Latency: 4 cycles from `start` to the first vector, plus
+    one for each of its chunks.
 
     Members
     -------
@@ -98,7 +98,7 @@ class WindowFeeder(wiring.Component):
         # Where in the window: vector row, byte in the run, image row, address of the run.
         row = Signal(bits_for(self.config.macro.rows))
         run_offset = Signal(16)
-        image_row = Signal(8)
+        image_row = Signal(bits_for(self.config.macro.rows))
         run_address = Signal(self.config.activation_address_bits)
 
         run_left = Signal(16)
@@ -182,9 +182,7 @@ class WindowFeeder(wiring.Component):
         rotation = Signal(lane_bits)
         m.d.sync += rotation.eq((self.read.address[:lane_bits] - row[:lane_bits])[:lane_bits])
         banks = rotated([self.read.data[lane] for lane in range(lanes)], rotation)
-        to_rows = Signal(lane_bits)
-        m.d.comb += to_rows.eq((-chunk.row[:lane_bits])[:lane_bits])
-        valid = rotated(inside, to_rows)
+        valid = rotated(inside, self._rotation_to_rows(m, chunk))
         for lane in range(lanes):
             # Flipping the top bit adds 128: the array always sees unsigned inputs.
             byte = Mux(valid[lane], banks[lane], self.descriptor.zero_point.as_unsigned())
@@ -221,11 +219,18 @@ class WindowFeeder(wiring.Component):
         with m.If(self.start):
             m.d.sync += gathered.eq(0)
 
+    def _rotation_to_rows(self, m: Module, chunk: Any) -> Signal:
+        """How far lanes turn so that the first byte comes to the lane of its row."""
+        bits = self.config.activation_lane_bits
+        amount = Signal(bits)
+        # A row's number may be narrower than a lane's.
+        m.d.comb += amount.eq((Const(0, bits) - chunk.row[:bits])[:bits])
+        return amount
+
     def _store_rows(self, m: Module, gathered: Any, chunk: Any) -> None:
         lanes = self.config.activation_port
         lane_bits = self.config.activation_lane_bits
-        to_rows = Signal(lane_bits)
-        m.d.comb += to_rows.eq((-chunk.row[:lane_bits])[:lane_bits])
+        to_rows = self._rotation_to_rows(m, chunk)
         present = Signal(lanes)
         m.d.comb += present.eq(Cat(rotated([chunk.count > lane for lane in range(lanes)], to_rows)))
         block = Signal(bits_for(self.config.macro.rows // lanes + 1))
