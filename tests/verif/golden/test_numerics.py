@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cimple.hdl.npu.isa import Rounding
 from cimple.verif.golden.numerics import requantise, round_onnx, round_tflite, wrap_int32
 from tests.oracles import ort
+from tests.oracles.npu import scale_onnx, scale_tflite
 
 INT32 = (-1 << 31, (1 << 31) - 1)
 #: Accumulators where something ends: the rails, float32's integers, the sign, halves.
@@ -23,43 +24,6 @@ CORNERS = sorted(
     | {INT32[0], INT32[0] + 1, INT32[1], INT32[1] - 1, 0}
 )
 MULTIPLIERS = (0, 128, 1 << 30, (1 << 30) + 128, 0x55555580, 0x7FFFFF80, 3 << 29)
-
-
-def divide_half_away(value: int, bits: int) -> int:
-    """Divide by 2**bits, halves away from zero."""
-    magnitude = (abs(value) + (1 << bits >> 1)) >> bits
-    return magnitude if value >= 0 else -magnitude
-
-
-def tflite_by_definition(total: int, multiplier: int, shift: int) -> int:
-    """Saturating rounding doubling high multiplication, then rounding division, as written down.
-
-    In its own words: ab + nudge, divided by 2**31 with truncation towards zero, where the nudge is
-    2**30 for a product that is not negative and 1 - 2**30 for others.
-    """
-    product = total * multiplier
-    nudged = product + (1 << 30 if product >= 0 else 1 - (1 << 30))
-    high = abs(nudged) >> 31
-    return divide_half_away(high if nudged >= 0 else -high, shift)
-
-
-def half_even(value: Fraction, bits: int | None) -> Fraction:
-    """To an integer, or to `bits` significant bits, halves to even."""
-    if value == 0:
-        return value
-    unit = Fraction(1)
-    if bits is not None:
-        while abs(value) >= unit * 2**bits:
-            unit *= 2
-        while abs(value) < unit * 2 ** (bits - 1):
-            unit /= 2
-    return Fraction(round(value / unit)) * unit  # round() of a Fraction is half to even
-
-
-def onnx_by_definition(total: int, multiplier: int, shift: int) -> int:
-    """Accumulator and product to 24 significant bits, then to an integer, each half to even."""
-    scale = Fraction(multiplier, 1 << 31 + shift)
-    return int(half_even(half_even(half_even(Fraction(total), 24) * scale, 24), None))
 
 
 def cases(seed: int) -> list[tuple[int, int, int]]:
@@ -81,7 +45,7 @@ def cases(seed: int) -> list[tuple[int, int, int]]:
 
 @pytest.mark.parametrize(
     ("rule", "definition"),
-    [(round_tflite, tflite_by_definition), (round_onnx, onnx_by_definition)],
+    [(round_tflite, scale_tflite), (round_onnx, scale_onnx)],
 )
 def test_rounding_is_its_definition(rule, definition) -> None:
     some = cases(7)

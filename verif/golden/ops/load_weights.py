@@ -17,6 +17,8 @@ class LoadWeights(Operation):
         super().__init__(number, descriptor, config)
         self.group_bytes = config.group_words * config.weight_port
         self.require_at_least_one("groups")
+        highest = (1 << 16) - descriptor["groups"]
+        self.require("group", 0, highest, "16 bits, less the groups")
         self.require("bank", 0, config.macro.banks - 1, "the macro's banks")
         self.require_multiple("address", config.weight_port, "weight_port")
         highest = config.weight_bytes - descriptor["groups"] * self.group_bytes

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs carried out byte by byte, in program order: slow, and too simple to be wrong."""
+
+from fractions import Fraction
+
+from cimple.hdl.npu.config import NpuConfig
+from cimple.hdl.npu.isa import Descriptor, Opcode, Rounding
+
+__all__ = ["NaiveNpu", "half_even", "round_half_away", "scale_onnx", "scale_tflite", "wrap32"]
+
+
+def wrap32(value: int) -> int:
+    """Two's complement, 32 bits."""
+    return (value + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def round_half_away(value: Fraction) -> int:
+    """To the nearest integer, halves away from zero."""
+    magnitude = int(abs(value) + Fraction(1, 2))
+    return magnitude if value >= 0 else -magnitude
+
+
+def half_even(value: Fraction, bits: int | None = None) -> Fraction:
+    """To an integer, or to `bits` significant bits, halves to even."""
+    if value == 0:
+        return value
+    unit = Fraction(1)
+    if bits is not None:
+        while abs(value) >= unit * 2**bits:
+            unit *= 2
+        while abs(value) < unit * 2 ** (bits - 1):
+            unit /= 2
+    return Fraction(round(value / unit)) * unit  # round() of a Fraction is half to even
+
+
+def scale_tflite(total: int, multiplier: int, shift: int) -> int:
+    """Saturating rounding doubling high multiplication, then rounding division, as written down.
+
+    In its own words: ab + nudge, divided by 2**31 with truncation towards zero, where the nudge is
+    2**30 for a product that is not negative and 1 - 2**30 for others.
+    """
+    product = total * multiplier
+    nudged = product + (1 << 30 if product >= 0 else 1 - (1 << 30))
+    high = abs(nudged) >> 31
+    return round_half_away(Fraction(high if nudged >= 0 else -high, 1 << shift))
+
+
+def scale_onnx(total: int, multiplier: int, shift: int) -> int:
+    """Accumulator and product to 24 significant bits, then to an integer, each half to even."""
+    scale = Fraction(multiplier, 1 << 31 + shift)
+    return int(half_even(half_even(half_even(Fraction(total), 24) * scale, 24)))
+
+
+class NaiveNpu:
+    """Memories as lists of numbers; `run` changes them.
+
+    Attributes
+    ----------
+    activations, weights : list of int
+        Signed bytes.
+    parameters : list of (bias, multiplier, shift)
+    banks : list of dict from (row, column) to weight
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        self.activations = [0] * config.activation_bytes
+        self.weights = [0] * config.weight_bytes
+        self.parameters = [(0, 0, 0)] * config.channels
+        self.banks: list[dict[tuple[int, int], int]] = [{} for _ in range(config.macro.banks)]
+        self.partial: dict[tuple[int, int], int] = {}
+        self.vectors: list[list[int]] = []
+
+    def run(self, descriptors: list[Descriptor]) -> None:
+        """Carry out descriptors in their order; a REQUANTISE when its vectors are there."""
+        waiting: list[Descriptor] = []
+        for descriptor in descriptors:
+            match descriptor.opcode:
+                case Opcode.LOAD_WEIGHTS:
+                    self._load(descriptor)
+                case Opcode.COMPUTE:
+                    self._compute(descriptor)
+                case Opcode.REQUANTISE | Opcode.MAX_POOL:
+                    waiting.append(descriptor)
+            while waiting and self._ready(waiting[0]):
+                self._vector_operation(waiting.pop(0))
+        assert not waiting
+        assert not self.vectors
+
+    def _ready(self, d: Descriptor) -> bool:
+        needed = d["out_width"] * d["out_height"] if d.opcode is Opcode.REQUANTISE else 0
+        return len(self.vectors) >= needed
+
+    def _vector_operation(self, d: Descriptor) -> None:
+        self._requantise(d) if d.opcode is Opcode.REQUANTISE else self._pool(d)
+
+    def _load(self, d: Descriptor) -> None:
+        macro, port = self.config.macro, self.config.weight_port
+        raw = macro.rows_per_group * macro.columns
+        group_bytes = -(-raw // port) * port
+        for index in range(d["groups"]):
+            for position in range(raw):
+                row = (d["group"] + index) * macro.rows_per_group + position // macro.columns
+                if row < macro.rows:
+                    byte = self.weights[d["address"] + index * group_bytes + position]
+                    self.banks[d["bank"]][row, position % macro.columns] = byte
+
+    def _compute(self, d: Descriptor) -> None:
+        bank = self.banks[d["bank"]]
+        for oy in range(d["out_height"]):
+            for ox in range(d["out_width"]):
+                sums = [0] * self.config.macro.columns
+                for element in range(d["depth"]):
+                    row, offset = divmod(d["skip"] + element, d["run_bytes"])
+                    value = self._tap(d, oy, ox, row, offset)
+                    byte = d["zero_point"] if value is None else value
+                    for column in range(len(sums)):
+                        sums[column] += (byte + 128) * bank.get((element, column), 0)
+                self.vectors.append(sums)
+
+    def _tap(self, d: Descriptor, oy: int, ox: int, row: int, offset: int) -> int | None:
+        """The byte of a window; None outside the image."""
+        y = d["origin_y"] + oy * d["step_y"] + row
+        x = d["origin_x"] + ox * d["step_x"] + offset
+        if not (0 <= y < d["height"] and 0 <= x < d["row_bytes"]):
+            return None
+        return self.activations[self._place(d, oy, ox, row, offset)]
+
+    def _place(self, d: Descriptor, oy: int, ox: int, row: int, offset: int) -> int:
+        first = d["start"] + oy * d["row_step"] + ox * d["step_x"]
+        return (first + row * d["row_stride"] + offset) % (1 << 32)
+
+    def _requantise(self, d: Descriptor) -> None:
+        beats = -(-d["channels"] // self.config.lanes)
+        for pixel in range(d["out_width"] * d["out_height"]):
+            vector = self.vectors.pop(0)
+            for channel in range(d["channels"]):
+                beat, lane = divmod(channel, self.config.lanes)
+                word = d["partial"] + pixel * beats + beat
+                total = vector[channel]
+                if d["add_partial"]:
+                    total = wrap32(total + self.partial[word, lane])
+                if d["keep_partial"]:
+                    self.partial[word, lane] = total
+                else:
+                    self._write(d, pixel, channel, self._scaled(d, channel, total))
+
+    def _scaled(self, d: Descriptor, channel: int, total: int) -> int:
+        bias, multiplier, shift = self.parameters[d["channel"] + channel]
+        rule = scale_tflite if d["rounding"] == Rounding.TFLITE else scale_onnx
+        return rule(wrap32(total + bias), multiplier, shift) + d["zero_point"]
+
+    def _write(self, d: Descriptor, pixel: int, channel: int, value: int) -> None:
+        oy, ox = divmod(pixel, d["out_width"])
+        place = d["out_start"] + oy * d["out_row_stride"] + ox * d["out_pixel_stride"] + channel
+        self.activations[place % (1 << 32)] = min(max(value, d["clamp_low"]), d["clamp_high"])
+
+    def _pool(self, d: Descriptor) -> None:
+        for pixel in range(d["out_width"] * d["out_height"]):
+            oy, ox = divmod(pixel, d["out_width"])
+            for channel in range(d["channels"]):
+                highest = -128
+                for row in range(d["kernel_height"]):
+                    for column in range(d["kernel_width"]):
+                        offset = column * d["pixel_bytes"]
+                        if self._tap(d, oy, ox, row, offset) is not None:
+                            place = self._place(d, oy, ox, row, offset + channel)
+                            highest = max(highest, self.activations[place])
+                self._write(d, pixel, channel, highest)
