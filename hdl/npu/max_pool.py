@@ -23,7 +23,7 @@ class MaxPool(wiring.Component):
     chunk, then the next window.
 
     Throughput: a tap a cycle: ``taps * ceil(channels / activation_port)`` cycles a window. Latency:
-    3 cycles from the last tap to `done`.
+    1 cycle from `start` to the first read, 2 from the last read to `done`.
 
     Members
     -------
@@ -89,7 +89,7 @@ class MaxPool(wiring.Component):
         channel = Signal(16)
         column, row = Signal(8), Signal(8)
         # Bytes from the window's first byte to the tap's pixel, and to its row.
-        column_offset = Signal(16)
+        column_offset = Signal(POSITION_BITS)
         row_offset = Signal(self.config.activation_address_bits)
         address_bits = len(row_offset)
 
@@ -121,7 +121,7 @@ class MaxPool(wiring.Component):
         with m.If(asked.valid):
             m.d.sync += [
                 column.eq(column + 1),
-                column_offset.eq((column_offset + fields.pixel_bytes)[:16]),
+                column_offset.eq((column_offset + fields.pixel_bytes)[:POSITION_BITS]),
             ]
             with m.If(ends_row):
                 m.d.sync += [

@@ -140,7 +140,7 @@ class WindowWalker(wiring.Component):
     address : Out(config.activation_address_bits)
         Of the window's first byte, modulo the address space, as if the image went on all around.
     x, y : Out(signed(POSITION_BITS))
-        Byte within the image row, and image row, of the window's first byte.
+        Byte within the image row, and image row, of the window's first byte. They wrap around.
     last : Out(1)
         The window is the last.
     """

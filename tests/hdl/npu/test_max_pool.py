@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+# amaranth: UnusedElaboratable=no
+"""Max pooling against its definition."""
+
+import random
+
+import pytest
+
+from cimple.hdl.npu.isa import FIELDS, Opcode
+from cimple.hdl.npu.max_pool import MaxPool
+
+
+def int8(byte):
+    return byte - 256 if byte > 127 else byte
+
+
+def pooled(fields, content):
+    """Address and byte of every result, in the order of writing."""
+    results = []
+    for oy in range(fields["out_height"]):
+        for ox in range(fields["out_width"]):
+            out = fields["out_start"] + oy * fields["out_row_stride"]
+            out += ox * fields["out_pixel_stride"]
+            for channel in range(fields["channels"]):
+                highest = max([-128, *taps(fields, content, oy, ox, channel)])
+                clamped = min(max(highest, fields["clamp_low"]), fields["clamp_high"])
+                results.append((out + channel, clamped & 0xFF))
+    return results
+
+
+def taps(fields, content, oy, ox, channel):
+    """Values inside the image."""
+    for row in range(fields["kernel_height"]):
+        for column in range(fields["kernel_width"]):
+            y = fields["origin_y"] + oy * fields["step_y"] + row
+            offset = ox * fields["step_x"] + column * fields["pixel_bytes"]
+            x = fields["origin_x"] + offset
+            if 0 <= y < fields["height"] and 0 <= x < fields["row_bytes"]:
+                address = fields["start"] + oy * fields["row_step"] + row * fields["row_stride"]
+                yield int8(content[(address + offset + channel) % (1 << 32)])
+
+
+def random_fields(source, config):
+    """A legal MAX_POOL, padded on all sides, some windows entirely outside."""
+    channels = source.choice([1, 2, source.randint(1, 40)])
+    pixel = channels + source.choice([0, 0, source.randint(0, 5)])
+    width, height = source.randint(1, 4), source.randint(1, 4)
+    row_bytes = pixel * width
+    row_stride = row_bytes + source.choice([0, source.randint(0, 9)])
+    base = source.randrange(config.activation_bytes - row_stride * height)
+    pad_y, pad_x = source.randint(0, 3), source.randint(0, 3)
+    step_x, step_y = source.randint(1, 3), source.randint(1, 3)
+    low, high = sorted(source.choice([(-128, 127), (source.randint(-128, 127), 127), (-3, 90)]))
+    out_width, out_height = source.randint(1, 3), source.randint(1, 3)
+    pixel_stride = channels + source.choice([0, 3])
+    return {
+        "start": (base - pad_y * row_stride - pad_x * pixel) % (1 << 32),
+        "row_stride": row_stride, "row_bytes": row_bytes, "pixel_bytes": pixel,
+        "origin_x": -pad_x * pixel, "origin_y": -pad_y, "height": height,
+        "step_x": step_x * pixel, "step_y": step_y, "row_step": step_y * row_stride,
+        "out_width": out_width, "out_height": out_height, "channels": channels,
+        "kernel_width": source.randint(1, 3), "kernel_height": source.randint(1, 3),
+        "out_start": source.randrange(100), "out_pixel_stride": pixel_stride,
+        "out_row_stride": pixel_stride * out_width, "clamp_low": low, "clamp_high": high,
+    }
+
+
+async def pool(ctx, unit, fields):
+    """Run a descriptor: (address, byte) in the order of writing, and cycles from start to done."""
+    unused = {field.name for field in FIELDS[Opcode.MAX_POOL]} - set(fields)
+    ctx.set(unit.descriptor, fields | dict.fromkeys(unused, 0))
+    ctx.set(unit.start, 1)
+    writes, cycles = [], 0
+    while True:
+        _, _, count, address, data, done = await ctx.tick().sample(
+            unit.write.count, unit.write.address, unit.write.data, unit.done
+        )
+        ctx.set(unit.start, 0)
+        writes += [(address + lane, data[lane]) for lane in range(count)]
+        if done:
+            return writes, cycles
+        cycles += 1
+
+
+@pytest.mark.parametrize("lanes", [4, 8, 32])
+def test_random_pools(simulate, npu_config, readable_bytes, lanes):
+    """Descriptors one right after the other; the memory is busy at times."""
+    config = npu_config(activation_port=lanes, lanes=1, activation_bytes=1024)
+    unit = MaxPool(config)
+    source = random.Random(lanes)
+    content = source.randbytes(1024)
+    memory = readable_bytes(unit.read, content, lanes, 0.2, seed=1)
+    outside = 0
+
+    async def bench(ctx):
+        nonlocal outside
+        for _ in range(30):
+            fields = random_fields(source, config)
+            writes, _ = await pool(ctx, unit, fields)
+            # A window's channels may come in several writes.
+            assert writes == pooled(fields, content), fields
+            outside += not any(taps(fields, content, 0, 0, 0))
+
+    simulate(unit, bench, background=[memory.serve])
+    assert outside
+
+
+def test_no_tap_inside_gives_the_lowest_value(simulate, npu_config, readable_bytes):
+    """Beyond each side, and as far as a descriptor can place a window; then clamped."""
+    config = npu_config()
+    unit = MaxPool(config)
+    memory = readable_bytes(unit.read, bytes([100] * 512), 8, 0, seed=1)
+    image = {
+        "row_stride": 12, "row_bytes": 12, "pixel_bytes": 3, "height": 3, "channels": 3,
+        "kernel_width": 2, "kernel_height": 2, "out_width": 1, "out_height": 1, "clamp_high": 127,
+    }
+    places = [(-6, 0), (12, 0), (0, -2), (0, 3), (-32768, 0), (32766, 0), (0, -32768), (0, 32767)]
+
+    async def bench(ctx):
+        for x, y in places:
+            for low in (-128, -5):
+                fields = image | {"origin_x": x, "origin_y": y, "clamp_low": low}
+                writes, _ = await pool(ctx, unit, fields)
+                assert writes == [(channel, low & 0xFF) for channel in range(3)], (x, y)
+
+    simulate(unit, bench, background=[memory.serve])
+
+
+def test_wide_windows_of_wide_pixels(simulate, npu_config, readable_bytes):
+    """A tap more than 2**16 bytes behind the first is outside, not somewhere at the beginning."""
+    config = npu_config(activation_bytes=1 << 18)
+    unit = MaxPool(config)
+    content = bytearray(1 << 18)
+    # Where the last tap would be, were its offset cut to 16 bits.
+    content[220 * 300 - (1 << 16)] = 99
+    memory = readable_bytes(unit.read, bytes(content), 8, 0, seed=1)
+    fields = {
+        "row_bytes": 30000, "row_stride": 30000, "pixel_bytes": 300, "height": 1, "channels": 1,
+        "kernel_width": 221, "kernel_height": 1, "out_width": 1, "out_height": 1,
+        "clamp_low": -128, "clamp_high": 127,
+    }
+
+    async def bench(ctx):
+        writes, _ = await pool(ctx, unit, fields)
+        assert writes == [(0, 0)]
+
+    simulate(unit, bench, background=[memory.serve])
+
+
+@pytest.mark.parametrize(("kernel", "channels"), [((1, 1), 4), ((2, 2), 9), ((3, 1), 8)])
+def test_a_tap_a_cycle(simulate, npu_config, readable_bytes, kernel, channels):
+    config = npu_config(activation_port=4, lanes=1)
+    unit = MaxPool(config)
+    memory = readable_bytes(unit.read, bytes(512), 4, 0, seed=1)
+    fields = {
+        "row_stride": 36, "row_bytes": 36, "pixel_bytes": channels, "height": 8,
+        "channels": channels, "kernel_width": kernel[0], "kernel_height": kernel[1],
+        "out_width": 3, "out_height": 2, "clamp_low": -128, "clamp_high": 127,
+    }
+    taps_in_all = 3 * 2 * kernel[0] * kernel[1] * -(-channels // 4)
+
+    async def bench(ctx):
+        _, cycles = await pool(ctx, unit, fields)
+        # The first tap is asked for a cycle after `start`.
+        assert cycles == 1 + (taps_in_all - 1) + 2
+        assert len(memory.log) == taps_in_all
+
+    simulate(unit, bench, background=[memory.serve])
