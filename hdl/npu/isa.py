@@ -104,8 +104,8 @@ _HEADER = (
 )
 
 #: How a window moves over an image in the activation memory: a row of the image is `row_bytes`
-#: consecutive bytes, pixel after pixel, channel after channel. The place of every byte that a window
-#: reaches for, in the image or beyond it, must lie within -2**17 to 2**17 - 1 bytes and rows.
+#: consecutive bytes, pixel after pixel, channel after channel. The place of every byte that a
+#: window reaches for, in the image or beyond, must lie within -2**17 to 2**17 - 1 bytes and rows.
 _WINDOW = (
     BitField("start", 1, 0, 32, "address of the first window's first byte, modulo 2**32"),
     BitField("row_stride", 2, 0, 16, "bytes from an image row to the next"),
