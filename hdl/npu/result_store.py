@@ -91,20 +91,23 @@ class ResultStore(wiring.Component):
             following = Signal(self._beat_layout, name=f"beat{stage}")
             m.d.sync += following.eq(delayed[-1])
             delayed.append(following)
+        keep = self.descriptor.keep_partial
+        with m.If(keep):
+            # The way of sums that are kept ends here, or the next descriptor would write them.
+            m.d.sync += delayed[3].valid.eq(0)
 
         sums = self._add_partial_sums(m, beat, delayed[1], which)
         results = self._requantise(m, sums, delayed)
         final = Signal(self._beat_layout)
         written = Signal(8 * self.config.lanes)
-        keep = self.descriptor.keep_partial
         m.d.comb += final.eq(delayed[-1])
         m.d.sync += written.eq(Cat(results))
         m.d.comb += [
-            self.write.count.eq(Mux(final.valid & ~keep, final.count, 0)),
+            self.write.count.eq(Mux(final.valid, final.count, 0)),
             self.write.address.eq(final.address),
             self.write.data.eq(written),
             self.done.eq(
-                Mux(keep, delayed[2].valid & delayed[2].last, final.valid & final.last)
+                (keep & delayed[2].valid & delayed[2].last) | (final.valid & final.last)
             ),
         ]
         return m
