@@ -9,7 +9,6 @@ each small enough for it.
 from dataclasses import dataclass
 
 from ..hdl.npu.config import NpuConfig
-from .errors import ModelError
 from .layers import MatrixLayer
 
 __all__ = ["Area", "Channels", "Pass", "Tiling", "tile"]
@@ -51,7 +50,7 @@ class Tiling:
 
 
 def tile(layer: MatrixLayer, config: NpuConfig) -> Tiling:
-    """Cut a layer for an NPU. Raises ModelError where a single result does not fit."""
+    """Cut a layer for an NPU."""
     depth, outputs = layer.matrix.shape
     rows = config.macro.rows
     passes = tuple(Pass(k, min(rows, depth - k)) for k in range(0, depth, rows))
@@ -59,6 +58,7 @@ def tile(layer: MatrixLayer, config: NpuConfig) -> Tiling:
     if len(passes) == 1:
         areas = (Area(0, 0, result.height, result.width),)
         return Tiling(_channels(outputs, config.macro.columns), passes, areas)
+    # So that the partial sums hold one result at least.
     columns = min(config.macro.columns, config.partial_sum_words * config.lanes)
     channels = _channels(outputs, columns)
     beats = -(-channels[0].count // config.lanes)
@@ -72,8 +72,6 @@ def _channels(outputs: int, columns: int) -> tuple[Channels, ...]:
 def _areas(layer: MatrixLayer, pixels: int) -> tuple[Area, ...]:
     """Rectangles of at most `pixels` results: whole rows where one fits, pieces of rows if not."""
     height, width = layer.result.height, layer.result.width
-    if pixels < 1:
-        raise ModelError(f"{layer.label}: partial_sum_words is too small for one result")
     tall = max(1, min(height, pixels // width))
     wide = min(width, pixels)
     return tuple(

@@ -34,7 +34,8 @@ class NetworkBuilder:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.input = helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *shape])
-        self.batch, self.shape = batch, tuple(shape)
+        self.batch = batch
+        self.shape: tuple[int, ...] = tuple(shape)
         self.scale, self.zero_point = np.float32(1 / 64), -11
         self.value = "x"
         self._quantise()

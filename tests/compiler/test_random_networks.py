@@ -2,6 +2,7 @@
 """Networks of random shapes on NPUs of several sizes: every value as onnxruntime's kernels say."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -75,7 +76,7 @@ class _Calibration(CalibrationDataReader):
     def __init__(self, images: np.ndarray) -> None:
         self.left = iter([{"x": image[None]} for image in images])
 
-    def get_next(self) -> dict[str, np.ndarray] | None:
+    def get_next(self) -> Any:
         return next(self.left, None)
 
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report: numbers that can be worked out by hand."""
+
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+
+from cimple.compiler.compile import compile_onnx
+from cimple.compiler.report import Report, report_table
+from tests.compiler.networks import NetworkBuilder, npu
+
+
+def report(builder: NetworkBuilder, directory: Path) -> Report:
+    config = npu(rows=18, columns=4, lanes=2, activation_port=8, banks=1)
+    return compile_onnx(builder.save(directory / "net.onnx"), config).report
+
+
+def test_a_convolution(tmp_path: Path) -> None:
+    made = report(NetworkBuilder([4, 5, 5]).conv(6, (3, 3)), tmp_path)
+    (layer,) = made.layers
+    assert layer.macs == 9 * 36 * 6
+    assert (layer.depth, layer.passes, layer.channel_tiles, layer.areas) == (36, 2, 2, 1)
+    # 2 passes x 2 tiles of 9 windows of 8 planes.
+    assert layer.bounds["array"] == 4 * 9 * 8
+    # Runs of 12 bytes: 12 + 6 and 6 + 12, so 2 + 1 reads each.
+    assert layer.bounds["feeder"] == 4 * 9 * 3
+    # 4 and 2 channels in lanes of 2.
+    assert layer.bounds["lanes"] == 9 * 2 * (2 + 1)
+    assert (layer.bound_by, layer.ideal_cycles) == ("array", 288)
+    # 18 rows are 5 groups of 4, each written in 16 cycles.
+    assert layer.load_cycles == 4 * 5 * 16
+    assert layer.weight_bytes == 4 * 5 * 16
+    assert layer.descriptors == 12
+    assert made.peak_macs == 18 * 4 / 8
+    assert made.utilisation(layer) == 1944 / (288 * 9)
+
+
+def test_a_pool(tmp_path: Path) -> None:
+    (layer,) = report(NetworkBuilder([9, 4, 4]).max_pool((2, 2), (2, 2)), tmp_path).layers
+    assert (layer.macs, layer.bounds) == (0, {"pool": 4 * 4 * 2})
+
+
+def test_it_survives_as_json(tmp_path: Path) -> None:
+    made = report(NetworkBuilder([4, 5, 5]).conv(6, (3, 3)).max_pool((2, 2)), tmp_path)
+    plain = made.to_json()
+    assert plain["macs"] == 1944
+    assert plain["ideal_cycles"] == 288 + 2 * 2 * 4
+    assert plain["layers"][0]["bound_by"] == "array"
+    assert plain["memories"]["channels"] == {"used": 6, "available": 128}
+    assert Report.model_validate(plain) == made
+
+
+def test_the_table_shows_cycles_of_layers_that_have_some(tmp_path: Path) -> None:
+    made = report(NetworkBuilder([4, 5, 5]).conv(6, (3, 3)).max_pool((2, 2)), tmp_path)
+    console = Console(width=120, file=StringIO())
+    with console.capture() as captured:
+        console.print(report_table(made, [12345]))
+    text = captured.get()
+    assert "12,345" in text
+    assert "maxpool0" in text
+    assert "2x2x1" in text
