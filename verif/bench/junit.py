@@ -53,9 +53,10 @@ def write_junit(path: Path, suites: Iterable[Suite]) -> None:
         part.write_text(junit_xml(suites), encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
-        raise CimpleError(
-            f"{path}: cannot be written: {error.strerror}; choose another file"
-        ) from None
+        reason = error.strerror
+        if isinstance(error, FileExistsError):
+            reason = f"{path.parent} is not a directory"
+        raise CimpleError(f"{path}: cannot be written: {reason}; choose another file") from None
 
 
 def _suite_element(suite: Suite) -> Element:

@@ -98,16 +98,16 @@ class MacroEnvironment:
         _left[:] = [self.model]
 
     async def reset(self, cycles: int) -> None:
-        """Reset in traffic. The row group under way, if any, is written again afterwards.
+        """Reset in traffic.
 
-        Each source is at random part of the reset, or keeps its offer through it. A write that was
-        begun and withdrawn leaves its row group undefined, so `w` makes its offer anew.
+        Each source is at random part of the reset, or keeps its offer through it. A row group that
+        is on offer may be written in part, or whole, during the reset: it is undefined until its
+        transfer, so `w` makes the offer anew if it does not keep it, and no other source keeps one.
         """
-        begun = self.w.queued[:1]
-        kept = {name for name in ("w", "read_request") if self.stimulus.chance(0.5)}
-        if self.config.accumulations == 1 and self.stimulus.chance(0.5):
-            # Elsewhere the vector on offer may continue a sum that the reset drops.
-            kept.add("i")
+        begun = self.w.queued[:1] if self.w.offers else []
+        # A vector may continue a sum that the reset drops, where sums have several vectors.
+        others = ("read_request",) if self.config.accumulations > 1 else ("read_request", "i")
+        kept = {name for name in (("w",) if begun else others) if self.stimulus.chance(0.5)}
         await self.tb.reset(cycles, kept=kept)
         self.model.reset()
         self.outputs.clear()

@@ -24,7 +24,7 @@ __all__ = ["SIMULATORS", "Simulator", "find_simulator"]
 SIMULATORS = ("verilator", "icarus")
 
 #: The first Verilator that cocotb 2 can drive.
-_OLDEST_VERILATOR = (5, 36)
+_OLDEST_VERILATOR = "5.036"
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,9 @@ def _verilator_on_path() -> tuple[Path, str]:
     if found is None:
         raise CimpleError(f"verilator is not installed; {cure}")
     version = _ask_version([found, "--version"], r"Verilator (\d+\.\d+)")
-    if tuple(int(part) for part in version.split(".")) < _OLDEST_VERILATOR:
-        oldest = ".".join(str(part) for part in _OLDEST_VERILATOR)
+    if _parts(version) < _parts(_OLDEST_VERILATOR):
         raise CimpleError(
-            f"{found} is version {version}, and {oldest} is the oldest usable; {cure}"
+            f"{found} is version {version}, and {_OLDEST_VERILATOR} is the oldest usable; {cure}"
         )
     return Path(found), version
 
@@ -128,3 +127,7 @@ def _ask_version(command: list[str], pattern: str) -> str:
     if match is None:
         raise CimpleError(f"{' '.join(command)} does not say its version; reinstall it")
     return match[1]
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]

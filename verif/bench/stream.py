@@ -74,8 +74,9 @@ class Source:
     def __init__(self, port: StreamPort, stalls: Iterator[bool]) -> None:
         self.port = port
         self.stalls = stalls
+        self.offers = False
+        """Whether a payload is on offer in the current cycle."""
         self._queue: deque[int] = deque()
-        self._offers = False
 
     def put(self, *values: Any) -> None:
         """Queue payloads, as `hdl.packing.pack` takes them."""
@@ -97,20 +98,20 @@ class Source:
         A source outside the reset keeps its offer: it stays valid, and nothing it sees before
         `drive` is called again counts as a transfer.
         """
-        kept = [self._queue[0]] if keep_offer and self._offers else []
+        kept = [self._queue[0]] if keep_offer and self.offers else []
         self._queue = deque(kept)
-        self._offers = bool(kept)
-        self.port.valid_pin.value = int(self._offers)
+        self.offers = bool(kept)
+        self.port.valid_pin.value = int(self.offers)
 
     def drive(self) -> None:
         """Set the pins for the cycle that begins, after `port.sample` of the one that ended."""
-        if self._offers:
+        if self.offers:
             if not self.port.transfers:
                 return
             self._queue.popleft()
-        self._offers = bool(self._queue) and not next(self.stalls)
-        self.port.valid_pin.value = int(self._offers)
-        if self._offers:
+        self.offers = bool(self._queue) and not next(self.stalls)
+        self.port.valid_pin.value = int(self.offers)
+        if self.offers:
             self.port.payload_pin.value = self._queue[0]
 
 

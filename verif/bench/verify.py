@@ -113,8 +113,9 @@ def verify(
     found = [find_simulator(name) for name in dict.fromkeys(simulators)]
     seeds = list(seeds)
     if junit is not None:
-        # Whether it can be written is better known now than after hours of simulation.
-        write_junit(junit, [])
+        # Whether it can be written is better known now than after hours of simulation; and a run
+        # that is cut short must not leave a report of success.
+        write_junit(junit, [_unfinished(module)])
     design = generate(config)
     runs: list[VerifyRun] = []
     for simulator in found:
@@ -141,6 +142,11 @@ def bench_of(config: Config) -> str:
     if kind not in BENCHES:
         raise CimpleError(f"there is no bench for the kind {kind!r}; kinds: {', '.join(BENCHES)}")
     return f"{__package__}.{BENCHES[kind]}"
+
+
+def _unfinished(module: str) -> Suite:
+    case = BenchCase("verify", "failed", message="the run was cut short")
+    return Suite("unfinished", module, {}, BenchRun((case,), ""))
 
 
 def _build(
