@@ -82,10 +82,7 @@ def _guarded(command: Command) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         with _exit_code(command.name):
-            result = function(*arguments, **options)
-            # What is not written yet must not fail after the verdict.
-            sys.stdout.flush()
-            return result
+            return function(*arguments, **options)
 
     return call
 

@@ -157,6 +157,28 @@ def test_bits_nobody_drives_are_found():
     assert findings(body, i=In(2), o=Out(8)) == expected
 
 
+def test_bits_nobody_reads_need_no_driver():
+    def body(m, block):
+        partly = Signal(data.ArrayLayout(2, 4))
+        m.d.comb += [partly[1].eq(block.i), partly[2].eq(block.i), block.o.eq(partly[2])]
+
+    assert findings(body, i=In(2), o=Out(2)) == []
+
+
+def test_bits_are_followed_through_concatenations():
+    def body(m, block):
+        low = Signal(3)
+        high = Signal(3)
+        m.d.comb += Cat(low, high)[1:5].eq(block.i)
+        m.d.comb += block.o.eq(Cat(high, low)[1:5])
+
+    # Driven: low[1:3] and high[0:2]. Read: high[1:3] and low[0:2].
+    assert findings(body, i=In(4), o=Out(4)) == [
+        "undriven: low[0] is read and nothing drives it",
+        "undriven: high[2] is read and nothing drives it",
+    ]
+
+
 def test_a_constant_signal_is_meant():
     def body(m, block):
         constant = Signal(4, init=5)

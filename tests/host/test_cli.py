@@ -185,10 +185,10 @@ def test_a_full_disk_under_the_output(tmp_path):
     assert (result.returncode, result.stderr) == (2, "error: No space left on device\n")
 
 
-@pytest.mark.parametrize("words", [["presets"], ["--help"], ["generate", "--help"]])
-def test_a_reader_that_leaves_is_no_error(words):
+@pytest.mark.parametrize("words", [["presets"], ["--help"], ["generate", "tiny_4x1"]])
+def test_a_reader_that_leaves_is_no_error(words, tmp_path):
     pipe = subprocess.PIPE
-    with subprocess.Popen([*COMMAND, *words], stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen([*COMMAND, *words], stdout=pipe, stderr=pipe, cwd=tmp_path) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.close()
@@ -199,9 +199,12 @@ def test_interruption(tmp_path):
     # Ctrl-C amid elaboration, when much is made and little of it used.
     code = (
         "import cimple.hdl.stamp as stamp\n"
+        "from amaranth.hdl import Fragment, Module\n"
         "from cimple.host.cli import main\n"
+        "kept = []\n"
         "def interrupt(component, name, library):\n"
-        "    component.elaborate(library)\n"
+        "    Fragment.get(Module(), None)\n"
+        "    kept.append(component.elaborate(library))\n"
         "    raise KeyboardInterrupt\n"
         "stamp.to_rtlil = interrupt\n"
         "main(['generate', 'conv_72x16'])\n"
