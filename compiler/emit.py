@@ -22,6 +22,9 @@ from .weights import WeightImage
 
 __all__ = ["Program", "emit"]
 
+#: How far from an image's first byte or row a window may reach (`hdl.npu.isa`).
+REACH = 1 << 17
+
 _Values = dict[str, int]
 
 
@@ -197,6 +200,13 @@ def _window_values(
     image = layer.source
     origin_y = y * window.stride_y - window.pad_top + kernel_row
     origin_x = (x * window.stride_x - window.pad_left) * image.channels
+    last_x = (layer.result.width - 1) * window.stride_x - window.pad_left + window.width
+    last_y = (layer.result.height - 1) * window.stride_y - window.pad_top + window.height
+    if max(last_x * image.channels, last_y, -origin_x, -origin_y) > REACH:
+        raise ModelError(
+            f"{layer.label}: windows reach more than {REACH} bytes or rows from the image's start; "
+            "use less padding or smaller images"
+        )
     start = addresses[image.name] + origin_y * image.row_bytes + origin_x
     return {
         "start": start & 0xFFFFFFFF,

@@ -27,7 +27,7 @@ from ..hdl.errors import CimpleError, ConfigError
 from ..hdl.npu.config import WORD_BYTES, NpuConfig
 from ..hdl.npu.isa import WORDS
 from ..hdl.npu.packets import Memory, memory_bytes
-from .manifest import FORMAT, VERSION, Manifest, Port
+from .manifest import FORMAT, VERSION, Dequantise, Manifest, Port, Quantise
 from .operators import apply_steps
 
 __all__ = ["PARTS", "ProgramFile", "ProgramFileError"]
@@ -184,6 +184,9 @@ def _steps_fit(port: Port, *, is_input: bool) -> bool:
     outside = np.zeros((1, *port.shape), port.dtype)
     inside = np.zeros((1, port.tensor.size), np.int8)
     given, wanted = (outside, inside) if is_input else (inside, outside)
+    scales = any(isinstance(step, Quantise | Dequantise) for step in port.steps)
+    if scales != (port.dtype == "float32"):
+        return False
     try:
         made = apply_steps(port.steps, given)
     except ValueError:

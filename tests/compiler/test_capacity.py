@@ -48,3 +48,11 @@ def test_row_too_long_for_a_descriptor(tmp_path: Path) -> None:
         "node 'conv0' (Conv): too large for a descriptor: COMPUTE.row_stride must be between 0 and "
         "65535, not 80000; use smaller images or fewer channels"
     )
+
+
+def test_windows_that_reach_too_far(tmp_path: Path) -> None:
+    builder = NetworkBuilder([60, 1, 4]).conv(1, (1, 1), (1, 1000), (0, 0, 0, 3000))
+    assert message(builder.save(tmp_path / "net.onnx"), weight_bytes=1 << 16) == (
+        "node 'conv0' (Conv): windows reach more than 131072 bytes or rows from the image's start; "
+        "use less padding or smaller images"
+    )
