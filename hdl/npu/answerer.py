@@ -28,7 +28,7 @@ __all__ = ["Answerer"]
 class Answerer(wiring.Component):
     """Sends one answer for each `start`.
 
-    Latency: the header 1 cycle after `start`. Throughput: a word in 4 cycles.
+    Latency: the header 1 cycle after `start`. Throughput: a word in 3 cycles.
 
     Members
     -------
@@ -114,7 +114,8 @@ class Answerer(wiring.Component):
                         m.next = "Idle"
             # What a word comes from is there two cycles after it is asked for.
             with m.State("Ask"):
-                m.d.comb += self.read.eq(self.header.opcode == Request.READ)
+                is_read = self.header.opcode == Request.READ
+                m.d.comb += self.read.eq(is_read & (self.status == Status.OK))
                 m.next = "Wait"
             with m.State("Wait"):
                 m.d.sync += counter.eq(self.counter_value)

@@ -34,7 +34,7 @@ class FrontDoor(wiring.Component):
 
     While a program runs, the next packet waits; only a complete RESET is looked at.
 
-    Throughput: WRITE a word a cycle, READ a word in 4 cycles.
+    Throughput: WRITE a word a cycle, READ a word in 3 cycles.
 
     Members
     -------
