@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+# amaranth: UnusedElaboratable=no
+"""The sequencer: each descriptor to its queue, then END or a fault."""
+
+import random
+
+import pytest
+
+from cimple.hdl.npu.isa import WORDS, Descriptor, Opcode, Queue
+from cimple.hdl.npu.sequencer import Sequencer
+
+END = Descriptor(Opcode.END, {})
+
+
+class Surroundings:
+    """The program memory and three queues; `queues` has the words that each has taken."""
+
+    def __init__(self, sequencer, program, seed, chance):
+        self.sequencer = sequencer
+        self.words = [word for descriptor in program for word in descriptor.encode()]
+        self.queues = [[] for _ in Queue]
+        self.source, self.chance = random.Random(seed), chance
+
+    async def serve(self, ctx):
+        sequencer = self.sequencer
+        ports = [sequencer.queues[queue] for queue in Queue]
+        sampled = [port.valid for port in ports] + [port.payload for port in ports]
+        offered = [None] * len(Queue)
+        while True:
+            ready = [self.source.random() >= self.chance for _ in Queue]
+            for port, value in zip(ports, ready, strict=True):
+                ctx.set(port.ready, value)
+            _, _, address, *values = await ctx.tick().sample(sequencer.address, *sampled)
+            for queue in Queue:
+                valid, payload = values[queue], values[len(Queue) + queue]
+                assert offered[queue] is None or (valid and payload == offered[queue])
+                offered[queue] = payload if valid and not ready[queue] else None
+                if valid and ready[queue]:
+                    self.queues[queue].append(payload)
+            word = self.words[address] if address < len(self.words) else 0
+            ctx.set(sequencer.data, word)
+
+
+async def run(ctx, sequencer, first, limit=3000):
+    """Start; which of `done` and `fault` comes, after how many cycles, and `current` then."""
+    ctx.set(sequencer.first, first)
+    ctx.set(sequencer.start, 1)
+    for cycle in range(limit):
+        _, _, done, fault, current = await ctx.tick().sample(
+            sequencer.done, sequencer.fault, sequencer.current
+        )
+        ctx.set(sequencer.start, 0)
+        ctx.set(sequencer.first, 3)
+        if done or fault:
+            assert done + fault == 1
+            return "done" if done else "fault", cycle, current
+    raise AssertionError("the sequencer does not end")
+
+
+def random_program(source, count):
+    opcodes = [opcode for opcode in Opcode if opcode.queue is not None]
+    return [
+        Descriptor(source.choice(opcodes), {"wait": source.getrandbits(3)}) for _ in range(count)
+    ]
+
+
+def expected(program):
+    words = [[] for _ in Queue]
+    for descriptor in program:
+        queue = descriptor.opcode.queue
+        if queue is not None:
+            words[queue] += descriptor.encode()
+    return words
+
+
+@pytest.mark.parametrize("chance", [0, 0.5, 0.9])
+@pytest.mark.parametrize("first", [0, 7])
+def test_programs(simulate, npu_config, chance, first):
+    sequencer = Sequencer(npu_config())
+    program = [*random_program(random.Random(first), 15), END]
+    around = Surroundings(sequencer, program, 1, chance)
+
+    async def bench(ctx):
+        ctx.set(sequencer.empty, 7)
+        for _ in range(2):
+            for words in around.queues:
+                words.clear()
+            assert (await run(ctx, sequencer, first))[0] == "done"
+            assert around.queues == expected(program[first:])
+
+    simulate(sequencer, bench, background=[around.serve])
+
+
+def test_a_word_a_cycle(simulate, npu_config):
+    sequencer = Sequencer(npu_config())
+    around = Surroundings(sequencer, [*random_program(random.Random(1), 15), END], 1, 0)
+
+    async def bench(ctx):
+        ctx.set(sequencer.empty, 7)
+        # A cycle to begin, one for the first word to come, one each to see END and empty queues.
+        assert await run(ctx, sequencer, 0) == ("done", 2 + 15 * WORDS + 1, 15)
+        assert await run(ctx, sequencer, 14) == ("done", 2 + WORDS + 1, 15)
+        assert await run(ctx, sequencer, 15) == ("done", 3, 15)
+
+    simulate(sequencer, bench, background=[around.serve])
+
+
+def test_end_waits_until_everything_is_empty(simulate, npu_config):
+    sequencer = Sequencer(npu_config())
+    around = Surroundings(sequencer, [END], 1, 0)
+
+    async def bench(ctx):
+        ctx.set(sequencer.start, 1)
+        await ctx.tick()
+        ctx.set(sequencer.start, 0)
+        for empty in [0, 1, 2, 3, 4, 5, 6, 6, 5, 3]:
+            ctx.set(sequencer.empty, empty)
+            for _ in range(4):
+                assert not ctx.get(sequencer.done)
+                await ctx.tick()
+        ctx.set(sequencer.empty, 7)
+        assert ctx.get(sequencer.done)
+        await ctx.tick()
+        assert not ctx.get(sequencer.done)
+        assert not ctx.get(sequencer.fault)
+
+    simulate(sequencer, bench, background=[around.serve])
+
+
+class Raw:
+    """A descriptor that no encoder makes."""
+
+    def __init__(self, header):
+        self.header = header
+
+    def encode(self):
+        return [self.header, *range(1, WORDS)]
+
+
+@pytest.mark.parametrize("header", [
+    1 << 8 | 5, 1 << 8 | 0x81, 1 << 8 | 0xFF, 0, 1, 0 << 8 | 4, 2 << 8 | 2, 0xF << 8 | 1, 9 << 8,
+])
+def test_unknown_opcode_or_version(simulate, npu_config, header):
+    """The descriptor's number; nothing of it has gone anywhere, what was before it has."""
+    sequencer = Sequencer(npu_config())
+    program = random_program(random.Random(header), 4)
+    around = Surroundings(sequencer, [*program, Raw(header), END], 1, 0.2)
+
+    async def bench(ctx):
+        ctx.set(sequencer.empty, 7)
+        for _ in range(2):
+            for words in around.queues:
+                words.clear()
+            ended, _, current = await run(ctx, sequencer, 0)
+            assert (ended, current) == ("fault", 4)
+            assert around.queues == expected(program)
+
+    simulate(sequencer, bench, background=[around.serve])
+
+
+def test_words_behind_the_header_are_not_looked_at(simulate, npu_config):
+    """Fields may hold what would be END or a fault in a header."""
+    sequencer = Sequencer(npu_config())
+    values = {"start": 1 << 8, "row_stride": 0x0500, "depth": 3, "zero_point": -1}
+    program = [Descriptor(Opcode.COMPUTE, values), END]
+    around = Surroundings(sequencer, program, 1, 0)
+
+    async def bench(ctx):
+        ctx.set(sequencer.empty, 7)
+        assert (await run(ctx, sequencer, 0))[0] == "done"
+        assert around.queues == expected(program)
+
+    simulate(sequencer, bench, background=[around.serve])
