@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The NPU's parameters: what is accepted, every message, and every formula against examples."""
+
+import pytest
+
+from cimple.hdl.config import ConfigError
+from cimple.hdl.macro.config import MacroConfig
+from cimple.hdl.npu.config import NpuConfig
+
+NAMES = (
+    "name, macro, activation_bytes, activation_port, weight_bytes, weight_port, channels, lanes, "
+    "partial_sum_words, descriptors, queue_depth, stamps"
+)
+PATTERN = "^[a-z][a-z0-9_]{0,47}$"
+MACRO = {"rows": 12, "columns": 6}
+
+
+def bounds(low, high, value):
+    return f"must be at least {low} and at most {high}, not {value}"
+
+
+def outside(field, low, high):
+    """A value below and one above a range, with the message."""
+    return [({field: value}, f"{field}: {bounds(low, high, value)}")
+            for value in (low - 1, high + 1)]
+
+
+RANGES = {
+    "activation_bytes": (256, 1 << 20), "weight_bytes": (256, 1 << 24), "channels": (8, 16384),
+    "partial_sum_words": (16, 65536), "descriptors": (16, 65536), "queue_depth": (1, 16),
+}
+CHOICES = {
+    "activation_port": (4, 8, 16, 32), "weight_port": (4, 8, 16, 32), "lanes": (1, 2, 4, 8, 16),
+    "stamps": (16, 32, 64, 128),
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        *(case for field, ends in RANGES.items() for case in outside(field, *ends)),
+        *(
+            ({field: 3}, f"{field}: must be one of {', '.join(map(str, choices))}, not 3")
+            for field, choices in CHOICES.items()
+        ),
+        ({"lanes": 32}, "lanes: must be one of 1, 2, 4, 8, 16, not 32"),
+        ({"activation_port": 64}, "activation_port: must be one of 4, 8, 16, 32, not 64"),
+        ({"name": "NPU"}, f"name: must be text, of the form {PATTERN}, not 'NPU'"),
+        ({"lane": 2}, f"lane: no such field; did you mean 'lanes'? fields are: {NAMES}"),
+        ({"queue_depth": 2.0},
+         "queue_depth: must be an integer, at least 1 and at most 16, not 2.0"),
+        ({"macro": MACRO | {"rows": 0}}, f"macro.rows: {bounds(1, 4096, 0)}"),
+        ({"macro": MACRO | {"weight_bits": 4}}, "macro.weight_bits must be 8 in an NPU, not 4"),
+        ({"macro": MACRO | {"input_bits": 9}}, "macro.input_bits must be 8 in an NPU, not 9"),
+        ({"macro": MACRO | {"accumulations": 2}},
+         "macro.accumulations must be 1 in an NPU, not 2"),
+        (
+            {"lanes": 8, "activation_port": 4},
+            ("lanes must be at most activation_port (4), as a cycle's outputs are written at once, "
+             "not 8"),
+        ),
+        ({"activation_bytes": 16380}, "activation_bytes must be a multiple of 8, not 16380"),
+        ({"weight_bytes": 264, "weight_port": 16},
+         "weight_bytes must be a multiple of 16, not 264"),
+        ({"channels": 130}, "channels must be a multiple of 4, not 130"),
+    ],
+)
+def test_refused(fields, message):
+    with pytest.raises(ConfigError) as caught:
+        NpuConfig.from_mapping({"macro": MACRO} | fields, source="npu.yaml")
+    assert str(caught.value) == f"npu.yaml: {message}"
+
+
+def test_macro_is_required():
+    with pytest.raises(ConfigError) as caught:
+        NpuConfig.from_mapping({}, source="npu.yaml")
+    names = ", ".join(MacroConfig.model_fields)
+    assert str(caught.value) == (
+        f"npu.yaml: macro: is required: a mapping with the fields {names}"
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({field: end} for field, ends in RANGES.items() for end in ends),
+        *({"activation_port": 32, field: choice}
+          for field, choices in CHOICES.items() for choice in choices),
+        {"lanes": 4, "activation_port": 4},
+    ],
+)
+def test_ends_of_the_ranges_are_accepted(fields):
+    config = NpuConfig.from_mapping({"macro": MACRO} | fields, source="npu.yaml")
+    assert {name: getattr(config, name) for name in fields} == fields
+
+
+#: Two configurations and what follows from them, counted by hand.
+EXAMPLES = [
+    (
+        {
+            "macro": {"rows": 20, "columns": 7, "cell": "lookup", "banks": 2},
+            "activation_bytes": 1000, "activation_port": 8, "weight_bytes": 528, "weight_port": 16,
+            "channels": 48, "lanes": 2, "partial_sum_words": 100, "descriptors": 17, "stamps": 64,
+        },
+        {
+            "activation_address_bits": 10, "activation_lane_bits": 3, "weight_words": 33,
+            # 3 rows of 7 bytes are 21: two words of 16.
+            "group_words": 2, "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
+            "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "stamp_bits": 6,
+            "beats": 4,
+        },
+    ),
+    (
+        {
+            "macro": {"rows": 1, "columns": 1, "cell": "bitcell"},
+            "activation_bytes": 256, "activation_port": 4, "weight_bytes": 256, "weight_port": 4,
+            "channels": 16, "lanes": 4, "partial_sum_words": 16, "descriptors": 16, "stamps": 16,
+        },
+        {
+            "activation_address_bits": 8, "activation_lane_bits": 2, "weight_words": 64,
+            "group_words": 1, "channel_words": 4, "weight_word_bits": 6, "channel_word_bits": 2,
+            "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "stamp_bits": 4,
+            "beats": 1,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "derived"), EXAMPLES)
+def test_what_follows(fields, derived):
+    config = NpuConfig.from_mapping(fields, source="npu.yaml")
+    assert {name: getattr(config, name) for name in derived} == derived
+    names = {name for name, value in vars(NpuConfig).items() if isinstance(value, property)}
+    assert names == set(derived)
