@@ -18,11 +18,11 @@ WITH_PYTHON = sorted({block.page for block in PYTHON})
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.stem)
 def test_python(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All Python of a page is one session, in a folder that looks like a checkout."""
+    """All Python of a page runs in one go, in a folder that looks like a checkout."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
     found = [block for block in PYTHON if block.page == page]
-    assert all(block.text.startswith(">>> ") for block in found), "not a session"
+    assert all(block.text.startswith(">>> ") for block in found), "no prompt"
     text = "\n".join(block.text for block in found)
     session = doctest.DocTestParser().get_doctest(text, {}, page.stem, str(page), 0)
     report: list[str] = []
