@@ -28,7 +28,7 @@ from .assemble import assemble
 from .client import Inference
 from .commands.compile import load_npu
 from .commands.run import run_batch
-from .console import error_console, result_console
+from .console import result_console, working
 from .digits_report import Results, write_report
 from .oracle import LayerOracle, run_network
 from .program import ProgramFile
@@ -62,7 +62,7 @@ def digits(
     out = result_console()
     config = load_npu(npu)
     held_back = _held_back(network.parent / "data.py", images)
-    with error_console().status("generating the Verilog"):
+    with working("generating the Verilog"):
         design = generate(config)
         write(design, output)
     out.print(f"Verilog:     {output / design.name}.v ({design.verilog.count(chr(10)):,} lines)")
@@ -103,7 +103,7 @@ def _judge(
     network: Path, program: ProgramFile, held_back: _Images, run: Inference, golden: Inference,
     seconds: float,
 ) -> Results:
-    with error_console().status("comparing with onnxruntime, layer by layer"):
+    with working("comparing with onnxruntime, layer by layer"):
         by_oracle = LayerOracle(network).compare(held_back.images, run.tensors)
         logits = run_network(network, held_back.images)
     by_golden = {

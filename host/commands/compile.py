@@ -13,7 +13,7 @@ from ...hdl.errors import CimpleError
 from ...hdl.load import load_config
 from ...hdl.npu.config import NpuConfig
 from ..assemble import assemble
-from ..console import error_console, result_console
+from ..console import result_console, working
 
 __all__ = ["compile_", "load_npu"]
 
@@ -49,11 +49,10 @@ def compile_(
     ] = False,
 ) -> None:
     """Turn a network into a program file for one NPU, and report what each layer takes."""
-    console = error_console()
-    with console.status("") as status:
+    with working(network.name) as say:
         compiled = compile_onnx(
             network, load_npu(npu), keep_all=keep_all,
-            progress=lambda stage: status.update(f"{network.name}: {stage}"),
+            progress=lambda stage: say(f"{network.name}: {stage}"),
         )
     target = output or network.with_suffix(".cim")
     program = assemble(compiled)

@@ -9,13 +9,12 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ...compiler.report import report_table
 from ...hdl.npu.config import NpuConfig
 from ..arrays import read_batch, write_array
 from ..client import Inference, NpuClient
-from ..console import error_console, result_console
+from ..console import progress_bar, result_console
 from ..devices.pipe import DEFAULT_TIMEOUT
 from ..devices.table import DEVICES, open_device
 from ..program import ProgramFile
@@ -80,28 +79,19 @@ def run_batch(
     Results of layers are kept if the program keeps them, unless `keep_tensors` says otherwise.
     """
     keep = program.manifest.keep_all if keep_tensors is None else keep_tensors
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )
     with ExitStack() as stack:
-        display = stack.enter_context(
-            Progress(*columns, console=error_console(), transient=True)
-        )
-        task = display.add_task(f"{on}: starting", total=len(batch))
-
-        def say(message: str) -> None:
-            display.update(task, description=f"{on}: {message}")
-
+        bar = stack.enter_context(progress_bar(len(batch)))
+        bar.say(f"{on}: starting")
         device = stack.enter_context(
-            open_device(on, config, timeout=timeout, progress=say)
+            open_device(
+                on, config, timeout=timeout, progress=lambda what: bar.announce(f"{on}: {what}")
+            )
         )
         client = NpuClient(device)
-        say("loading the program")
+        bar.say(f"{on}: loading the program")
         client.load(program)
-        say("running")
-        result = client.infer(
-            batch, keep_tensors=keep, progress=lambda: display.advance(task)
-        )
+        bar.say(f"{on}: running")
+        result = client.infer(batch, keep_tensors=keep, progress=bar.advance)
         return result, device.counts_cycles
 
 

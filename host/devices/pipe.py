@@ -63,6 +63,7 @@ class PipeDevice:
                 start_new_session=True,
             )
         except OSError as error:
+            self._held.close()
             raise DeviceError(f"{self.name}: cannot start: {error.strerror or error}") from None
         return self
 
