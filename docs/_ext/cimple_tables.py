@@ -16,6 +16,7 @@ import config_tables
 import isa_tables
 import listing
 import packet_tables
+import rate_tables
 import toc
 import waves
 
@@ -43,6 +44,7 @@ FRAGMENTS: dict[str, Callable[[], str]] = {
     "memory_map.md": packet_tables.memory_map,
     "counters.md": packet_tables.counters,
     "identity.md": packet_tables.identity_words,
+    "rates.md": rate_tables.rates,
     "operators.md": compiler_tables.operators,
     "bench_cases.md": bench_tables.bench_cases,
     "command_line.md": command_reference.command_line,

@@ -22,6 +22,7 @@ fragments = extension("cimple_tables").FRAGMENTS
 bench_tables = extension("bench_tables")
 enum_docs = extension("enum_docs")
 isa_tables = extension("isa_tables")
+rate_tables = extension("rate_tables")
 waves = extension("waves")
 
 
@@ -107,6 +108,16 @@ def drawn_words(drawing: str) -> set[int]:
 
 def test_every_word_of_the_identity() -> None:
     assert first_cells("identity.md")[1:] == [str(n + 1) for n in range(IDENTITY_WORDS)]
+
+
+def test_every_block_states_its_pace() -> None:
+    rows = {row[0]: row[1:] for row in rows_of(fragments["rates.md"]())}
+    for name, module, cls in rate_tables.BLOCKS:
+        said = rate_tables.said_of(module, cls)
+        assert rows[name][0], name
+        assert all(fact.endswith(".") and "Cost" not in fact for fact in said.values()), said
+    source = (DOCS.parent / "hdl" / "npu" / "front_door.py").read_text(encoding="utf-8")
+    assert rows["front door"][0].partition(",")[0] in source
 
 
 def test_every_operator() -> None:
