@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cimple.hdl.macro.config import MacroConfig
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import Descriptor, Opcode
 from cimple.hdl.npu.packets import Memory, Request, Response, address, header, parameter_words
@@ -18,11 +17,9 @@ __all__ = ["CONFIGS", "Machine", "npu"]
 
 def npu(rows: int, columns: int, cell: str, banks: int = 1, **fields: Any) -> NpuConfig:
     """A small NPU."""
-    macro = MacroConfig.from_mapping(
-        {"rows": rows, "columns": columns, "cell": cell, "banks": banks}, source="test"
-    )
+    macro = {"rows": rows, "columns": columns, "cell": cell, "banks": banks}
     sizes = {"activation_bytes": 1024, "weight_bytes": 1024, "channels": 32, "descriptors": 64}
-    return NpuConfig(**({"macro": macro} | sizes | fields))
+    return NpuConfig.from_mapping({"macro": macro} | sizes | fields, source="test")
 
 
 CONFIGS = {
