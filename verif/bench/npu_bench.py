@@ -52,6 +52,18 @@ async def programs(dut: Any, stalls: str) -> None:
     await env.finish(answers=10)
 
 
+@bench_case()
+async def roundings(dut: Any) -> None:
+    """Results at and next to ties, under both rules."""
+    env = await NpuEnvironment.start(dut)
+    for _ in range(env.rounds(30)):
+        env.send(*env.stimulus.tie_data())
+        packets, run = env.stimulus.run(env.stimulus.tie_program())
+        env.send(*packets, run, *env.stimulus.read_results())
+        await env.drain()
+    await env.finish(answers=20)
+
+
 @bench_case(stalls=["none", "heavy"])
 async def malformed_packets(dut: Any, stalls: str) -> None:
     """Each gets its one answer, changes nothing it should not, and the next request is in order."""
@@ -72,12 +84,13 @@ async def malformed_packets(dut: Any, stalls: str) -> None:
 async def resets_by_packet(dut: Any) -> None:
     """A RESET ends a program at any moment, and after it everything works as before."""
     env = await NpuEnvironment.start(dut)
-    for _ in range(env.rounds(8)):
-        env.send(*env.stimulus.data())
+    env.send(*env.stimulus.data())
+    for _ in range(env.rounds(16)):
         program = env.program()
         env.send_program(program, stuck=True)
         await env.tb.until(lambda: env.command.idle, "the program to be taken")
-        await env.tb.step(env.stimulus.below(2 + env.stimulus.below(program.cycles)))
+        # The program takes a good part of a quarter of the bound; then it stands still.
+        await env.tb.step(env.stimulus.below(1 + program.cycles // 4))
         env.send(env.stimulus.simple(Request.RESET), env.stimulus.simple(Request.COUNTERS))
         env.refresh()
         env.send_program(env.program())
@@ -149,9 +162,9 @@ async def resets_by_pin(dut: Any) -> None:
         if index % 3:
             program = env.program()
             env.send_program(program)
-            cycles += program.cycles
+            cycles += program.cycles // 4
         env.send(*env.stimulus.access(Memory.ACTIVATIONS), *env.stimulus.read_results())
-        await env.tb.step(env.stimulus.below(2 + env.stimulus.below(cycles)))
+        await env.tb.step(env.stimulus.below(cycles))
         await env.reset(1 + env.stimulus.below(3))
         env.tb.set_stalls("none")
         env.send(*env.read_all())

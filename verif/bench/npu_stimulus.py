@@ -9,6 +9,7 @@ from ...hdl.npu.config import WORD_BYTES, NpuConfig
 from ...hdl.npu.isa import WORDS, Descriptor, Opcode
 from ...hdl.npu.packets import CHANNEL_BYTES, Memory, Request, address, header, memory_bytes
 from .programs import RandomProgram, parameters
+from .roundings import near_ties, rounding_program
 from .walks import Arena
 
 __all__ = ["NpuStimulus", "Packet"]
@@ -16,7 +17,7 @@ __all__ = ["NpuStimulus", "Packet"]
 Packet = list[int]
 
 #: Bytes of activations and of weights that programs use; more only costs cycles.
-_ARENA = 1024
+_ARENA = 512
 
 
 class NpuStimulus:
@@ -135,6 +136,27 @@ class NpuStimulus:
         offset = CHANNEL_BYTES * self.channels.start
         return packets + self.writes(Memory.PARAMETERS, offset, rows.ravel().tolist())
 
+    def tie_data(self) -> list[Packet]:
+        """Write activations, small weights, and parameters that bring results next to ties."""
+        self.any_multiplier = self.chance(0.4)
+        kinds = ((self.activations, Memory.ACTIVATIONS, 128), (self.weights, Memory.WEIGHTS, 3))
+        packets = []
+        for arena, memory, limit in kinds:
+            some = self.random.integers(-limit, limit, len(arena)).astype(np.int8)
+            packets += self.writes(memory, arena.start, some.view("<u4").tolist())
+        rows = near_ties(
+            self.random, len(self.channels), any_multiplier=self.any_multiplier
+        )
+        offset = CHANNEL_BYTES * self.channels.start
+        return packets + self.writes(Memory.PARAMETERS, offset, rows.ravel().tolist())
+
+    def tie_program(self) -> list[Descriptor]:
+        """A program for `tie_data`."""
+        return rounding_program(
+            self.config, self.random, activations=self.activations, weights=self.weights,
+            channels=self.channels, any_multiplier=self.any_multiplier,
+        )
+
     def _bytes(self, count: int) -> list[int]:
         """Words of so many random bytes: any, small ones, or the extremes of int8."""
         kind = self.below(4)
@@ -178,7 +200,8 @@ class NpuStimulus:
 
     def bad_descriptor(self) -> list[int]:
         """Words that no hardware takes for a descriptor: unknown opcode, or another version."""
-        words = Descriptor(Opcode.END, {}).encode()
+        opcode = Opcode(self.below(len(Opcode)))
+        words = Descriptor(opcode, {}).encode()
         if self.chance(0.5):
             words[0] = words[0] & ~0xFF | (len(Opcode) + self.below(256 - len(Opcode)))
         else:

@@ -68,7 +68,12 @@ class RandomProgram:
         self._weights = weights
         self._channels = channels
         self._roundings = 1 if any_multiplier else 2
-        self._walks = Walks(config, random, activations, channels=channels)
+        # Layers that keep to one half each do not meet, and engines can be at work at once.
+        self._all_walks = [
+            Walks(config, random, arena, channels=channels)
+            for arena in (activations, activations, *activations.halves())
+        ]
+        self._walks = self._all_walks[0]
         self._last_writer = np.full(config.activation_bytes, -1)
         self._last_load: dict[int, int] = {}
         self._last_compute: dict[int, int] = {}
@@ -87,6 +92,7 @@ class RandomProgram:
     def _layer(self) -> bool:
         """Add a layer, or fail to find a legal one that fits."""
         for _ in range(50):
+            self._walks = self._all_walks[self._below(len(self._all_walks))]
             try:
                 self._pool() if self._chance(0.3) else self._product()
             except (ProgramError, DescriptorError):

@@ -29,6 +29,11 @@ class Arena:
     def __len__(self) -> int:
         return self.stop - self.start
 
+    def halves(self) -> tuple["Arena", "Arena"]:
+        """The lower and the upper half."""
+        middle = (self.start + self.stop) // 2
+        return Arena(self.start, middle), Arena(middle, self.stop)
+
     def place(self, size: int, unit: int, random: np.random.Generator) -> int:
         """A random place for `size` bytes at a multiple of `unit`, at either end more often."""
         last = (self.stop - size) // unit
