@@ -46,7 +46,7 @@ def test_bytes_of_any_alignment_move_in_a_cycle(simulate, npu_config, lanes):
 
     async def bench(ctx):
         await host_write(ctx, memory, content)
-        for _ in range(600):
+        for _ in range(400):
             writer = source.choice([memory.store_write, memory.pool_write])
             reader = source.choice([memory.pool, memory.window])
             count = source.randint(0, lanes)

@@ -95,8 +95,11 @@ async def collect(ctx, feeder, count, streams, chance):
     return vectors
 
 
-@pytest.mark.parametrize("lanes", [4, 8, 16, 32])
-@pytest.mark.parametrize("rows", [1, 2, 3, 9, 37])
+@pytest.mark.parametrize(
+    ("lanes", "rows"),
+    [*((lanes, rows) for lanes in (4, 8) for rows in (1, 2, 3, 9, 37)),
+     (16, 2), (16, 3), (16, 20), (32, 2), (32, 9), (32, 37)],
+)
 def test_random_windows(simulate, npu_config, streams, readable_bytes, lanes, rows):
     """Descriptors one right after the other, memory and macro stalling."""
     config = npu_config({"rows": rows}, activation_port=lanes, lanes=1)
@@ -116,25 +119,25 @@ def test_random_windows(simulate, npu_config, streams, readable_bytes, lanes, ro
     simulate(feeder, bench, background=[memory.serve])
 
 
-@pytest.mark.parametrize("lanes", [4, 8, 32])
+@pytest.mark.parametrize("lanes", [4, 8, 16])
 def test_every_alignment_of_a_run(simulate, npu_config, streams, readable_bytes, lanes):
     """Addresses, rows of the vector and lengths of runs, all modulo the port."""
-    config = npu_config({"rows": 70}, activation_port=lanes, lanes=1)
+    config = npu_config({"rows": 35}, activation_port=lanes, lanes=1)
     feeder = WindowFeeder(config)
     content = random.Random(lanes).randbytes(config.activation_bytes)
     memory = readable_bytes(feeder.read, content, lanes, 0, seed=1)
     seen = set()
 
     async def bench(ctx):
-        for run_bytes in range(1, lanes + 2, 1 if lanes < 32 else 16):
+        for run_bytes in range(1, lanes + 2, 1 if lanes < 16 else 4):
             fields = {
                 "start": 3, "row_stride": run_bytes + 1, "row_bytes": 200, "height": 200,
-                "run_bytes": run_bytes, "depth": min(70, 2 * lanes + 3), "out_width": lanes,
+                "run_bytes": run_bytes, "depth": min(35, 2 * lanes + 3), "out_width": lanes,
                 "out_height": 1, "step_x": 1, "zero_point": 7,
             }
             expected = windows(fields | {
                 "origin_x": 0, "origin_y": 0, "step_y": 0, "row_step": 0, "skip": 0,
-            }, content, 70)
+            }, content, 35)
             await start(ctx, feeder, fields)
             assert await collect(ctx, feeder, lanes, streams, 0) == expected
             seen.update((address % lanes, run_bytes) for _, address in memory.log)
@@ -165,10 +168,10 @@ def test_windows_outside_the_image_are_all_padding(simulate, npu_config, streams
 
 def test_kernel_of_many_rows(simulate, npu_config, streams, readable_bytes):
     """One byte of each of more than 256 image rows, the last ones padding."""
-    config = npu_config({"rows": 300, "columns": 1}, lanes=1, activation_bytes=1024)
+    config = npu_config({"rows": 300, "columns": 1}, lanes=1, activation_port=4, activation_bytes=1024)
     feeder = WindowFeeder(config)
     content = random.Random(5).randbytes(1024)
-    memory = readable_bytes(feeder.read, content, 8, 0, seed=1)
+    memory = readable_bytes(feeder.read, content, 4, 0, seed=1)
     fields = {
         "start": 0, "row_stride": 3, "row_bytes": 3, "height": 280, "origin_x": 0, "origin_y": 0,
         "step_x": 1, "step_y": 0, "row_step": 0, "run_bytes": 1, "skip": 0, "out_width": 3,
