@@ -168,7 +168,9 @@ def test_windows_outside_the_image_are_all_padding(simulate, npu_config, streams
 
 def test_kernel_of_many_rows(simulate, npu_config, streams, readable_bytes):
     """One byte of each of more than 256 image rows, the last ones padding."""
-    config = npu_config({"rows": 300, "columns": 1}, lanes=1, activation_port=4, activation_bytes=1024)
+    config = npu_config(
+        {"rows": 300, "columns": 1}, lanes=1, activation_port=4, activation_bytes=1024
+    )
     feeder = WindowFeeder(config)
     content = random.Random(5).randbytes(1024)
     memory = readable_bytes(feeder.read, content, 4, 0, seed=1)
