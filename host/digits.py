@@ -5,7 +5,8 @@
 
 Generates the NPU's Verilog, compiles the network, runs held-back images on the Verilog under
 Verilator, and compares every value of every layer with the golden model and with onnxruntime. The
-exit code is 0 only if nothing differs and the accuracy is as it should be.
+exit code is 0 only if nothing differs and the accuracy is as it should be. Verilog and simulation
+are kept for the next time.
 """
 
 import importlib.util
@@ -22,13 +23,14 @@ from rich.console import Console
 
 from ..compiler.compile import compile_onnx
 from ..hdl.errors import CimpleError
-from ..hdl.generate import generate, write
+from ..hdl.npu.config import NpuConfig
 from .arrays import check_batch
 from .assemble import assemble
 from .client import Inference
 from .commands.compile import load_npu
 from .commands.run import run_batch
 from .console import result_console, working
+from .devices.build import verilog_of
 from .digits_report import Results, write_report
 from .oracle import LayerOracle, run_network
 from .program import ProgramFile
@@ -62,10 +64,8 @@ def digits(
     out = result_console()
     config = load_npu(npu)
     held_back = _held_back(network.parent / "data.py", images)
-    with working("generating the Verilog"):
-        design = generate(config)
-        write(design, output)
-    out.print(f"Verilog:     {output / design.name}.v ({design.verilog.count(chr(10)):,} lines)")
+    verilog = _write_verilog(config, output)
+    out.print(f"Verilog:     {verilog} ({verilog.stat().st_size / 1e6:.1f} MB)")
     program = assemble(compile_onnx(network, config, keep_all=True))
     program.save(output / "digits.cim")
     batch = check_batch(held_back.images, program.manifest.input, str(network.parent / "data.py"))
@@ -80,6 +80,19 @@ def digits(
     out.print(f"report:      {report}")
     if not results.right:
         raise typer.Exit(EXIT_WRONG)
+
+
+def _write_verilog(config: NpuConfig, directory: Path) -> Path:
+    """Write the Verilog that is going to run."""
+    with working("") as say:
+        text = verilog_of(config, say)
+    path = directory / f"{config.name}.v"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CimpleError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return path
 
 
 def _held_back(path: Path, images: int) -> _Images:
