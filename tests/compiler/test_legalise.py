@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a graph to layers: orders in memory, folded ReLU."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from cimple.compiler.ir import MaxPool, Pads
 from cimple.compiler.layers import MatrixLayer, Network, PoolLayer
 from cimple.compiler.legalise import legalise
 from cimple.compiler.onnx_qdq import read_qdq
@@ -83,3 +85,14 @@ def test_one_channel_or_one_pixel_needs_no_other_order(tmp_path: Path) -> None:
     """Both orders are the same then, so that a Reshape is free."""
     builder = NetworkBuilder([2, 3, 3]).conv(1, (1, 1)).reshape(9).reshape(9, 1, 1).conv(2, (1, 1))
     assert len(legalised(builder, tmp_path).layers) == 2
+
+
+def test_relu_of_what_others_read_too_is_a_layer(tmp_path: Path) -> None:
+    graph = read_qdq(NetworkBuilder([2, 2, 2]).conv(2, (1, 1)).relu().save(tmp_path / "net.onnx"))
+    convolution, relu = graph.nodes
+    pooled = replace(convolution.result, name="pooled")
+    pool = MaxPool("pool", "MaxPool", convolution.result, pooled, (1, 1), (1, 1), Pads(), False)
+    forked = replace(graph, nodes=(convolution, relu, pool), result=pooled)
+    layers = legalise(forked).layers
+    assert [layer.name for layer in layers] == ["conv0", "relu0", "pool"]
+    assert layers[0].clamp == (-128, 127)
