@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What turns the sums of planes into a dot product, and dot products into an output."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,20 +15,20 @@ class PlaneControl(data.Struct):
     """What the shift-accumulator does with the plane sum that arrives."""
 
     #: A plane sum arrives.
-    valid: 1
+    valid: unsigned(1)
     #: It belongs to the most significant plane of its vector.
-    first: 1
+    first: unsigned(1)
     #: It is the sign plane of signed inputs, which counts negative.
-    negative: 1
+    negative: unsigned(1)
 
 
 class VectorControl(data.Struct):
     """What the output register does with the dot product that is complete."""
 
     #: A dot product is complete.
-    valid: 1
+    valid: unsigned(1)
     #: It is the first of its accumulation.
-    first: 1
+    first: unsigned(1)
 
 
 class Accumulator(wiring.Component):

@@ -130,25 +130,26 @@ class Macro(wiring.Component):
     def _follow_tags(self, m: Module, tag: Any, enable: Signal) -> tuple[Any, Any]:
         """Delay the tag along the array: beside the plane's sum, and beside the dot product."""
         for stage in range(self.config.array_registers):
-            delayed = Signal(PlaneTag, name=f"tag{stage}")
+            delayed: Any = Signal(PlaneTag, name=f"tag{stage}")
             with m.If(enable):
                 m.d.sync += delayed.eq(tag)
             tag = delayed
-        complete = Signal(PlaneTag)
+        complete: Any = Signal(PlaneTag)
         with m.If(enable):
             m.d.sync += [complete.eq(tag), complete.valid.eq(tag.valid & tag.last)]
         return tag, complete
 
     def _spread_weights(self, m: Module, blocks: list[Any]) -> None:
         """Hand each block its columns of the row group."""
-        first = 0
-        for block in blocks:
-            columns = block.o.shape().length
-            for row in range(self.config.rows_per_group):
-                for column in range(columns):
-                    source = self.w.payload.weights[row][first + column]
-                    m.d.comb += block.weights[row][column].eq(source)
-            first += columns
+        for row in range(self.config.rows_per_group):
+            # A signal of its own: generation takes time for every slice of the wide payload.
+            weights = Signal(self.config.read_data_layout, name=f"weights{row}")
+            m.d.comb += weights.eq(self.w.payload.weights[row])
+            first = 0
+            for block in blocks:
+                for column in range(block.o.shape().length):
+                    m.d.comb += block.weights[row][column].eq(weights[first + column])
+                first += block.o.shape().length
 
     def _deliver(self, m: Module, complete: Any, enable: Signal, blocks: list[Any]) -> None:
         """The output registers as two streams; hold everything when their value is still wanted."""
@@ -168,9 +169,8 @@ class Macro(wiring.Component):
                 is_output.eq(complete.closes & ~complete.reads),
                 is_read.eq(complete.reads),
             ]
-        outputs = Cat(block.o for block in blocks)
-        m.d.comb += self.o.payload.eq(outputs)
-        width = self.config.output_bits
-        for column in range(self.config.columns):
-            weight = outputs.word_select(column, width)[: self.config.weight_bits]
+        m.d.comb += self.o.payload.eq(Cat(block.o for block in blocks))
+        outputs = [output for block in blocks for output in block.o]
+        for column, output in enumerate(outputs):
+            weight = output[: self.config.weight_bits]
             m.d.comb += self.read_data.payload[column].eq(weight.as_signed())

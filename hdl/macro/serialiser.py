@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The macro's input side: vectors and read requests in, one plane of bits a cycle out."""
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,19 +14,19 @@ class PlaneTag(data.Struct):
     """What travels beside a plane until its sum is used."""
 
     #: There is a plane.
-    valid: 1
+    valid: unsigned(1)
     #: The most significant plane of its vector.
-    first: 1
+    first: unsigned(1)
     #: The least significant one: the dot product is complete with it.
-    last: 1
+    last: unsigned(1)
     #: The sign plane of signed inputs.
-    negative: 1
+    negative: unsigned(1)
     #: Its vector is the first of an accumulation.
-    opens: 1
+    opens: unsigned(1)
     #: Its vector is the last of an accumulation.
-    closes: 1
+    closes: unsigned(1)
     #: It reads one row of weights back.
-    reads: 1
+    reads: unsigned(1)
 
 
 class Serialiser(wiring.Component):
@@ -153,7 +153,9 @@ class Serialiser(wiring.Component):
         """Register one bit of each input, or the row to read back."""
         planes = 1 << self.config.plane_bits
         for row in range(self.config.rows):
-            value = self.i.payload.data[row]
+            # A signal of its own: generation takes time for every slice of the wide payload.
+            value = Signal(self.config.input_bits, name=f"input{row}")
+            m.d.comb += value.eq(self.i.payload.data[row])
             # Planes that `top_plane` can name beyond `input_bits` are zero.
             bits = [*value, *[0] * (planes - self.config.input_bits)]
             addressed = self.read_request.payload.row == row

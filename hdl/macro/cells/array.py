@@ -78,6 +78,10 @@ class CellArray(wiring.Component):
             }
         )
 
+    def elaborate(self, platform: object) -> Module:
+        """What a cell fills in."""
+        raise NotImplementedError
+
 
 class CellWriter(wiring.Component):
     """Sequences the writing of one row group: `config.write_cycles` steps.
@@ -115,6 +119,10 @@ class CellWriter(wiring.Component):
                 "done": Out(1),
             }
         )
+
+    def elaborate(self, platform: object) -> Module:
+        """What a cell fills in."""
+        raise NotImplementedError
 
     def _drive_enable(self, m: Module) -> None:
         """Name the row group of each storing step, and its bank."""
