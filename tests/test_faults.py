@@ -57,7 +57,9 @@ def plant(tree: Path, fault: dict[str, str] | None) -> None:
     source.write_text(text.replace(fault["find"], fault["replace"]))
 
 
-def outcome_with(fault: dict[str, str] | None, config_name: str, scratch: Path) -> Any:
+def outcome_with(
+    fault: dict[str, str] | None, config_name: str, only: str | None, scratch: Path
+) -> Any:
     """The bench's run on Verilog generated from a copy of the sources with the fault."""
     plant(scratch, fault)
     path = scratch / "design.yaml"
@@ -71,18 +73,26 @@ def outcome_with(fault: dict[str, str] | None, config_name: str, scratch: Path) 
     assert generated.returncode == 0, generated.stderr
     top, simulator = config.to_mapping()["name"], find_simulator("icarus")
     build = build_bench(generated.stdout, top, simulator)
-    return run_bench(build, top, simulator, bench_of(config), config, seed=1, timeout=120)
+    return run_bench(
+        build, top, simulator, bench_of(config), config, seed=1, timeout=120, only=only
+    )
+
+
+def cases_for(config: str) -> str | None:
+    """What picks all cases that have a fault of this configuration to find."""
+    wanted = {fault.get("cases") for fault in LIST["faults"] if fault["config"] == config}
+    return None if None in wanted else "|".join(sorted(wanted))
 
 
 @pytest.mark.parametrize("config", LIST["configs"])
 def test_control_without_a_fault(config: str, tmp_path: Path) -> None:
-    run = outcome_with(None, config, tmp_path)
+    run = outcome_with(None, config, cases_for(config), tmp_path)
     assert run.passed, [case for case in run.cases if case.outcome != "passed"]
 
 
 @pytest.mark.parametrize("fault", LIST["faults"], ids=label)
 def test_fault_is_found(fault: dict[str, str], tmp_path: Path) -> None:
-    run = outcome_with(fault, fault["config"], tmp_path)
+    run = outcome_with(fault, fault["config"], fault.get("cases"), tmp_path)
     failed = [case for case in run.cases if case.outcome == "failed"]
     assert failed, f"no case of the bench noticed that {fault['what']}"
     # A bench that could not run has noticed nothing.
