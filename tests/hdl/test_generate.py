@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,18 @@ def test_core_names_the_files_and_the_top(design):
     for target in core["targets"].values():
         assert target["toplevel"] == "cim_5x6"
         assert set(target["filesets"]) <= set(core["filesets"])
+
+
+@pytest.mark.skipif(find_spec("fusesoc") is None, reason="fusesoc is not installed")
+def test_fusesoc_takes_the_core(design, tmp_path):
+    write(design, tmp_path / "cores")
+    command = [sys.executable, "-P", "-m", "fusesoc.main", "--cores-root", "cores", "run"]
+    options = ["--setup", "--target=lint", "--work-root", "work", "cimple:macro:cim_5x6"]
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    subprocess.run([*command, *options], cwd=tmp_path, env=home, check=True, capture_output=True)
+    (listing,) = (tmp_path / "work").glob("*.vc")
+    names = [Path(line).name for line in listing.read_text().splitlines()]
+    assert names.index("cim_5x6.vlt") < names.index("cim_5x6.v")
 
 
 def test_waivers_concern_this_file_alone_and_are_justified(design):
