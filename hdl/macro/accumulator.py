@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What turns the sums of planes into a dot product, and dot products into an output."""
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+# The fields of a data.Struct are annotated with their widths, which are no types.
+# pyright: reportGeneralTypeIssues=false
+
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,20 +18,20 @@ class PlaneControl(data.Struct):
     """What the shift-accumulator does with the plane sum that arrives."""
 
     #: A plane sum arrives.
-    valid: unsigned(1)
+    valid: 1
     #: It belongs to the most significant plane of its vector.
-    first: unsigned(1)
+    first: 1
     #: It is the sign plane of signed inputs, which counts negative.
-    negative: unsigned(1)
+    negative: 1
 
 
 class VectorControl(data.Struct):
     """What the output register does with the dot product that is complete."""
 
     #: A dot product is complete.
-    valid: unsigned(1)
+    valid: 1
     #: It is the first of its accumulation.
-    first: unsigned(1)
+    first: 1
 
 
 class Accumulator(wiring.Component):

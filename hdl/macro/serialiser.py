@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The macro's input side: vectors and read requests in, one plane of bits a cycle out."""
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, unsigned
+# The fields of a data.Struct are annotated with their widths, which are no types.
+# pyright: reportGeneralTypeIssues=false
+
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,19 +17,19 @@ class PlaneTag(data.Struct):
     """What travels beside a plane until its sum is used."""
 
     #: There is a plane.
-    valid: unsigned(1)
+    valid: 1
     #: The most significant plane of its vector.
-    first: unsigned(1)
+    first: 1
     #: The least significant one: the dot product is complete with it.
-    last: unsigned(1)
+    last: 1
     #: The sign plane of signed inputs.
-    negative: unsigned(1)
+    negative: 1
     #: Its vector is the first of an accumulation.
-    opens: unsigned(1)
+    opens: 1
     #: Its vector is the last of an accumulation.
-    closes: unsigned(1)
+    closes: 1
     #: It reads one row of weights back.
-    reads: unsigned(1)
+    reads: 1
 
 
 class Serialiser(wiring.Component):
