@@ -39,8 +39,8 @@ def verify(
         Path | None, typer.Option(help="Write the results as JUnit XML.", metavar="FILE")
     ] = None,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds after which a test case has failed.")
-    ] = 600,
+        float, typer.Option(min=1, help="Seconds without progress after which a case has failed.")
+    ] = 300,
 ) -> None:
     """Generate a design and run its test benches on it.
 

@@ -14,7 +14,7 @@ import cocotb
 from ...hdl.config import Config
 from .protocol import CONFIG_VARIABLE, EVENTS_VARIABLE
 
-__all__ = ["bench_case", "bench_config"]
+__all__ = ["bench_case", "bench_config", "report_alive"]
 
 Body = Callable[..., Coroutine[Any, Any, None]]
 C = TypeVar("C", bound=Config)
@@ -54,6 +54,26 @@ def bench_case(*, stage: int = 0, **choices: list[Any]) -> Callable[[Body], Any]
         return cocotb.test(stage=stage)(parametrized)
 
     return decorate
+
+
+class _Heartbeat:
+    """When a sign of life was given last."""
+
+    SECONDS = 2.0
+
+    def __init__(self) -> None:
+        self.latest = 0.0
+
+
+_heartbeat = _Heartbeat()
+
+
+def report_alive() -> None:
+    """Say that simulated time goes on; to be called in every cycle, and cheap."""
+    now = time.monotonic()
+    if now - _heartbeat.latest > _heartbeat.SECONDS:
+        _heartbeat.latest = now
+        _report(alive=True)
 
 
 def _report(**event: Any) -> None:

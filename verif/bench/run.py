@@ -53,7 +53,7 @@ def run_bench(
     config: Config,
     *,
     seed: int,
-    timeout: float = 600.0,
+    timeout: float = 300.0,
     only: str | None = None,
     watch: Callable[[BenchCase], None] = lambda case: None,
 ) -> BenchRun:
@@ -72,7 +72,7 @@ def run_bench(
     seed : int
         Seed of the run; each case derives its own from it.
     timeout : float
-        Seconds after which a case that has not ended is given up.
+        Seconds without a simulated cycle after which a case is given up.
     only : str
         Regular expression that picks cases by their names; all by default.
     watch : callable
@@ -129,6 +129,8 @@ class _Events:
                 self._read += len(line)
                 self._latest = time.monotonic()
                 event = json.loads(line)
+                if "alive" in event:
+                    continue
                 case = BenchCase(event["case"], event["outcome"], event.get("seconds", 0.0))
                 self.cases[case.name] = case
                 self._watch(case)
@@ -140,7 +142,7 @@ def _cases(results: Path, events: _Events, end: End) -> list[BenchCase]:
         cases = [_case_of(element) for element in ElementTree.parse(results).iter("testcase")]
         return cases or [BenchCase("bench", "failed", message="no case was run")]
     stopped = (
-        f"no end after {events.timeout:g} s" if end.code is None
+        f"no progress for {events.timeout:g} s" if end.code is None
         else f"the simulation ended with exit code {end.code}"
     )
     message = "\n".join([stopped, *end.output.splitlines()[-_LOG_LINES:]])

@@ -13,6 +13,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
+from .case import report_alive
 from .check import require
 from .stalls import stalls
 from .stream import Sink, Source, StreamMonitor, StreamPort, Transfer
@@ -111,6 +112,7 @@ class Testbench:
             if any(port.transfers for port in self._ports):
                 self._last_transfer = self.cycle
             self.cycle += 1
+            report_alive()
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Let cycles pass until `condition` holds.

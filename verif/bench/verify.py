@@ -86,7 +86,7 @@ def verify(
     junit: Path | None = None,
     progress: Callable[[Step], None] = lambda step: None,
     *,
-    timeout: float = 600.0,
+    timeout: float = 300.0,
 ) -> VerifyResult:
     """Run the bench of `config` under each of the `simulators` with each of the `seeds`.
 
@@ -101,7 +101,7 @@ def verify(
     progress : callable
         Called at the start and the end of every build and case.
     timeout : float
-        Seconds after which a case that has not ended counts as failed.
+        Seconds without a simulated cycle after which a case counts as failed.
 
     Raises
     ------

@@ -72,7 +72,16 @@ def test_a_hanging_case(bench):
     run = bench("@bench_case()\nasync def hangs(dut): time.sleep(1000)", timeout=5)
     assert not run.passed
     assert outcomes(run) == {"passes": "passed", "hangs": "failed"}
-    assert run.cases[1].message.startswith("no end after 5 s\n")
+    assert run.cases[1].message.startswith("no progress for 5 s\n")
+
+
+def test_a_slow_case_is_not_taken_for_a_hanging_one(bench):
+    source = (
+        "from cimple.verif.bench.case import report_alive\n"
+        "@bench_case()\nasync def slow(dut):\n"
+        "    for _ in range(16):\n        time.sleep(0.5); report_alive()"
+    )
+    assert bench(source, timeout=5).passed
 
 
 def test_a_simulator_that_dies(bench):
