@@ -63,6 +63,16 @@ def test_every_value_is_onnxruntimes(npu_name: str, seed: int, tmp_path: Path) -
     assert compared > 0
 
 
+@pytest.mark.parametrize("strides", [(1, 1), (2, 2)])
+def test_rows_longer_than_the_partial_sums(strides: tuple[int, int], tmp_path: Path) -> None:
+    """Areas that are pieces of rows: 8 results of two beats each."""
+    config = npu(rows=10, columns=8, lanes=4, partial_sum_words=16, descriptors=512)
+    builder = NetworkBuilder([5, 4, 35], 6).conv(11, (3, 2), strides, (1, 1, 0, 1))
+    path = builder.save(tmp_path / "net.onnx")
+    assert compile_onnx(path, config).report.layers[0].areas > builder.shape[1]
+    check(path, config, builder.images(2))
+
+
 def test_results_are_spread(tmp_path: Path) -> None:
     """A network whose values were all clipped would prove nothing."""
     builder = NetworkBuilder([3, 8, 8], 5).conv(8, (3, 3), pads=(1, 1, 1, 1)).flatten().gemm(9)
