@@ -103,14 +103,15 @@ async def resets_by_packet(dut: Any) -> None:
 async def bad_descriptors(dut: Any) -> None:
     """A program with a descriptor that no hardware takes ends there, and says where."""
     env = await NpuEnvironment.start(dut)
-    for index in range(env.rounds(8)):
-        env.send(*env.stimulus.data())
+    env.send(*env.stimulus.data())
+    for _ in range(env.rounds(8)):
         program = env.program()
-        words = [d.encode() for d in program.builder.finish()] if index % 2 else [[0] * 16]
-        words[-1] = env.stimulus.bad_descriptor()
-        packets, run = env.stimulus.run_words(words)
+        whole = [descriptor.encode() for descriptor in program.builder.finish()][:-1]
         env.allow(program.cycles)
-        env.send(*packets, run, env.stimulus.simple(Request.SYNC, 1))
+        # By itself some times, then behind other descriptors, which may be at work.
+        for before in (*[[]] * 6, whole):
+            packets, run = env.stimulus.run_words([*before, env.stimulus.bad_descriptor()])
+            env.send(*packets, run, env.stimulus.simple(Request.SYNC, 1))
         env.refresh()
         env.send_program(env.program())
         env.send(*env.stimulus.read_results())
