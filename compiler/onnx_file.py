@@ -121,6 +121,10 @@ def _node(node: Any) -> OnnxNode:
 
     kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
     outputs = tuple(node.output)
+    for text in (kind, node.name, *node.input, *outputs):
+        # What is not UTF-8 comes as bytes.
+        if not isinstance(text, str) or not text.isprintable():
+            raise ModelError(f"not a valid ONNX model: {text!a} is no name")
     attributes = {item.name: helper.get_attribute_value(item) for item in node.attribute}
     name = node.name or (outputs[0] if outputs else "")
     return OnnxNode(kind, name, tuple(node.input), outputs, attributes)
@@ -200,7 +204,8 @@ def _tensor_type(value: Any) -> tuple[tuple[int | None, ...], str]:
             f"input '{value.name}' must have a batch axis and fixed sizes after it, not "
             f"[{shown}]; export the model with fixed sizes"
         )
-    return tuple(sizes), TensorProto.DataType.Name(tensor.elem_type)
+    names = {number: name for name, number in TensorProto.DataType.items()}
+    return tuple(sizes), names.get(tensor.elem_type, "UNDEFINED")
 
 
 def _shown(dimension: Any) -> str:

@@ -56,6 +56,15 @@ def test_damaged_anywhere(tmp_path: Path) -> None:
     assert errors > 100
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"), [(b"co\xffv0", r"b'co\xffv0_y'"), (b"co\nv0", "'co\\nv0_y'")]
+)
+def test_names_that_are_no_text(name: bytes, shown: str, tmp_path: Path) -> None:
+    path = convolution().save(tmp_path / "net.onnx")
+    path.write_bytes(path.read_bytes().replace(b"conv0_y", name + b"_y"))
+    assert message(path) == f"not a valid ONNX model: {shown} is no name"
+
+
 def test_without_onnx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     assert message(tmp_path / "net.onnx") == (

@@ -161,3 +161,12 @@ def test_attributes_at_their_defaults(tmp_path: Path) -> None:
     attribute("Gemm", alpha=1.0, beta=1.0, transA=0)(model)
     images = builder.images(2)
     same_as_onnxruntime(save(model, tmp_path), images)
+
+
+def test_axes_may_be_counted_from_the_end(tmp_path: Path) -> None:
+    builder = NetworkBuilder([2, 4, 4]).conv(3, (3, 3)).flatten().gemm(4)
+    model = builder.model()
+    weights = [node for node in model.graph.node if node.input[0].startswith("w")]
+    for node, axis in zip(weights, (-4, -1), strict=True):
+        node.attribute[0].i = axis
+    same_as_onnxruntime(save(model, tmp_path), builder.images(2))
