@@ -12,6 +12,9 @@ from amaranth.lib.wiring import In
 from ..config import Config
 from ..kinds import kind_of
 from ..macro.config import MacroConfig
+from ..npu.config import NpuConfig
+from ..npu.isa import VERSION
+from ..npu.packets import Memory, memory_bytes
 from ..packing import field_table
 from ..version import version
 
@@ -47,7 +50,7 @@ def manifest(
         "reset": {"port": "rst", "active": "high", "synchronous": True},
         "ports": _ports(component),
         "streams": _streams(component),
-        "facts": _FACTS[kind.name](config) if kind.name in _FACTS else {},
+        "facts": _FACTS[kind.name](config),
         "contents": contents,
         "lint": {
             "verilator": f"verilator --lint-only -Wall {name}.vlt {name}.v",
@@ -99,4 +102,17 @@ def _macro_facts(config: MacroConfig) -> dict[str, Any]:
     }
 
 
-_FACTS: dict[str, Callable[[Any], dict[str, Any]]] = {"macro": _macro_facts}
+def _npu_facts(config: NpuConfig) -> dict[str, Any]:
+    """What follows from an NPU's parameters: what a host has to know, and the rates of its parts."""
+    return {
+        "instruction_set_version": VERSION,
+        "memory_bytes": {memory.name.lower(): memory_bytes(config, memory) for memory in Memory},
+        "binary_operations_per_cycle": config.macro.binary_operations,
+        "vector_interval_cycles": config.macro.vector_interval(config.macro.input_bits),
+        "vector_output_cycles": config.beats,
+        "weight_group_bytes": config.group_words * config.weight_port,
+        "group_write_cycles": config.macro.write_cycles,
+    }
+
+
+_FACTS: dict[str, Callable[[Any], dict[str, Any]]] = {"macro": _macro_facts, "npu": _npu_facts}

@@ -21,7 +21,9 @@ from cimple.hdl.errors import CimpleError, ConfigError
 from cimple.hdl.generate import Design, generate, write
 from cimple.hdl.generate.inventory import inventory
 from cimple.hdl.generate.verilog import emit_rtlil, emit_verilog
+from cimple.hdl.load import load_config
 from cimple.hdl.macro import Cell, MacroConfig
+from cimple.hdl.npu.packets import Memory, memory_bytes
 from cimple.hdl.packing import pack
 from cimple.hdl.stamp import Stamp
 from cimple.hdl.yaml_text import parse_yaml
@@ -128,6 +130,15 @@ def test_manifest_holds_parameters_digests_and_facts(design):
     }
     assert manifest["facts"]["vector_latency_cycles"]["8"] == CONFIG.vector_latency(8)
     assert manifest["facts"]["rows_per_group"] == 3
+
+
+def test_the_manifest_of_an_npu_says_what_a_host_has_to_know():
+    config = load_config("npu_tiny")
+    facts = generate(config).manifest["facts"]
+    memories = {memory.name.lower(): memory_bytes(config, memory) for memory in Memory}
+    assert facts["memory_bytes"] == memories
+    assert facts["vector_interval_cycles"] == config.macro.input_bits
+    assert facts["group_write_cycles"] == config.macro.write_cycles
     assert {manifest["files"][key] for key in ("verilog", "waivers", "core")} < set(design.files)
 
 
