@@ -103,7 +103,7 @@ def _macro_facts(config: MacroConfig) -> dict[str, Any]:
 
 
 def _npu_facts(config: NpuConfig) -> dict[str, Any]:
-    """What follows from an NPU's parameters: what a host has to know, and the rates of its parts."""
+    """What follows from an NPU's parameters: what a host has to know, and rates."""
     return {
         "instruction_set_version": VERSION,
         "memory_bytes": {memory.name.lower(): memory_bytes(config, memory) for memory in Memory},
