@@ -23,6 +23,7 @@ from cimple.hdl.generate.inventory import inventory
 from cimple.hdl.generate.verilog import emit_rtlil, emit_verilog
 from cimple.hdl.load import load_config
 from cimple.hdl.macro import Cell, MacroConfig
+from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.packets import Memory, memory_bytes
 from cimple.hdl.packing import pack
 from cimple.hdl.stamp import Stamp
@@ -135,6 +136,7 @@ def test_manifest_holds_parameters_digests_and_facts(design):
 
 def test_the_manifest_of_an_npu_says_what_a_host_has_to_know():
     config = load_config("npu_tiny")
+    assert isinstance(config, NpuConfig)
     facts = generate(config).manifest["facts"]
     memories = {memory.name.lower(): memory_bytes(config, memory) for memory in Memory}
     assert facts["memory_bytes"] == memories
