@@ -118,8 +118,9 @@ class Requantiser(wiring.Component):
         m.d.comb += [
             # Flipping the top bit subtracts one half.
             distance.eq((fraction ^ half).as_signed()),
-            tie.eq((distance == 0) & ~sticky),
-            above.eq((distance > 0) | ((distance == 0) & sticky)),
+            # TFLite's halves end at bit 31: no shift drops a one of theirs.
+            tie.eq(distance == 0),
+            above.eq(distance > 0),
             near.eq(
                 Mux(
                     distance < 0,
@@ -128,9 +129,7 @@ class Requantiser(wiring.Component):
                 )
             ),
         ]
-        return Mux(
-            self.onnx, Mux(near, whole[0], above), above | (tie & ~negative)
-        )
+        return Mux(self.onnx, Mux(near, whole[0], above), above | (tie & ~negative))
 
 
 def _register(m: Module, name: str, value: Value, width: int) -> Signal:
@@ -189,8 +188,8 @@ def _tie_tolerance(m: Module, magnitude: Value) -> Signal:
 
 
 def _saturate(m: Module, value: Value, width: int) -> Signal:
-    """`value` limited to `width` bits, less a place at the top so that one can be added."""
-    highest = (1 << (width - 1)) - 2
+    """`value` limited to `width` bits."""
+    highest = (1 << (width - 1)) - 1
     lowest = -1 << (width - 1)
     result = Signal(signed(width))
     with m.If(value > highest):
