@@ -33,6 +33,7 @@ class Surroundings:
 
     def __init__(self, answerer):
         self.answerer = answerer
+        self.reads = 0
 
     async def serve(self, ctx):
         answerer = self.answerer
@@ -43,6 +44,7 @@ class Surroundings:
             if asked is not None:
                 ctx.set(answerer.read_data, [memory_word(memory, asked) for memory in Memory])
             asked = index if read else None
+            self.reads += read
 
 
 def expected(config, request, status, count):
@@ -84,9 +86,12 @@ def test_every_answer(simulate, npu_config, streams, chance):
         for request, status, count in cases:
             await ask(ctx, answerer, request, status, count)
             words = expected(config, request, status, count)
+            reads = around.reads
             got = await streams.receive(ctx, answerer.response, 1 + len(words), chance)
             assert [word.data for word in got] == [response_header(request, TAG, status), *words]
             assert [word.last for word in got] == [0] * len(words) + [1]
+            is_read = (request, status) == (Request.READ, Status.OK)
+            assert around.reads - reads == (count if is_read else 0)
             for _ in range(8):
                 assert not ctx.get(answerer.response.valid)
                 await ctx.tick()

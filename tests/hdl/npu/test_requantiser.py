@@ -142,6 +142,41 @@ def near_ties(source, count, is_onnx):
     return vectors
 
 
+def half_units(source, leading):
+    """A place half a unit of the 24th bit from ``integer + 1/2``, in half units: 25 bits.
+
+    `leading` is the integer's leading bit, -1 if it is zero; half a unit is ``2**(leading - 24)``.
+    """
+    integer = (1 << leading) + source.randrange(1 << leading) if leading >= 0 else 0
+    return (2 * integer + 1 << 23 - leading) + source.choice([1, -1])
+
+
+def half_a_unit_away(source, count):
+    """Products that lie there exactly: the place taken apart into two factors."""
+    vectors = []
+    while len(vectors) < count:
+        leading = source.randint(-1, 7)
+        place, shift = half_units(source, leading), source.randint(8, 25)
+        factor = source.choice([3, 5, 7, 9, 11, 13, 15, 17, 19, 23, 77, 127, 255])
+        total, multiplier = factor << shift + leading, place // factor << 7
+        if place % factor == 0 and multiplier <= TOP_MULTIPLIER:
+            vectors.append((*split(source, source.choice([1, -1]) * total), multiplier, shift))
+    return vectors
+
+
+def beyond_half_a_unit(source, count):
+    """Products just above that, by less than the bits that are left when `shift` is done."""
+    vectors = []
+    while len(vectors) < count:
+        leading, shift = source.randint(-1, 1), source.randint(20, 25)
+        total = source.randrange(1 << 23, 1 << 24) << max(0, shift - 24)
+        scaled = half_units(source, leading) << 7 + shift + leading
+        multiplier = -(-scaled // (total << 7)) << 7
+        if 0 < total * multiplier - scaled < 1 << shift and multiplier <= TOP_MULTIPLIER:
+            vectors.append((*split(source, source.choice([1, -1]) * total), multiplier, shift))
+    return vectors
+
+
 def exact_ties(source, count):
     """Products that are ``integer + 1/2``, and those of the sums around them."""
     vectors = []
@@ -174,6 +209,13 @@ def test_onnx_near_ties(simulate):
     met = leading_bits(decisive)
     for leading in range(-1, 8):
         assert min(met[True, leading], met[False, leading]) >= 4, met
+    check(simulate, vectors, is_onnx=True)
+
+
+def test_onnx_half_a_unit_from_a_tie(simulate):
+    """There the first rounding ends on the tie, whose last bit is even; a trifle beyond it not."""
+    source = random.Random(5)
+    vectors = [*half_a_unit_away(source, 300), *beyond_half_a_unit(source, 100)]
     check(simulate, vectors, is_onnx=True)
 
 
