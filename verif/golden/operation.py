@@ -69,6 +69,8 @@ class Footprint:
 
 #: Bytes or taps of one descriptor.
 _MOST_ACCESSES = 1 << 26
+#: Rows of an image, or bytes of its rows, that positions of taps surely count: 17 bits and a sign.
+_HIGHEST_POSITION = (1 << 17) - 1
 
 class Operation:
     """One descriptor at its place in a program. Subclasses say what it does.
@@ -155,6 +157,17 @@ class Operation:
         """Refuse what would take the model gigabytes: no network comes near."""
         if accesses > _MOST_ACCESSES:
             raise self.error(f"makes {accesses} accesses, more than this model's {_MOST_ACCESSES}")
+
+    def require_in_reach(self, rows: Addresses, offsets: Addresses) -> None:
+        """Refuse windows further from their image than positions have bits for."""
+        d = self.descriptor
+        for name, origin, step, count, taps in (
+            ("x", "origin_x", "step_x", "out_width", offsets),
+            ("y", "origin_y", "step_y", "out_height", rows),
+        ):
+            highest = d[origin] + (d[count] - 1) * d[step] + int(taps.max())
+            if highest > _HIGHEST_POSITION:
+                raise self.error(f"windows reach {name} = {highest}, beyond {_HIGHEST_POSITION}")
 
     def require_known(self, memories: Memories, index: Addresses) -> None:
         """Refuse to read activations that cannot be predicted."""

@@ -32,6 +32,7 @@ class Compute(Operation):
         self.require_tractable(self.vectors * descriptor["depth"])
         taps = descriptor["skip"] + np.arange(descriptor["depth"])
         rows, offsets = np.divmod(taps, descriptor["run_bytes"])
+        self.require_in_reach(rows, offsets)
         self._addresses, self._inside = window_addresses(descriptor, rows, offsets)
         self.require_in_memory(self._addresses[self._inside])
         self._index = np.where(self._inside, self._addresses, config.activation_bytes)

@@ -31,7 +31,9 @@ class MaxPool(Operation):
         shape = descriptor["kernel_height"], descriptor["kernel_width"]
         self.require_tractable(self.vectors * shape[0] * shape[1] * descriptor["channels"])
         rows, pixels = (axis.ravel() for axis in np.indices(shape))
-        taps, inside = window_addresses(descriptor, rows, pixels * descriptor["pixel_bytes"])
+        offsets = pixels * descriptor["pixel_bytes"]
+        self.require_in_reach(rows, offsets)
+        taps, inside = window_addresses(descriptor, rows, offsets)
         channels = np.arange(descriptor["channels"])
         self._taps = taps[:, :, np.newaxis] + channels & 0xFFFFFFFF
         self._inside = np.broadcast_to(inside[:, :, np.newaxis], self._taps.shape)
