@@ -2,6 +2,7 @@
 """Requantisation against its definitions in exact integers, and against onnxruntime's kernels."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,6 +114,22 @@ def test_parameters_go_with_the_last_axis(rounding: Rounding) -> None:
 def test_a_multiplier_beyond_24_bits_has_no_onnx_rounding() -> None:
     with pytest.raises(ValueError, match=r"^multipliers must be multiples of 128 for ONNX$"):
         requantise(1, 0, (1 << 30) + 1, 0, 0, -128, 127, Rounding.ONNX)
+
+
+# TFLite -----------------------------------------------------------------------------------------
+
+
+def test_tflite_rounding_is_its_reference_kernels() -> None:
+    lines = (Path(__file__).parent / "tflite_vectors.csv").read_text().splitlines()
+    rows = np.loadtxt([line for line in lines if line[0] not in "#a"], np.int64, delimiter=",")
+    acc, multiplier, shift, zero_point, expected = rows.T
+    golden = round_tflite(acc, multiplier, shift) + zero_point
+    assert golden.tolist() == expected.tolist()
+    # Other rules do not pass: one rounding half up, and ONNX's.
+    single = (acc * multiplier + (np.int64(1) << 30 + shift)) >> 31 + shift
+    onnx = round_onnx(acc, multiplier & ~127, shift)
+    for other in (single, onnx):
+        assert np.count_nonzero(other + zero_point != expected) > 100
 
 
 # onnxruntime ------------------------------------------------------------------------------------
