@@ -20,7 +20,6 @@ from cimple.hdl.npu.isa import (
     layout,
 )
 
-
 #: Where version 1 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
 #: them so; whatever changes here needs another version.
 VERSION_1 = {
