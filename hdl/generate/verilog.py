@@ -31,6 +31,7 @@ _MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 #: Bits that are constant, of a variable whose other bits a process drives.
 _CONSTANT_BITS = re.compile(r"^  always @\*\n    (.+ = \d+'[bh][0-9a-f]+;)\n", re.MULTILINE)
 #: What Yosys puts into every process, so that it runs once at the start.
+_TRIGGER_DECLARATION = re.compile(r"^  reg (\\\S+dump_module\$\d+ ) = 0;\n", re.MULTILINE)
 _TRIGGER = re.compile(r"^    if \(.*dump_module\$\d+ \) begin end\n", re.MULTILINE)
 
 
@@ -49,7 +50,7 @@ def emit_verilog(rtlil: str, name: str) -> str:
     result = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
     if result.returncode:
         raise RuntimeError(f"Yosys did not accept module {name}: {result.stderr.strip()}")
-    return _MODULE.sub(lambda module: _start_constants(module[0]), result.stdout)
+    return _MODULE.sub(lambda module: _start_late(_start_constants(module[0])), result.stdout)
 
 
 def _start_constants(module: str) -> str:
@@ -65,3 +66,12 @@ def _start_constants(module: str) -> str:
     return _CONSTANT_BITS.sub(
         lambda block: f"  always @* begin\n{trigger[0]}    {block[1]}\n  end\n", module
     )
+
+
+def _start_late(module: str) -> str:
+    """Have the trigger of the processes fire when all of them wait for it.
+
+    Yosys gives it a value in its declaration. By SystemVerilog, and so for a simulator that reads
+    the file as that, such a value is there before any process waits, and is no event.
+    """
+    return _TRIGGER_DECLARATION.sub(r"  reg \1;\n  initial \1 <= 1'h0;\n", module)

@@ -205,14 +205,15 @@ class ConstantBits(wiring.Component):
         return m
 
 
-def test_constant_bits_reach_an_event_driven_simulator(tmp_path):
+@pytest.mark.parametrize("standard", ["-g2005", "-g2009", "-g2012"])
+def test_constant_bits_reach_an_event_driven_simulator(standard, tmp_path):
     verilog = emit_verilog(emit_rtlil(ConstantBits(), "constant_bits"), "constant_bits")
     bench = (
         "module bench; reg i = 0; wire [1:0] o; constant_bits dut(.i(i), .o(o));\n"
         'initial begin #1 $write("%b ", o); i = 1; #1 $write("%b", o); end endmodule\n'
     )
     (tmp_path / "all.v").write_text(verilog + bench)
-    subprocess.run(["iverilog", "-g2005", "-Wall", "-o", "a", "all.v"], cwd=tmp_path, check=True)
+    subprocess.run(["iverilog", standard, "-Wall", "-o", "a", "all.v"], cwd=tmp_path, check=True)
     result = subprocess.run(["vvp", "a"], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert result.stdout.split() == ["10", "11"]
 
