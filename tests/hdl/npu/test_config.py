@@ -98,13 +98,13 @@ def test_ends_of_the_ranges_are_accepted(fields):
 EXAMPLES = [
     (
         {
-            "macro": {"rows": 20, "columns": 7, "cell": "lookup", "banks": 2},
+            "macro": {"rows": 20, "columns": 8, "cell": "lookup", "banks": 2},
             "activation_bytes": 1000, "activation_port": 8, "weight_bytes": 528, "weight_port": 16,
             "channels": 48, "lanes": 2, "partial_sum_words": 100, "descriptors": 17, "stamps": 64,
         },
         {
             "activation_address_bits": 10, "activation_lane_bits": 3, "weight_words": 33,
-            # 3 rows of 7 bytes are 21: two words of 16.
+            # 3 rows of 8 bytes are 24: two words of 16.
             "group_words": 2, "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
             "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "stamp_bits": 6,
             "beats": 4,

@@ -204,15 +204,15 @@ def test_reset_in_the_middle_of_a_run(npu_config, transact):
     macro, fields = CONFIGS["lookup"]
     config = npu_config(macro, **fields)
     packets = Network(config, Rounding.TFLITE, seed=2).packets()
-    # How many cycles a run has when its RESET is offered.
-    moments = [1, 40, 150, 290]
+    # How many cycles a run has when its RESET is offered; at first it pools, at last it fetches.
+    moments = [470, 300, 40, 5]
     sent, pauses = list(packets), {}
     for moment in moments:
         sent += [RUN, RESET]
         pauses[len(sent) - 1] = moment
-    sent += [RUN, READ_ALL]
+    sent += [RUN, COUNTERS_PACKET, READ_ALL]
     answers = transact(config, sent, pauses=pauses)
-    resets = [Response.parse(words) for words in answers[len(packets) : -2]]
+    resets = [Response.parse(words) for words in answers[len(packets) : -3]]
     for moment, aborted, reset in zip(moments, resets[::2], resets[1::2], strict=True):
         assert (aborted.request, aborted.tag, aborted.status) == (Request.RUN, 1, Status.ABORTED)
         assert moment - 3 <= aborted.words[0] <= moment
@@ -221,10 +221,29 @@ def test_reset_in_the_middle_of_a_run(npu_config, transact):
     model = NpuModel(config)
     for packet in packets:
         model.expect(packet)
-    for packet, words in zip(sent[-2:], answers[-2:], strict=True):
+    for packet, words in zip(sent[-3:], answers[-3:], strict=True):
         assert model.expect(packet).difference(words) is None
-    cycles = answers[-2][1]
-    assert max(moments) < cycles, "every RESET should find the program running"
+    stamps = answers[-2][1 + COUNTERS :]
+    # The pool starts when its 16 words are collected.
+    assert stamps[1] + 20 < moments[0] < stamps[15]
+
+
+def test_nothing_happens_after_a_reset(npu_config, transact):
+    """A copy of 100 pixels, cut short, stays as it is."""
+    macro, fields = CONFIGS["bitcell"]
+    config = npu_config(macro, **fields)
+    copy = {
+        "row_stride": 100, "row_bytes": 100, "height": 1, "pixel_bytes": 1, "step_x": 1,
+        "channels": 1, "out_width": 100, "out_height": 1, "out_pixel_stride": 1, "out_start": 200,
+        "clamp_low": 7, "clamp_high": 7, "kernel_width": 1, "kernel_height": 1,
+    }
+    program = [Descriptor(Opcode.MAX_POOL, copy), Descriptor(Opcode.END, {})]
+    read = [header(Request.READ, 3, 25), address(Memory.ACTIVATIONS, 200)]
+    answers = transact(config, [program_packet(program), RUN, RESET, read], pauses={2: 70, 3: 200})
+    copied = np.array(answers[3][1:], "<u4").view(np.int8).tolist()
+    count = copied.count(7)
+    assert 20 < count < 60
+    assert copied == [7] * count + [0] * (100 - count)
 
 
 def test_how_a_program_ends(npu_config, transact):
