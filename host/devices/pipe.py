@@ -67,9 +67,12 @@ class PipeDevice:
             raise DeviceError(f"{self.name}: cannot start: {error.strerror or error}") from None
         return self
 
-    def __exit__(self, *details: object) -> None:
+    def __exit__(self, kind: object = None, *details: object) -> None:
         process, self._process = self._process, None
         if process is not None:
+            if kind is not None:
+                # It may be in the middle of something that nobody waits for any more.
+                process.kill()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     with contextlib.suppress(OSError):

@@ -13,10 +13,11 @@ from .pipe import DEFAULT_TIMEOUT, PipeDevice
 
 __all__ = ["verilator_device"]
 
+# OPT_FAST=-O1: higher levels take longer to compile than they save in some hundred images.
 _FLAGS = (
     "--cc", "--exe", "--build", "-j", "2", "--prefix", "Vdevice", "-O3", "--noassert",
     "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-CFLAGS", "-std=c++17",
-    "--top-module", "device", "-MAKEFLAGS", "OPT_FAST=-O2",
+    "--top-module", "device", "-MAKEFLAGS", "OPT_FAST=-O1",
 )
 _DRIVERS = ("device.v", "main.cpp")
 

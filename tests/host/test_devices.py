@@ -3,6 +3,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,14 @@ def test_a_process_that_does_not_end_by_itself(monkeypatch: pytest.MonkeyPatch) 
         process = device._process
         assert process is not None
     assert process.returncode == -9
+
+
+def test_an_interrupted_process_is_not_waited_for() -> None:
+    device = scripted("import time\nwhile True: time.sleep(1)")
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), device:
+        raise KeyboardInterrupt
+    assert time.monotonic() - started < 4
 
 
 def test_a_build_that_fails(tmp_path: Path) -> None:
