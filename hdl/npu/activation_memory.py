@@ -10,7 +10,7 @@ from amaranth.utils import bits_for, exact_log2
 
 from .config import WORD_BYTES, NpuConfig
 from .ports import ActivationReadPort, ActivationWritePort, HostPort, answer_host
-from .rotate import rotated
+from .rotate import rotated, wraps
 
 __all__ = ["ActivationMemory"]
 
@@ -96,7 +96,7 @@ class ActivationMemory(wiring.Component):
         """The word of a bank that holds one of the bytes from `address` on."""
         lane_bits = self.config.activation_lane_bits
         depth = self.config.activation_bytes // self.config.activation_port
-        next_word = address[:lane_bits] > bank
+        next_word = wraps(address[:lane_bits], bank)
         return (address[lane_bits:] + next_word)[: bits_for(depth - 1)]
 
     def _arbitrate_reads(self, m: Module, address: Signal) -> None:

@@ -3,9 +3,9 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Mux, Value
+from amaranth.hdl import Const, Mux, Value
 
-__all__ = ["rotated"]
+__all__ = ["rotated", "wraps"]
 
 
 def rotated(items: Sequence[Value], amount: Value) -> list[Value]:
@@ -22,3 +22,11 @@ def rotated(items: Sequence[Value], amount: Value) -> list[Value]:
             for index in range(count)
         ]
     return result
+
+
+def wraps(first: Value, lane: int) -> Value:
+    """Whether what begins in lane `first` reaches `lane` only in the next word.
+
+    The last lane is never reached so; comparing would be a comparison with a constant outcome.
+    """
+    return first > lane if lane < (1 << len(first)) - 1 else Const(0, 1)

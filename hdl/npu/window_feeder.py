@@ -11,7 +11,7 @@ from amaranth.utils import bits_for
 from .config import NpuConfig
 from .isa import Opcode, layout
 from .ports import ActivationReadPort
-from .rotate import rotated
+from .rotate import rotated, wraps
 from .walkers import POSITION_BITS, WindowWalker
 
 __all__ = ["WindowFeeder"]
@@ -238,7 +238,7 @@ class WindowFeeder(wiring.Component):
         for row in range(self.config.macro.rows):
             lane = row % lanes
             # Lanes below the first row's belong to the rows of the next block.
-            own_block = block + (chunk.row[:lane_bits] > lane)
+            own_block = block + wraps(chunk.row[:lane_bits], lane)
             with m.If(present[lane] & (own_block == row // lanes)):
                 m.d.sync += gathered[row].eq(chunk.bytes[lane])
 
