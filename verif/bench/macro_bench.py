@@ -155,7 +155,9 @@ async def turns(dut: Any) -> None:
     env.read_request.put(*(env.stimulus.read(bank=0) for _ in range(count)))
     await env.tb.until(lambda: any(source.idle for source in env.tb.sources.values()), "a turn")
     users = sorted([t.cycle for name in ("i", "read_request") for t in env.log[name]])
-    for write, following in pairwise([t.cycle for t in env.log["w"] if t.cycle > users[0]]):
+    writes = [t.cycle for t in env.log["w"] if t.cycle > users[0]]
+    require(len(writes) > count // 2, f"{len(writes)} writes in the time of {len(users)} uses")
+    for write, following in pairwise(writes):
         between = sum(write < user < following for user in users)
         require(between == 1, f"{between} uses of the bank between two writes, not 1")
     vectors, reads = len(env.log["i"]), len(env.log["read_request"])
