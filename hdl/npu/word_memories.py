@@ -170,10 +170,13 @@ class ParameterMemory(wiring.Component):
             )
             m.submodules[name] = words
             write, read = words.write_port(granularity=1), words.read_port()
+            asked = Mux(self.host.read, host_word, getattr(self, f"{name}_address"))
+            # The address of a memory of one word has no bits.
+            address_bits = len(read.addr)
             m.d.comb += [
-                read.addr.eq(Mux(self.host.read, host_word, getattr(self, f"{name}_address"))),
+                read.addr.eq(asked[:address_bits]),
                 getattr(self, name).eq(read.data),
-                write.addr.eq(host_word),
+                write.addr.eq(host_word[:address_bits]),
                 write.data.eq(Cat(self.host.write_data[:bits] for _ in range(lanes))),
                 write.en.eq((self.host.write & (parameter == index)) << lane),
             ]

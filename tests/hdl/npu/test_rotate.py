@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from cimple.hdl.npu.rotate import rotated
+from cimple.hdl.npu.rotate import rotated, wraps
 
 
 class Rotator(wiring.Component):
@@ -47,3 +47,17 @@ def test_every_amount(simulate, lanes):
 def test_other_numbers_of_lanes_are_refused():
     with pytest.raises(AssertionError, match="the number of lanes must be a power of two"):
         rotated([Signal(), Signal(), Signal()], Signal(2))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3])
+def test_which_lanes_wrap(simulate, bits):
+    """Lanes below the first one, also where its number is narrower than a lane's."""
+    block = Rotator(8)
+
+    async def bench(ctx):
+        for first in range(1 << bits):
+            ctx.set(block.amount, first)
+            reached = [ctx.get(wraps(block.amount[:bits], lane)) for lane in range(8)]
+            assert reached == [lane < first for lane in range(8)]
+
+    simulate(block, bench)

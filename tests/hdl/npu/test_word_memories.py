@@ -83,9 +83,9 @@ def test_program(simulate, npu_config):
     simulate(memory, bench)
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 8])
-def test_parameters(simulate, npu_config, lanes):
-    config = npu_config(lanes=lanes, channels=24)
+@pytest.mark.parametrize(("lanes", "channels"), [(1, 24), (2, 24), (8, 24), (8, 8)])
+def test_parameters(simulate, npu_config, lanes, channels):
+    config = npu_config(lanes=lanes, channels=channels)
     memory = ParameterMemory(config)
     source = random.Random(lanes)
     words = [source.getrandbits(32) for _ in range(4 * config.channels)]
