@@ -58,8 +58,8 @@ async def roundings(dut: Any) -> None:
     env = await NpuEnvironment.start(dut)
     for _ in range(env.rounds(30)):
         env.send(*env.stimulus.tie_data())
-        packets, run = env.stimulus.run(env.stimulus.tie_program())
-        env.send(*packets, run, *env.stimulus.read_results())
+        env.send_descriptors(env.stimulus.tie_program())
+        env.send(*env.stimulus.read_results())
         await env.drain()
     await env.finish(answers=20)
 

@@ -9,6 +9,7 @@ import cocotb
 from amaranth.lib import data
 
 from ...hdl.npu.config import WORD_BYTES, NpuConfig
+from ...hdl.npu.isa import Descriptor
 from ...hdl.npu.packets import Memory, Request, StreamWord, memory_bytes
 from ..golden.npu import NpuModel
 from ..golden.packets import Expected
@@ -50,7 +51,7 @@ class NpuEnvironment:
     def __init__(self, dut: Any) -> None:
         self.config = config = bench_config(NpuConfig)
         seed = cocotb.RANDOM_SEED
-        self.stimulus = NpuStimulus(config, seed)
+        self.stimulus = NpuStimulus(config, seed, self.effort)
         self.malformed = MalformedPackets(config, self.stimulus.random)
         self.model = NpuModel(config, seed)
         self.tb = Testbench(dut, patience=5000)
@@ -87,8 +88,9 @@ class NpuEnvironment:
     @property
     def effort(self) -> float:
         """Share of the usual number of stimuli: large macros and some simulators are slow."""
-        bits = 4096 if "verilator" in cocotb.SIM_NAME.lower() else 512
-        return min(1.0, max(0.1, bits / (1024 + self.config.macro.binary_operations)))
+        size = 1024 + self.config.macro.binary_operations + 256 * self.config.lanes
+        speed = 8192 if "verilator" in cocotb.SIM_NAME.lower() else 512
+        return min(1.0, max(0.1, speed / size))
 
     def rounds(self, count: int) -> int:
         """That many rounds of a case, or fewer, but at least 2."""
@@ -96,7 +98,7 @@ class NpuEnvironment:
 
     def program(self) -> RandomProgram:
         """A random program for the data that is there."""
-        return self.stimulus.program(max(40, round(150 * self.effort)))
+        return self.stimulus.program(max(32, round(150 * self.effort)))
 
     # Requests -----------------------------------------------------------------------------------
 
@@ -118,11 +120,14 @@ class NpuEnvironment:
 
     def send_program(self, program: RandomProgram, *, stuck: bool = False) -> None:
         """Write a program and run it; a `stuck` one is to be ended by a RESET later."""
-        descriptors = program.builder.finish(stuck=stuck)
+        self.allow(program.cycles)
+        self.send_descriptors(program.builder.finish(stuck=stuck), stuck=stuck)
+
+    def send_descriptors(self, descriptors: list[Descriptor], *, stuck: bool = False) -> None:
+        """Write descriptors somewhere and run them."""
         COVERAGE.hit(*events_of_program(descriptors))
         packets, run = self.stimulus.run(descriptors)
         self.send(*packets)
-        self.allow(program.cycles)
         if stuck:
             self.send_ended(run)
         else:
@@ -138,11 +143,10 @@ class NpuEnvironment:
         self.send(*self.stimulus.data())
         for first in range(0, len(loads) - 1, self.config.descriptors - 1):
             some = [*loads[:-1][first : first + self.config.descriptors - 1], loads[-1]]
-            packets, run = self.stimulus.run(some)
             macro = self.config.macro
             groups = macro.banks * macro.groups
             self.allow(groups * (self.config.group_words + macro.write_cycles + 8))
-            self.send(*packets, run)
+            self.send_descriptors(some)
 
     def read_all(self) -> Iterable[Packet]:
         """Read results, and the whole of every memory that is not too big for it."""

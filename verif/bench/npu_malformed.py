@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests that an NPU must refuse, one kind after another."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ Packet = list[int]
 T = TypeVar("T")
 
 _FIXED = {
-    Request.IDENTIFY: 1, Request.READ: 2, Request.RUN: 2, Request.SYNC: 2, Request.RESET: 1,
+    Request.READ: 2, Request.RESET: 1, Request.RUN: 2, Request.IDENTIFY: 1, Request.SYNC: 2,
     Request.COUNTERS: 1,
 }
 
@@ -37,6 +38,7 @@ class MalformedPackets:
     def __init__(self, config: NpuConfig, random: np.random.Generator) -> None:
         self.config = config
         self._random = random
+        self._made: Counter[str] = Counter()
         self.kinds: dict[str, Callable[[], Packet]] = {
             "unknown opcode": self._unknown_opcode,
             "too short": self._too_short,
@@ -59,15 +61,15 @@ class MalformedPackets:
 
     def _too_short(self) -> Packet:
         two = [request for request, length in _FIXED.items() if length == 2]
-        return [self._header(self._one_of(two), self._below(1 << 16))]
+        return [self._header(self._next("short", two), self._below(1 << 16))]
 
     def _too_long(self) -> Packet:
-        request = self._one_of(list(_FIXED))
+        request = self._next("long", list(_FIXED))
         most = 8 if self._below(4) else 300
         return [self._header(request, self._below(4)), *self._words(_FIXED[request], most)]
 
     def _write_without_data(self) -> Packet:
-        if self._below(2):
+        if self._next("write", [True, False]):
             return [self._header(Request.WRITE, self._below(3))]
         return self._access(Request.WRITE, self._memory(), 0, 1 + self._below(4))
 
@@ -82,15 +84,15 @@ class MalformedPackets:
         return packet + self._words(count + 1, count + 6)
 
     def _no_count(self) -> Packet:
-        return self._whole(self._memory(), 0, 0)
+        return self._whole("count", self._memory(), 0, 0)
 
     def _unaligned(self) -> Packet:
-        return self._whole(self._memory(), 1 + self._below(3), 1)
+        return self._whole("unaligned", self._memory(), 1 + self._below(3), 1)
 
     def _no_such_memory(self) -> Packet:
         number = len(Memory) + self._below(16 - len(Memory))
         place = number << MEMORY_SHIFT | WORD_BYTES * self._below(64)
-        packet = self._whole(self._memory(), 0, 1)
+        packet = self._whole("memory", self._memory(), 0, 1)
         return [packet[0], place, *packet[2:]]
 
     def _beyond_the_end(self) -> Packet:
@@ -102,7 +104,7 @@ class MalformedPackets:
         if not self._below(3):
             count = min(size // WORD_BYTES + 1, (1 << 16) - 1)
             offset = size - WORD_BYTES * (count - 1)
-        return self._whole(memory, offset, count)
+        return self._whole("beyond", memory, offset, count)
 
     def _no_such_descriptor(self) -> Packet:
         number = self.config.descriptors + self._below(1 << self._below(31))
@@ -113,9 +115,9 @@ class MalformedPackets:
         code = self._one_of([0, *(set(Request) - {Request.RUN}), 0xFF])
         return [header(code, self._below(256), self._below(4)), *self._words(0, 10)]
 
-    def _whole(self, memory: Memory, offset: int, count: int) -> Packet:
+    def _whole(self, kind: str, memory: Memory, offset: int, count: int) -> Packet:
         """A READ, or a WRITE with more or less data."""
-        request = self._one_of([Request.READ, Request.WRITE])
+        request = self._next(kind, [Request.READ, Request.WRITE])
         data = self._words(0, 12) if request is Request.WRITE else []
         return self._access(request, memory, offset, count) + data
 
@@ -131,6 +133,11 @@ class MalformedPackets:
     def _words(self, least: int, most: int) -> Packet:
         count = least + self._below(max(1, most - least + 1))
         return [int(word) for word in self._random.integers(1 << 32, size=count)]
+
+    def _next(self, kind: str, values: list[T]) -> T:
+        """Each value in turn, for each kind of packet."""
+        self._made[kind] += 1
+        return values[(self._made[kind] - 1) % len(values)]
 
     def _one_of(self, values: list[T]) -> T:
         return values[self._below(len(values))]

@@ -9,7 +9,7 @@ from ...hdl.npu.config import WORD_BYTES, NpuConfig
 from ...hdl.npu.isa import WORDS, Descriptor, Opcode
 from ...hdl.npu.packets import CHANNEL_BYTES, Memory, Request, address, header, memory_bytes
 from .programs import RandomProgram, parameters
-from .roundings import near_ties, rounding_program
+from .roundings import ROUNDING_INPUTS, near_ties, rounding_program
 from .walks import Arena
 
 __all__ = ["NpuStimulus", "Packet"]
@@ -27,6 +27,8 @@ class NpuStimulus:
     ----------
     config : NpuConfig
     seed : int
+    effort : float
+        1 for as much as is useful; less makes programs use less memory, and reads less of it.
 
     Attributes
     ----------
@@ -38,8 +40,9 @@ class NpuStimulus:
         Whether the parameters on the NPU have multipliers of more than 24 bits.
     """
 
-    def __init__(self, config: NpuConfig, seed: int) -> None:
+    def __init__(self, config: NpuConfig, seed: int, effort: float = 1.0) -> None:
         self.config = config
+        self._small = effort < 0.5
         self.random = np.random.default_rng(seed)
         self._group_bytes = config.group_words * config.weight_port
         self.any_multiplier = False
@@ -56,10 +59,11 @@ class NpuStimulus:
     def move(self) -> None:
         """Let programs use other parts of the memories from now on."""
         config = self.config
-        self.activations = self._arena(config.activation_bytes, _ARENA, WORD_BYTES)
+        wanted = _ARENA // 2 if self._small else _ARENA
+        self.activations = self._arena(config.activation_bytes, wanted, WORD_BYTES)
         groups = self._group_bytes * min(config.macro.groups, 4)
-        self.weights = self._arena(config.weight_bytes, max(_ARENA, groups), config.weight_port)
-        count = min(config.channels, 32)
+        self.weights = self._arena(config.weight_bytes, max(wanted, groups), config.weight_port)
+        count = min(config.channels, 16 if self._small else 32)
         first = config.lanes * self.below((config.channels - count) // config.lanes + 1)
         self.channels = range(first, first + count)
 
@@ -114,8 +118,8 @@ class NpuStimulus:
 
     def read_much(self, memory: Memory) -> list[Packet]:
         """Read all of a small memory, and both ends and somewhere of a big one."""
-        words, some = memory_bytes(self.config, memory) // WORD_BYTES, 64
-        if words <= 512:
+        words, some = memory_bytes(self.config, memory) // WORD_BYTES, 12 if self._small else 128
+        if words <= 3 * some:
             return self.reads(memory, 0, words)
         starts = (0, words - some, self.below(words - some))
         return [p for start in starts for p in self.reads(memory, WORD_BYTES * start, some)]
@@ -139,14 +143,14 @@ class NpuStimulus:
     def tie_data(self) -> list[Packet]:
         """Write activations, small weights, and parameters that bring results next to ties."""
         self.any_multiplier = self.chance(0.4)
-        kinds = ((self.activations, Memory.ACTIVATIONS, 128), (self.weights, Memory.WEIGHTS, 3))
         packets = []
-        for arena, memory, limit in kinds:
-            some = self.random.integers(-limit, limit, len(arena)).astype(np.int8)
-            packets += self.writes(memory, arena.start, some.view("<u4").tolist())
-        rows = near_ties(
-            self.random, len(self.channels), any_multiplier=self.any_multiplier
-        )
+        for memory, start, count, limit in (
+            (Memory.ACTIVATIONS, self.activations.start, ROUNDING_INPUTS, 128),
+            (Memory.WEIGHTS, self.weights.start, self._group_bytes, 3),
+        ):
+            some = self.random.integers(-limit, limit, count).astype(np.int8)
+            packets += self.writes(memory, start, some.view("<u4").tolist())
+        rows = near_ties(self.random, len(self.channels), any_multiplier=self.any_multiplier)
         offset = CHANNEL_BYTES * self.channels.start
         return packets + self.writes(Memory.PARAMETERS, offset, rows.ravel().tolist())
 

@@ -271,7 +271,7 @@ class RandomProgram:
 
     def _link_any(self, number: int) -> None:
         """Now and then wait for something that need not be waited for."""
-        if self._settled and self._chance(0.2):
+        if self._settled and self._chance(0.35):
             recent = self._settled[-8:]
             self.builder.link(recent[self._below(len(recent))], number)
 

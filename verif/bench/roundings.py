@@ -14,14 +14,14 @@ from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Opcode, Queue, Rounding
 from .walks import Arena, Fields
 
-__all__ = ["near_ties", "rounding_program"]
+__all__ = ["ROUNDING_INPUTS", "near_ties", "rounding_program"]
 
 #: Highest shift with which a bias still moves sums over all of int8.
 _HIGHEST_SHIFT = 23
 #: The vectors' byte plus 128 is 0 to 255.
 _MIDDLE = 128
 #: Bytes that are read; results fill the rest of the activations.
-_INPUTS = 48
+ROUNDING_INPUTS = 48
 
 
 def near_ties(
@@ -58,10 +58,10 @@ def rounding_program(
     starts = range(channels.start, channels.stop - count + 1, step)
     # As many as fit beside the load and the END, two descriptors each.
     chosen = [start for start in starts for _ in Rounding][: config.descriptors // 2 - 1]
-    vectors = min(_INPUTS, (len(activations) - _INPUTS) // (count * len(chosen)))
+    vectors = min(ROUNDING_INPUTS, (len(activations) - ROUNDING_INPUTS) // (count * len(chosen)))
     load = {"groups": 1, "address": weights.start, "signal": 1 << Queue.COMPUTE}
     compute = {
-        "start": activations.start + int(random.integers(_INPUTS - vectors + 1)),
+        "start": activations.start + int(random.integers(ROUNDING_INPUTS - vectors + 1)),
         "row_bytes": vectors, "height": 1, "run_bytes": 1, "step_x": 1, "depth": 1,
         "out_width": vectors, "out_height": 1,
     }
@@ -71,7 +71,7 @@ def rounding_program(
     }
     descriptors = [Descriptor(Opcode.LOAD_WEIGHTS, load)]
     rules = cycle([Rounding.TFLITE] if any_multiplier else Rounding)
-    place = activations.start + _INPUTS
+    place = activations.start + ROUNDING_INPUTS
     for channel in chosen:
         waits = {"wait": 1 << Queue.LOAD} if len(descriptors) == 1 else {}
         point = int(random.integers(-128, 128)) if random.random() < 0.5 else 0

@@ -31,7 +31,7 @@ SHAPES = {
     # More lanes than columns, a port wider than the macro is high, deep queues.
     "wide port": SMALL | {
         "macro": {"rows": 9, "columns": 5, "cell": "lookup", "banks": 4},
-        "activation_port": 16, "weight_port": 16, "lanes": 16, "channels": 32,
+        "activation_port": 16, "weight_port": 16, "lanes": 8, "channels": 32,
         "partial_sum_words": 16, "queue_depth": 4,
     },
     # One row, and as many columns as make three beats with one lane.
