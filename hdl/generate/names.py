@@ -3,7 +3,7 @@
 
 from ..errors import ConfigError
 
-__all__ = ["check_name"]
+__all__ = ["RESERVED", "check_name"]
 
 # IEEE 1364-2005, Annex B, then what IEEE 1800-2017, Annex B, adds. Most tools read plain Verilog as
 # SystemVerilog.
@@ -32,7 +32,8 @@ sync_accept_on sync_reject_on tagged this throughout timeprecision timeunit type
 unique unique0 until until_with untyped var virtual void wait_order weak wildcard with within
 """
 
-_RESERVED = frozenset(_WORDS.split())
+#: Words that are no names in Verilog or SystemVerilog.
+RESERVED = frozenset(_WORDS.split())
 
 
 def check_name(name: str) -> None:
@@ -43,7 +44,7 @@ def check_name(name: str) -> None:
     ConfigError
         It is a reserved word; the module could only be named with a backslash.
     """
-    if name in _RESERVED:
+    if name in RESERVED:
         raise ConfigError(
             f"name: {name!r} is a reserved word of Verilog; choose another, as cim_{name}"
         )

@@ -14,32 +14,35 @@ import sys
 from amaranth.lib import wiring
 
 from ..stamp import ModuleLibrary, to_rtlil
+from .plain_names import plain_names
 
 __all__ = ["emit_rtlil", "emit_verilog"]
 
 # As Amaranth's back end does it, but for `hierarchy`, which leaves the mark of the top module on
-# that module alone and puts it first, and for the mark of the generator, which is dropped.
+# that module alone and puts it first; for the mark of the generator, which is dropped; and for
+# unnamed signals, which are called `_01_` instead of `$1`.
 _SCRIPT = """\
 hierarchy -top {name}
 proc -nomux -norom
 memory_collect
 attrmap -modattr -remove generator
-write_verilog -norename
+write_verilog
 """
 
 _MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 #: Bits that are constant, of a variable whose other bits a process drives.
 _CONSTANT_BITS = re.compile(r"^  always @\*\n    (.+ = \d+'[bh][0-9a-f]+;)\n", re.MULTILINE)
-#: What Yosys puts into every process, so that it runs once at the start.
-_TRIGGER_DECLARATION = re.compile(r"^  reg (\\\S+dump_module\$\d+ ) = 0;\n", re.MULTILINE)
-_TRIGGER = re.compile(r"^    if \(.*dump_module\$\d+ \) begin end\n", re.MULTILINE)
+#: What Yosys makes every process read, so that it runs once at the start.
+_TRIGGER_NAME = re.compile(r"\\\S+dump_module\$\d+ ")
+_TRIGGER_DECLARATION = "  reg _start_ = 0;\n"
+_TRIGGER = "    if (_start_) begin end\n"
 
 
 def emit_rtlil(component: wiring.Component, name: str) -> str:
     """RTLIL of `component` as module `name` and of every module below it."""
     library = ModuleLibrary(name)
     top = to_rtlil(component, name, library)
-    return "".join([*library.modules.values(), top])
+    return plain_names("".join([*library.modules.values(), top]))
 
 
 def emit_verilog(rtlil: str, name: str) -> str:
@@ -50,7 +53,12 @@ def emit_verilog(rtlil: str, name: str) -> str:
     result = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
     if result.returncode:
         raise RuntimeError(f"Yosys did not accept module {name}: {result.stderr.strip()}")
-    return _MODULE.sub(lambda module: _start_late(_start_constants(module[0])), result.stdout)
+    return _MODULE.sub(_start_all, result.stdout)
+
+
+def _start_all(module: re.Match[str]) -> str:
+    """Have every process of a module run once at the start of a simulation."""
+    return _start_late(_start_constants(_TRIGGER_NAME.sub("_start_", module[0])))
 
 
 def _start_constants(module: str) -> str:
@@ -61,10 +69,9 @@ def _start_constants(module: str) -> str:
     """
     if not _CONSTANT_BITS.search(module):
         return module
-    trigger = _TRIGGER.search(module)
-    assert trigger, "constant bits without a process that drives the others"
+    assert _TRIGGER in module, "constant bits without a process that drives the others"
     return _CONSTANT_BITS.sub(
-        lambda block: f"  always @* begin\n{trigger[0]}    {block[1]}\n  end\n", module
+        lambda block: f"  always @* begin\n{_TRIGGER}    {block[1]}\n  end\n", module
     )
 
 
@@ -74,4 +81,4 @@ def _start_late(module: str) -> str:
     Yosys gives it a value in its declaration. By SystemVerilog, and so for a simulator that reads
     the file as that, such a value is there before any process waits, and is no event.
     """
-    return _TRIGGER_DECLARATION.sub(r"  reg \1;\n  initial \1 <= 1'h0;\n", module)
+    return module.replace(_TRIGGER_DECLARATION, "  reg _start_;\n  initial _start_ <= 1'h0;\n")

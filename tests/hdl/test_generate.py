@@ -20,6 +20,7 @@ from cimple.hdl.config import Config
 from cimple.hdl.errors import CimpleError, ConfigError
 from cimple.hdl.generate import Design, generate, write
 from cimple.hdl.generate.inventory import inventory
+from cimple.hdl.generate.plain_names import plain_names
 from cimple.hdl.generate.verilog import emit_rtlil, emit_verilog
 from cimple.hdl.load import load_config
 from cimple.hdl.macro import Cell, MacroConfig
@@ -75,6 +76,18 @@ def test_verilog_has_one_header_one_top_and_no_paths(design, root):
     assert re.findall(r"\(\* top .*\n(?:\(\*.*\n)*module (\S+)\(", design.verilog) == ["cim_5x6"]
     assert str(root) not in design.verilog
     assert ".py" not in design.verilog
+
+
+def test_names_are_plain(design):
+    assert "\\" not in design.verilog
+    assert "\n  wire tag0_valid;" in design.verilog
+
+
+def test_names_that_become_equal_stay_apart():
+    names = [r"\a.b", r"\a_b", r"\a[b]", r"\table", r"\x$1", r"\x$2", r"\x[1]"]
+    text = " ".join([*names, r'"\\a.b"', *names])
+    plain = [r"\a_b_2", r"\a_b", r"\a_b_3", r"\table_", r"\x_1", r"\x_2", r"\x_1_2"]
+    assert plain_names(text) == " ".join([*plain, r'"\\a_b_2"', *plain])
 
 
 def test_equal_blocks_are_emitted_once(design):
