@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The resource counts: measured, recorded, compared."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cimple.fpga.resources import Resources, growth, read_record, record_table, to_record
+from cimple.fpga.yosys import Yosys, find_yosys
+from cimple.hdl.errors import CimpleError
+from cimple.host import cli
+
+SOME = Resources(
+    lut4=1000, ccu2c=10, dpr16x4=2, ff=500, dp16kd=4, mult18x18d=1, yosys="0.70",
+    binary_operations=64,
+)  # fmt: skip
+
+
+def test_sites_are_lut4_positions():
+    assert SOME.sites == 1000 + 2 * 10 + 6 * 2
+    assert SOME.sites_per_operation == pytest.approx(1032 / 64)
+    assert SOME.ff_per_operation == pytest.approx(500 / 64)
+    assert replace(SOME, binary_operations=None).sites_per_operation is None
+
+
+def test_growth_is_told_from_noise():
+    assert growth("x", SOME, SOME) == []
+    assert growth("x", SOME, replace(SOME, lut4=1010, ff=505)) == []
+    assert growth("x", SOME, replace(SOME, lut4=0)) == []
+    assert growth("x", SOME, replace(SOME, lut4=1011)) == [
+        "x: 1043 sites by Yosys 0.70, where 1032 by Yosys 0.70 are recorded: 11 more"
+    ]
+    grown = replace(SOME, ff=506, dp16kd=5, mult18x18d=2)
+    assert [line.split()[2] for line in growth("x", SOME, grown)] == [
+        "flip-flops",
+        "block",
+        "DSP",
+    ]
+
+
+def test_a_record_is_read_back(tmp_path):
+    path = tmp_path / "resources.json"
+    path.write_text(json.dumps(to_record({"a": SOME})))
+    assert read_record(path) == {"a": SOME}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"results": {"a": {"lut4": 1}}}'])
+def test_what_is_no_record_is_refused(text, tmp_path):
+    path = tmp_path / "resources.json"
+    path.write_text(text)
+    with pytest.raises(CimpleError, match="is no record of resources; remove it and measure anew"):
+        read_record(path)
+
+
+def test_the_page_holds_every_row():
+    page = record_table({"a": SOME, "b": replace(SOME, binary_operations=None)})
+    rows = [line for line in page.splitlines() if re.match(r"\| [ab] ", line)]
+    assert rows == [
+        "| a | 1032 | 1000 | 10 | 2 | 500 | 4 | 1 | 16.125 | 7.812 |",
+        "| b | 1032 | 1000 | 10 | 2 | 500 | 4 | 1 |  |  |",
+    ]
+
+
+@pytest.mark.xdist_group("yosys")
+def test_yosys_explains_its_errors(tmp_path):
+    with pytest.raises(CimpleError, match=r"ended with an error: .*nowhere"):
+        find_yosys().run("read_verilog nowhere.v", tmp_path)
+
+
+def command(*words: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["resources", *words])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def counted(monkeypatch) -> list[str]:
+    """Counting without Yosys; what has been counted."""
+    names: list[str] = []
+
+    def count(config, yosys):
+        names.append(config.name)
+        return SOME
+
+    monkeypatch.setattr("cimple.host.commands.resources.measure", count)
+    monkeypatch.setattr("cimple.host.commands.resources.find_yosys", lambda: Yosys("yosys", "0.70"))
+    return names
+
+
+def test_the_command_keeps_what_it_does_not_measure(counted, tmp_path):
+    assert command("tiny_4x1", "-o", str(tmp_path)) == 0
+    assert command("edge_16x4", "-o", str(tmp_path)) == 0
+    assert counted == ["tiny_4x1", "edge_16x4"]
+    assert set(read_record(tmp_path / "resources.json")) == {"tiny_4x1", "edge_16x4"}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_command_checks(counted, tmp_path, capsys):
+    path = tmp_path / "resources.json"
+    path.write_text(json.dumps(to_record({"tiny_4x1": replace(SOME, ff=100)})))
+    before = path.read_text()
+    assert command("tiny_4x1", "--check", "-o", str(tmp_path)) == 2
+    assert "tiny_4x1: 500 flip-flops by Yosys 0.70, where 100" in capsys.readouterr().err
+    assert command("edge_16x4", "--check", "-o", str(tmp_path)) == 2
+    assert "does not hold edge_16x4; measure without --check" in capsys.readouterr().err
+    path.write_text(json.dumps(to_record({"tiny_4x1": SOME})))
+    assert command("tiny_4x1", "--check", "-o", str(tmp_path)) == 0
+    assert list(tmp_path.iterdir()) == [path]
+    assert before != path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [([], "no presets named; name some"), (["tiny"], "tiny: no such preset; presets are: ")],
+)
+def test_the_command_needs_presets(words, message, capsys):
+    assert command(*words) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+def test_the_oldest_yosys_is_named(monkeypatch, tmp_path):
+    old = tmp_path / "yosys"
+    old.write_text("#!/bin/sh\necho 'Yosys 0.23 (git sha1 7ce5011c24b)'\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    with pytest.raises(CimpleError, match=r"Yosys 0\.40 or newer is needed: pip install"):
+        find_yosys()
+    old.write_text("#!/bin/sh\necho 'Yosys 0.41+126 (git sha1 7ce5011c24b)'\n")
+    assert find_yosys() == Yosys(str(Path(tmp_path) / "yosys"), "0.41")
