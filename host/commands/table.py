@@ -33,5 +33,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("compile", "compile:compile_", "Turn a network into a program file.", "onnx"),
     Command("run", "run:run", "Run a program file on a device.", "sim"),
     Command("info", "info:info", "Describe a program file."),
+    Command("gates", "gates:gates", "Run the benches on netlists of presets.", "sim,fpga"),
     Command("resources", "resources:resources", "Count FPGA resources of presets.", "fpga"),
 )

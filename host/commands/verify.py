@@ -10,13 +10,15 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ...fpga.netlist import NETLISTS
 from ...hdl.errors import CimpleError
 from ...hdl.load import load_config
 from ...verif.bench.simulators import SIMULATORS
 from ...verif.bench.verify import Step, VerifyResult
 from ...verif.bench.verify import verify as verify_config
+from ..gates import netlister_for
 
-__all__ = ["verify"]
+__all__ = ["VerifyDisplay", "print_result", "verify"]
 
 _STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 
@@ -41,6 +43,14 @@ def verify(
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds without progress after which a case has failed.")
     ] = 300,
+    netlist: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Run the benches on the netlist for an FPGA family: {', '.join(NETLISTS)}. "
+            "Needs the extra fpga.",
+            metavar="FAMILY",
+        ),
+    ] = None,
 ) -> None:
     """Generate a design and run its test benches on it.
 
@@ -50,18 +60,21 @@ def verify(
     if not simulators:
         raise CimpleError(f"--sim: name at least one simulator of {', '.join(SIMULATORS)}")
     chosen = load_config(config)
+    netlister = netlister_for(netlist) if netlist is not None else None
     console = Console(highlight=False, soft_wrap=True)
     every = range(first_seed, first_seed + seeds)
-    with _Display(console) as display:
-        result = verify_config(chosen, simulators, every, junit, display.show, timeout=timeout)
-    _print_result(console, result)
+    with VerifyDisplay(console) as display:
+        result = verify_config(
+            chosen, simulators, every, junit, display.show, timeout=timeout, netlister=netlister
+        )
+    print_result(console, result)
     if junit is not None:
         console.print(f"results written to {escape(str(junit))}")
     if not result.passed:
         raise typer.Exit(1)
 
 
-class _Display(Progress):
+class VerifyDisplay(Progress):
     """A line for every case that ended, and below them what is running."""
 
     def __init__(self, console: Console) -> None:
@@ -81,13 +94,15 @@ class _Display(Progress):
         self.console.print(f"[{style}]{case.outcome}[/]  {where}  {case.seconds:.1f} s")
 
 
-def _print_result(console: Console, result: VerifyResult) -> None:
+def print_result(console: Console, result: VerifyResult) -> None:
+    """The failures, then a line for each simulation."""
     for each in result.runs:
         for case in each.run.cases:
             if case.outcome == "failed":
                 where = f"{each.simulator.name}, seed {each.seed}, {case.name}"
                 console.print(f"[bold red]{escape(where)}[/]\n{escape(case.message)}")
-    table = Table(title=result.name, title_justify="left")
+    netlist = f", netlist for {result.netlist}" if result.netlist else ""
+    table = Table(title=result.name + netlist, title_justify="left")
     for heading in ("simulator", "seed", "passed", "failed", "seconds"):
         table.add_column(heading, justify="left" if heading == "simulator" else "right")
     for each in result.runs:

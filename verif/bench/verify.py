@@ -11,17 +11,27 @@ from pathlib import Path
 
 from ...hdl.config import Config
 from ...hdl.errors import CimpleError
-from ...hdl.generate import generate
+from ...hdl.generate import Design, generate
 from ...hdl.kinds import kind_of
 from .build import build_bench
 from .junit import Suite, write_junit
 from .run import BenchCase, BenchRun, run_bench
 from .simulators import Simulator, find_simulator
 
-__all__ = ["BENCHES", "Step", "VerifyResult", "VerifyRun", "verify"]
+__all__ = ["BENCHES", "Netlister", "Step", "VerifyResult", "VerifyRun", "bench_of", "verify"]
 
 #: The bench of each kind of configuration: a module beside this one.
 BENCHES = {"macro": "macro_bench", "npu": "npu_bench"}
+
+
+@dataclass(frozen=True)
+class Netlister:
+    """Puts a netlist in the place of the generated Verilog."""
+
+    family: str
+    """What the netlist is for, as `ecp5`."""
+    synthesise: Callable[[str, str], str]
+    """From Verilog and the name of its top level to a netlist with all models of its cells."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,7 @@ class Step:
     """Something that begins or ends, for a progress display."""
 
     simulator: str
+    """Name of the simulator; the family while a netlist is made."""
     seed: int | None
     """None while the simulation is built, which serves all seeds."""
     case: BenchCase
@@ -55,6 +66,8 @@ class VerifyResult:
     digest: str
     """Digest of the configuration."""
     runs: tuple[VerifyRun, ...]
+    netlist: str | None = None
+    """The family of the netlist that ran; None where the generated Verilog did."""
 
     @property
     def passed(self) -> bool:
@@ -63,15 +76,18 @@ class VerifyResult:
 
     def suites(self) -> list[Suite]:
         """The simulations as JUnit test suites."""
+        design = f"{self.name}.{self.netlist}" if self.netlist else self.name
+        synthesis = {"netlist": self.netlist} if self.netlist else {}
         return [
             Suite(
-                name=f"{self.name}.{each.simulator.name}.seed{each.seed}",
+                name=f"{design}.{each.simulator.name}.seed{each.seed}",
                 module=self.module,
                 properties={
                     "design": self.name,
                     "configuration_sha256": self.digest,
                     "simulator": f"{each.simulator.name} {each.simulator.version}",
                     "seed": str(each.seed),
+                    **synthesis,
                 },
                 run=each.run,
             )
@@ -87,6 +103,7 @@ def verify(
     progress: Callable[[Step], None] = lambda step: None,
     *,
     timeout: float = 300.0,
+    netlister: Netlister | None = None,
 ) -> VerifyResult:
     """Run the bench of `config` under each of the `simulators` with each of the `seeds`.
 
@@ -102,12 +119,14 @@ def verify(
         Called at the start and the end of every build and case.
     timeout : float
         Seconds without a simulated cycle after which a case counts as failed.
+    netlister : Netlister, optional
+        Has the bench run on a netlist instead of the generated Verilog.
 
     Raises
     ------
     CimpleError
-        A simulator is missing, the design cannot be built, or `junit` cannot be written. Failing
-        cases are no error: they are in the result.
+        A simulator is missing, the design cannot be synthesised or built, or `junit` cannot be
+        written. Failing cases are no error: they are in the result.
     """
     module = bench_of(config)
     found = [find_simulator(name) for name in dict.fromkeys(simulators)]
@@ -117,16 +136,18 @@ def verify(
         # that is cut short must not leave a report of success.
         write_junit(junit, [_unfinished(module)])
     design = generate(config)
+    verilog = _netlist(design, netlister, progress) if netlister else design.verilog
     runs: list[VerifyRun] = []
     for simulator in found:
-        build = _build(design.verilog, design.name, simulator, progress)
+        build = _build(verilog, design.name, simulator, progress)
         for seed in seeds:
             run = run_bench(
                 build, design.name, simulator, module, config, seed=seed, timeout=timeout,
                 watch=lambda case, at=(simulator.name, seed): progress(Step(*at, case)),
             )
             runs.append(VerifyRun(simulator, seed, run))
-    result = VerifyResult(design.name, module, config.digest(), tuple(runs))
+    family = netlister.family if netlister else None
+    result = VerifyResult(design.name, module, config.digest(), tuple(runs), family)
     if junit is not None:
         write_junit(junit, result.suites())
     return result
@@ -147,6 +168,15 @@ def bench_of(config: Config) -> str:
 def _unfinished(module: str) -> Suite:
     case = BenchCase("verify", "failed", message="the run was cut short")
     return Suite("unfinished", module, {}, BenchRun((case,), ""))
+
+
+def _netlist(design: Design, netlister: Netlister, progress: Callable[[Step], None]) -> str:
+    started = time.monotonic()
+    progress(Step(netlister.family, None, BenchCase("synthesis", "started")))
+    netlist = netlister.synthesise(design.verilog, design.name)
+    ended = BenchCase("synthesis", "passed", time.monotonic() - started)
+    progress(Step(netlister.family, None, ended))
+    return netlist
 
 
 def _build(
