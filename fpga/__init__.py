@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Boards, top levels, builds and the on-board self-test."""
+"""Boards, builds and the on-board self-test; what designs take of FPGAs and of silicon."""

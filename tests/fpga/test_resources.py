@@ -14,26 +14,35 @@ from cimple.hdl.errors import CimpleError
 from cimple.host import cli
 
 SOME = Resources(
-    lut4=1000, ccu2c=10, dpr16x4=2, ff=500, dp16kd=4, mult18x18d=1, yosys="0.70",
+    {"LUT4": 1000, "CCU2C": 10, "DPR16X4": 2, "FF": 500, "DP16KD": 4, "MULT18X18D": 1},
+    yosys="0.70",
     binary_operations=64,
-)  # fmt: skip
+)
+
+
+def with_cells(**cells: int) -> Resources:
+    """`SOME` with other numbers of some cells."""
+    return replace(SOME, cells={**SOME.cells, **cells})
 
 
 def test_sites_are_lut4_positions():
     assert SOME.sites == 1000 + 2 * 10 + 6 * 2
     assert SOME.sites_per_operation == pytest.approx(1032 / 64)
     assert SOME.ff_per_operation == pytest.approx(500 / 64)
+    assert SOME.cost_per_operation == SOME.sites_per_operation
+    many = with_cells(FF=2000)
+    assert many.cost_per_operation == many.ff_per_operation == pytest.approx(2000 / 64)
     assert replace(SOME, binary_operations=None).sites_per_operation is None
 
 
 def test_growth_is_told_from_noise():
     assert growth("x", SOME, SOME) == []
-    assert growth("x", SOME, replace(SOME, lut4=1010, ff=505)) == []
-    assert growth("x", SOME, replace(SOME, lut4=0)) == []
-    assert growth("x", SOME, replace(SOME, lut4=1011)) == [
+    assert growth("x", SOME, with_cells(LUT4=1010, FF=505)) == []
+    assert growth("x", SOME, with_cells(LUT4=0)) == []
+    assert growth("x", SOME, with_cells(LUT4=1011)) == [
         "x: 1043 sites by Yosys 0.70, where 1032 by Yosys 0.70 are recorded: 11 more"
     ]
-    grown = replace(SOME, ff=506, dp16kd=5, mult18x18d=2)
+    grown = with_cells(FF=506, DP16KD=5, MULT18X18D=2)
     assert [line.split()[2] for line in growth("x", SOME, grown)] == [
         "flip-flops",
         "block",
@@ -41,10 +50,31 @@ def test_growth_is_told_from_noise():
     ]
 
 
+def test_families_are_not_compared():
+    cells = {"SB_LUT4": 9, "SB_DFF": 9, "SB_RAM40_4K": 0, "SB_SPRAM256KA": 0, "SB_MAC16": 0}
+    ice40 = Resources(cells, "0.70", 64, "ice40")
+    with pytest.raises(CimpleError, match="x: is recorded for ecp5, not ice40; measure without"):
+        growth("x", SOME, ice40)
+
+
 def test_a_record_is_read_back(tmp_path):
     path = tmp_path / "resources.json"
     path.write_text(json.dumps(to_record({"a": SOME})))
     assert read_record(path) == {"a": SOME}
+
+
+def test_the_form_of_a_row_stays():
+    assert to_record({"a": SOME})["results"]["a"] == {
+        "lut4": 1000, "ccu2c": 10, "dpr16x4": 2, "ff": 500, "dp16kd": 4, "mult18x18d": 1,
+        "yosys": "0.70", "binary_operations": 64, "family": "ecp5",
+    }  # fmt: skip
+
+
+def test_a_row_without_a_family_is_of_ecp5(tmp_path):
+    record = to_record({"a": SOME})
+    del record["results"]["a"]["family"]
+    (tmp_path / "old.json").write_text(json.dumps(record))
+    assert read_record(tmp_path / "old.json") == {"a": SOME}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"results": {"a": {"lut4": 1}}}'])
@@ -59,8 +89,8 @@ def test_the_page_holds_every_row():
     page = record_table({"a": SOME, "b": replace(SOME, binary_operations=None)})
     rows = [line for line in page.splitlines() if re.match(r"\| [ab] ", line)]
     assert rows == [
-        "| a | 1032 | 1000 | 10 | 2 | 500 | 4 | 1 | 16.125 | 7.812 |",
-        "| b | 1032 | 1000 | 10 | 2 | 500 | 4 | 1 |  |  |",
+        "| a | 1032 | 1000 | 10 | 2 | 500 | 4 | 1 | 16.125 | 7.812 | 16.125 |",
+        "| b | 1032 | 1000 | 10 | 2 | 500 | 4 | 1 |  |  |  |",
     ]
 
 
@@ -81,7 +111,7 @@ def counted(monkeypatch) -> list[str]:
     """Counting without Yosys; what has been counted."""
     names: list[str] = []
 
-    def count(config, yosys):
+    def count(config, yosys, family=None):
         names.append(config.name)
         return SOME
 
@@ -100,7 +130,7 @@ def test_the_command_keeps_what_it_does_not_measure(counted, tmp_path):
 
 def test_the_command_checks(counted, tmp_path, capsys):
     path = tmp_path / "resources.json"
-    path.write_text(json.dumps(to_record({"tiny_4x1": replace(SOME, ff=100)})))
+    path.write_text(json.dumps(to_record({"tiny_4x1": with_cells(FF=100)})))
     before = path.read_text()
     assert command("tiny_4x1", "--check", "-o", str(tmp_path)) == 2
     assert "tiny_4x1: 500 flip-flops by Yosys 0.70, where 100" in capsys.readouterr().err
@@ -114,10 +144,21 @@ def test_the_command_checks(counted, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [([], "no presets named; name some"), (["tiny"], "tiny: no such preset; presets are: ")],
+    [
+        ([], "nothing to measure: name YAML files or presets"),
+        (["tiny"], "tiny: no such file or preset; "),
+        (["tiny_4x1", "--check", "--place"], "--check compares plain counts of presets"),
+        (["tiny_4x1", "--asic", "--place"], "--asic is of no FPGA family"),
+        (["tiny_4x1", "--liberty", "x.lib"], "--liberty is for --asic"),
+        (["tiny_4x1", "--asic", "--liberty", "x.lib"], "--liberty: x.lib: there is no such file"),
+        (["tiny_4x1", "--family", "gowin", "--place"], "--place: Gowin GW1N is counted, not"),
+        (["tiny_4x1", "--family", "virtex"], "--family must be one of ecp5, ice40, gowin, not"),
+        (["npu_tiny", "--asic"], "npu_tiny: is no macro"),
+    ],
 )
-def test_the_command_needs_presets(words, message, capsys):
-    assert command(*words) == 2
+def test_the_command_explains_what_it_refuses(words, message, capsys, tmp_path):
+    assert command(*words, "-o", str(tmp_path)) == 2
+    assert not list(tmp_path.iterdir())
     assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
@@ -127,7 +168,7 @@ def test_the_oldest_yosys_is_named(monkeypatch, tmp_path):
     old.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
-    with pytest.raises(CimpleError, match=r"Yosys 0\.40 or newer is needed: pip install"):
+    with pytest.raises(CimpleError, match=r"yosys 0\.40 or newer is needed: pip install"):
         find_yosys()
     old.write_text("#!/bin/sh\necho 'Yosys 0.41+126 (git sha1 7ce5011c24b)'\n")
     assert find_yosys() == Yosys(str(Path(tmp_path) / "yosys"), "0.41")

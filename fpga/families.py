@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The FPGA families in which designs are counted and placed: the one table of them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..hdl.config import Config
+from ..hdl.errors import CimpleError
+from ..hdl.macro.config import MacroConfig
+from ..hdl.npu.config import NpuConfig
+
+__all__ = ["FAMILIES", "Count", "Device", "Family", "family_of", "target_of"]
+
+
+class Count(NamedTuple):
+    """One column of a count: cells that are counted together."""
+
+    name: str
+    """Heading of the column."""
+    cells: str
+    """Regular expression for the names of the cells."""
+    what: str = "site"
+    """`site`, `ff`, `ram` or `dsp`."""
+    sites: int = 0
+    """LUT4 positions that one of the cells takes."""
+
+
+class Device(NamedTuple):
+    """The part of a family in which designs are placed."""
+
+    title: str
+    tool: str
+    """Name of the place-and-route program."""
+    options: tuple[str, ...]
+    """Its options for this part."""
+    positions: str
+    """What its report calls a LUT4 position."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family's designs are synthesised, counted and placed."""
+
+    name: str
+    title: str
+    synthesis: str
+    """Yosys commands; `{name}` is the top-level module."""
+    counts: tuple[Count, ...]
+    device: Device | None = None
+    """None where placing is not supported."""
+
+    def count(self, cells: Mapping[str, int]) -> dict[str, int]:
+        """Cells by name, as Yosys counts them, summed up by column."""
+        return {
+            column.name: sum(
+                number for cell, number in cells.items() if re.fullmatch(column.cells, cell)
+            )
+            for column in self.counts
+        }
+
+
+# A carry cell of the ECP5 holds two positions. A LUT-RAM of 16 x 4 bits holds its data in four LUTs
+# and takes two more for its write port, on the ECP5 and on Gowin's parts alike. An SB_CARRY shares
+# the position of a LUT. Multiplexers that join LUTs (PFUMX, L6MUX21, MUX2_LUT5) take none.
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family(
+            "ecp5",
+            "Lattice ECP5",
+            "synth_ecp5 -top {name}",
+            (
+                Count("LUT4", "LUT4", sites=1),
+                Count("CCU2C", "CCU2C", sites=2),
+                Count("DPR16X4", "TRELLIS_DPR16X4", sites=6),
+                Count("FF", "TRELLIS_FF", "ff"),
+                # One block with ports of up to 18 bits, or of 36.
+                Count("DP16KD", "DP16KD|PDPW16KD", "ram"),
+                Count("MULT18X18D", "MULT18X18D", "dsp"),
+            ),
+            Device(
+                "LFE5U-85F, speed grade 6",
+                "nextpnr-ecp5",
+                ("--85k", "--package", "CABGA381", "--speed", "6"),
+                "TRELLIS_COMB",
+            ),
+        ),
+        Family(
+            "ice40",
+            "Lattice iCE40 UltraPlus",
+            # There is no LUT-RAM: tables that ask for it become block RAM.
+            "setattr -unset ram_style a:ram_style=distributed; synth_ice40 -device u -top {name}",
+            (
+                Count("SB_LUT4", "SB_LUT4", sites=1),
+                Count("SB_DFF", "SB_DFF.*", "ff"),
+                Count("SB_RAM40_4K", "SB_RAM40_4K.*", "ram"),
+                Count("SB_SPRAM256KA", "SB_SPRAM256KA", "ram"),
+                Count("SB_MAC16", "SB_MAC16", "dsp"),
+            ),
+            Device("iCE40UP5K", "nextpnr-ice40", ("--up5k", "--package", "sg48"), "ICESTORM_LC"),
+        ),
+        Family(
+            "gowin",
+            "Gowin GW1N",
+            "synth_gowin -noiopads -top {name}",
+            (
+                Count("LUT", "LUT[1-4]|INV", sites=1),
+                Count("ALU", "ALU", sites=1),
+                Count("RAM16SDP4", "RAM16SDP4", sites=6),
+                Count("DFF", "DFF.*", "ff"),
+                Count("BSRAM", "pROM(X9)?|SPX9|SP|DPB|DPX9B|SDPB|SDPX9B", "ram"),
+                Count("MULT", "MULT.*", "dsp"),
+            ),
+        ),
+    )
+}
+
+
+def family_of(config: Config, wanted: str | None = None) -> Family:
+    """The family to count a configuration in: the wanted one, or that of its field `target`.
+
+    A design without cells of one family counts as ECP5.
+
+    Raises:
+        CimpleError: there is no such family, or the design is made of another one's cells.
+    """
+    if wanted is not None and wanted not in FAMILIES:
+        raise CimpleError(f"--family must be one of {', '.join(FAMILIES)}, not {wanted!r}")
+    target = target_of(config)
+    if wanted and target in FAMILIES and target != wanted:
+        raise CimpleError(
+            f"target: {target} makes a design of cells that {wanted} does not have; "
+            f"set target: generic, or say --family {target}"
+        )
+    return FAMILIES[wanted or (target if target in FAMILIES else "ecp5")]
+
+
+def target_of(config: Config) -> str:
+    """The family whose cells the macro instantiates; `generic` where it names none."""
+    macro = config.macro if isinstance(config, NpuConfig) else config
+    target = getattr(macro, "target", None) if isinstance(macro, MacroConfig) else None
+    return str(getattr(target, "value", target) or "generic")

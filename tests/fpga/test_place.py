@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clock frequencies: the harness, nextpnr's report, and a design that is really placed."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cimple.fpga.families import FAMILIES
+from cimple.fpga.harness import harness, harness_name
+from cimple.fpga.nextpnr import CriticalPath, Nextpnr, find_nextpnr, read_report
+from cimple.fpga.place import Placement, device_of, place
+from cimple.fpga.yosys import find_yosys
+from cimple.hdl.errors import CimpleError
+from cimple.hdl.generate import generate
+from cimple.hdl.load import load_config
+
+DEVICE = device_of(FAMILIES["ecp5"])
+
+
+def step(kind: str, delay: float, start: str, end: str) -> dict:
+    """A step of a path as nextpnr writes it."""
+    return {"type": kind, "delay": delay, "from": {"cell": start}, "to": {"cell": end}}
+
+
+REPORT = {
+    "fmax": {"$glbnet$clk$TRELLIS_IO_IN": {"achieved": 152.8, "constraint": 12}},
+    "utilization": {"TRELLIS_COMB": {"available": 83640, "used": 233}, "DCCA": {"used": 0}},
+    "critical_paths": [
+        {"from": "<async>", "to": "posedge clk", "path": [step("logic", 9, "pin", "x")]},
+        {"from": "posedge clk", "to": "posedge clk", "path": [
+            step("clk-to-q", 0.5, "a", "a"), step("routing", 1.25, "a", "b"),
+            step("logic", 0.25, "b", "b"), step("routing", 0.75, "b", "c"),
+            step("setup", 0.125, "c", "c"),
+        ]},
+    ],
+}  # fmt: skip
+
+
+def test_a_report_is_read():
+    routed = read_report(REPORT)
+    assert routed.fmax == 152.8
+    assert routed.used == {"TRELLIS_COMB": 233}
+    assert routed.path == CriticalPath("a", "c", logic_ns=0.875, routing_ns=2.0)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {},
+        [],
+        {**REPORT, "fmax": {}},
+        {**REPORT, "fmax": {"a": {"achieved": 1}, "b": {"achieved": 2}}},
+        {**REPORT, "critical_paths": REPORT["critical_paths"][:1]},
+    ],
+)
+def test_what_is_no_report_is_refused(report):
+    with pytest.raises(ValueError, match="no clock frequency of a single clock"):
+        read_report(report)
+
+
+def program(tmp_path: Path, script: str) -> Nextpnr:
+    """A stand-in for nextpnr."""
+    path = tmp_path / "nextpnr-ecp5"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return Nextpnr(str(path), "0.11")
+
+
+def test_nextpnrs_errors_come_through(tmp_path):
+    failing = program(tmp_path, "echo 'Info: fine'; echo 'ERROR: no BEL left' >&2; exit 1")
+    with pytest.raises(CimpleError) as caught:
+        failing.run(DEVICE, 3, tmp_path)
+    assert str(caught.value).endswith(
+        "ended with an error in LFE5U-85F, speed grade 6, seed 3: no BEL left"
+    )
+
+
+def test_a_report_of_an_earlier_run_is_not_taken(tmp_path):
+    (tmp_path / "report.json").write_text("{}")
+    with pytest.raises(CimpleError, match=r"its report cannot be read: .*No such file"):
+        program(tmp_path, "exit 0").run(DEVICE, 1, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "version"),
+    [
+        ('"nextpnr-ecp5" -- Next Generation Place and Route (Version nextpnr-0.11.1)', "0.11"),
+        ("nextpnr-ecp5 -- Next Generation Place and Route (Version 0.9-1+b2)", "0.9"),
+    ],
+)
+def test_nextpnr_is_found(answer, version, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    path = program(tmp_path, f"echo '{answer}' >&2").command
+    assert find_nextpnr("nextpnr-ecp5") == Nextpnr(path, version)
+
+
+def test_the_oldest_nextpnr_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    message = r"nextpnr-ecp5 0\.6 or newer is needed: pip install 'cimple\[fpga\]'"
+    with pytest.raises(CimpleError, match=message):
+        find_nextpnr("nextpnr-ecp5")
+    program(tmp_path, "echo '(Version 0.4-1)'")
+    with pytest.raises(CimpleError, match=message):
+        find_nextpnr("nextpnr-ecp5")
+
+
+PORTS = [
+    {"name": "clk", "direction": "input", "width": 1},
+    {"name": "a", "direction": "input", "width": 2},
+    {"name": "x", "direction": "output", "width": 3},
+    {"name": "b", "direction": "input", "width": 1},
+    {"name": "y", "direction": "output", "width": 1},
+]
+DESIGN = """\
+module little (input clk, input [1:0] a, input b, output [2:0] x, output y);
+  assign x = {b, a};
+  assign y = a[0] & b;
+endmodule
+"""
+BENCH = """\
+module bench;
+  reg clk = 0, scan_in = 0;
+  wire scan_out;
+  reg [199:0] bits = 200'h%x;
+  integer i;
+  little_in_harness dut (.clk(clk), .scan_in(scan_in), .scan_out(scan_out));
+  initial for (i = 0; i < 200; i = i + 1) begin
+    scan_in = bits[i]; #1; clk = 1; #1; clk = 0; $write("%%b", scan_out);
+  end
+endmodule
+"""
+
+
+def expected(bits: int) -> str:
+    """What comes out of the harness around `little`, clock by clock."""
+    scan = given = captured = folded = 0
+    out = ""
+    for i in range(200):
+        a, b = given & 3, given >> 2
+        result = a | b << 2 | (a & b & 1) << 3
+        folded = (captured ^ folded << 1) & 15
+        captured, given, scan = result, ~scan & 7, (scan << 1 | bits >> i & 1) & 7
+        out += str(folded >> 3)
+    return out
+
+
+def test_all_ports_are_reached_through_three_pins(tmp_path):
+    bits = 0x1F35_A7C2_9E04_D8B6_63E1_5A0F_7B92_C4D8_E6A1_3F5C_09
+    text = DESIGN + harness("little", PORTS) + BENCH % bits
+    (tmp_path / "all.v").write_text(text)
+    subprocess.run(["iverilog", "-o", "all", "all.v"], cwd=tmp_path, check=True)
+    result = subprocess.run(["vvp", "-n", "all"], cwd=tmp_path, capture_output=True, text=True)
+    assert "1" in result.stdout
+    # Registers without a reset: what is unknown at first is gone after one length of the chains.
+    assert result.stdout.strip()[20:] == expected(bits)[20:]
+
+
+@pytest.mark.xdist_group("yosys")
+@pytest.mark.parametrize("family", ["ecp5", "ice40"])
+def test_the_smallest_macro_is_placed(family):
+    design = generate(load_config("tiny_4x1"))
+    steps: list[str] = []
+    nextpnr = find_nextpnr(device_of(FAMILIES[family]).tool)
+    placed = place(design, FAMILIES[family], find_yosys(), nextpnr, seeds=2, say=steps.append)
+    assert steps == [
+        "synthesis in a harness",
+        "place and route, seed 1 of 2",
+        "place and route, seed 2 of 2",
+    ]
+    assert len(placed.fmax) == 2
+    low, high = {"ecp5": (80, 400), "ice40": (20, 100)}[family]
+    assert all(low < fmax < high for fmax in placed.fmax)
+    longest = placed.path.logic_ns + placed.path.routing_ns
+    assert 1000 / longest == pytest.approx(min(placed.fmax), rel=0.02)
+    assert re.match(r"dut\.|captured|given", placed.path.start)
+    # The harness has two registers a port bit, and the macro its own.
+    bits = sum(port["width"] for port in design.manifest["ports"])
+    registers = {"ecp5": "TRELLIS_FF", "ice40": "ICESTORM_LC"}[family]
+    assert placed.used[registers] > 2 * (bits - 1)
+    assert Placement.from_mapping(placed.to_mapping()).to_mapping() == placed.to_mapping()
+    assert harness_name(design.name) == "tiny_4x1_in_harness"
