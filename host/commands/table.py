@@ -34,5 +34,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("run", "run:run", "Run a program file on a device.", "sim"),
     Command("info", "info:info", "Describe a program file."),
     Command("gates", "gates:gates", "Run the benches on netlists of presets.", "sim,fpga"),
-    Command("resources", "resources:resources", "Count FPGA resources of presets.", "fpga"),
+    Command("mutate", "mutate:mutate", "Run the benches on mutants of a design.", "sim,fpga"),
+    Command("resources", "resources:resources", "Count FPGA resources, time, estimate.", "fpga"),
 )

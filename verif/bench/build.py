@@ -15,7 +15,7 @@ from .cache import cached_build
 from .process import after, run_job
 from .simulators import Simulator
 
-__all__ = ["build_bench"]
+__all__ = ["build_bench", "build_once"]
 
 _BUILD_ARGS = {
     # What Verilator would lint was linted when the Verilog was generated.
@@ -41,7 +41,7 @@ def build_bench(verilog: str, top: str, simulator: Simulator) -> Path:
     # The simulation is linked to cocotb's libraries by their path.
     cocotb = f"{config.libs_dir} {metadata.version('cocotb')}"
     key = ["bench", simulator.fingerprint, cocotb, top, verilog, json.dumps(arguments)]
-    return cached_build(key, lambda entry: _build(entry, verilog, top, simulator, arguments))
+    return cached_build(key, lambda entry: build_once(entry, verilog, top, simulator))
 
 
 def require_cocotb() -> None:
@@ -55,16 +55,16 @@ def require_cocotb() -> None:
         raise CimpleError(f"cocotb needs Python's shared library: apt install libpython{version}")
 
 
-def _build(
-    entry: Path, verilog: str, top: str, simulator: Simulator, arguments: list[str]
-) -> None:
+def build_once(entry: Path, verilog: str, top: str, simulator: Simulator) -> None:
+    """As `build_bench`, but into the directory `entry`, and kept nowhere else."""
+    require_cocotb()
     with tempfile.TemporaryDirectory(prefix="cimple-build-") as scratch:
         work = Path(scratch)
         job = {
             "simulator": simulator.name,
             "sources": _write_sources(work, verilog, top, simulator),
             "top": top,
-            "build_args": arguments,
+            "build_args": _BUILD_ARGS[simulator.name],
             "build_dir": str(work / "build"),
         }
         end = run_job("build", job, work, simulator.environment(), after(_BUILD_TIMEOUT))

@@ -38,6 +38,8 @@ def test(job: dict[str, Any]) -> None:
         results_xml=job["results"],
         seed=job["seed"],
         test_filter=job["filter"],
+        # 0 is no limit.
+        extra_env={"COCOTB_MAX_FAILURES": str(job["max_failures"])},
     )
 
 

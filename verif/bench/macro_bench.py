@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The test cases for a macro; run by name in a simulation of it (see `run`)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -123,26 +125,53 @@ async def timing(dut: Any) -> None:
         await env.drain()
         latency = log["read_data"][-1].since - log["read_request"][-1].since
         require(latency == config.read_latency, f"a read took {latency}, not {config.read_latency}")
-    await _full_rate(env)
+    last = config.banks - 1
+    for bank, written in ((0, last), (last, 0)) if last else ((0, None),):
+        await _full_rate(env, bank, written)
+        await _reads_in_a_row(env, bank, written)
     await env.finish(outputs=config.input_bits, rows=3)
 
 
-async def _full_rate(env: MacroEnvironment) -> None:
-    """Vectors of one bank follow each other without a gap, while other banks are written."""
-    config, log = env.config, env.log
-    already = {name: len(transfers) for name, transfers in log.items()}
-    env.i.put(*(env.stimulus.vector(bank=0) for _ in range(env.scaled(20))))
-    writes = 5 if config.banks > 1 else 0
-    env.w.put(*(env.stimulus.write(bank=config.banks - 1) for _ in range(writes)))
-    await env.drain()
-    vectors = log["i"][already["i"] :]
-    starts = [vector.cycle - vector.value["top_plane"] for vector in vectors]
-    for vector, (start, following) in zip(vectors, pairwise(starts), strict=False):
+async def _full_rate(env: MacroEnvironment, bank: int, written: int | None) -> None:
+    """Vectors of one bank follow each other without a gap, while another bank is written."""
+    config = env.config
+    count = env.scaled(20)
+    vectors = len(env.log["i"])
+    with _writes(env, written, count * config.vector_interval(config.input_bits)):
+        env.i.put(*(env.stimulus.vector(bank=bank) for _ in range(count)))
+        await env.drain()
+    taken = env.log["i"][vectors:]
+    starts = [vector.cycle - vector.value["top_plane"] for vector in taken]
+    for vector, (start, following) in zip(taken, pairwise(starts), strict=False):
         interval = config.vector_interval(vector.value["top_plane"] + 1)
         require(following - start == interval, f"{following - start} cycles, not {interval}")
-    for write, following in pairwise(log["w"][already["w"] :]):
-        interval = following.cycle - write.cycle
-        require(interval == config.write_cycles, f"{interval} cycles, not {config.write_cycles}")
+
+
+async def _reads_in_a_row(env: MacroEnvironment, bank: int, written: int | None) -> None:
+    """A row of one bank is read back in every cycle, while another bank is written."""
+    count = env.scaled(20)
+    requests = len(env.log["read_request"])
+    with _writes(env, written, count):
+        env.read_request.put(*(env.stimulus.read(bank=bank) for _ in range(count)))
+        await env.drain()
+    for request in env.log["read_request"][requests:]:
+        waited = request.cycle - request.since
+        require(waited == 0, f"a read waited for {waited} cycles, with nothing before it")
+
+
+@contextmanager
+def _writes(env: MacroEnvironment, bank: int | None, cycles: int) -> Iterator[None]:
+    """Write a bank, if any, with pauses for about so many cycles; each takes its time alone."""
+    config, already = env.config, len(env.log["w"])
+    if bank is not None:
+        env.w.stalls = env.tb.stalls("light")
+        count = 2 + cycles // config.write_cycles
+        env.w.put(*(env.stimulus.write(bank=bank) for _ in range(count)))
+    yield
+    env.w.stalls = env.tb.stalls("none")
+    for write in env.log["w"][already:]:
+        took = write.cycle - write.since + 1
+        require(took == config.write_cycles, f"a write took {took}, not {config.write_cycles}")
 
 
 @bench_case()

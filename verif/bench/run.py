@@ -55,6 +55,7 @@ def run_bench(
     seed: int,
     timeout: float = 300.0,
     only: str | None = None,
+    first_failure: bool = False,
     watch: Callable[[BenchCase], None] = lambda case: None,
 ) -> BenchRun:
     """Run the cases of a bench in a simulation that `build_bench` made.
@@ -75,6 +76,8 @@ def run_bench(
         Seconds without a simulated cycle after which a case is given up.
     only : str
         Regular expression that picks cases by their names; all by default.
+    first_failure : bool
+        Whether the run ends with the first case that fails.
     watch : callable
         Called with each case when it starts and when it ends.
     """
@@ -95,10 +98,15 @@ def run_bench(
             "results": str(work / "results.xml"),
             "seed": seed,
             "filter": only,
+            "max_failures": int(first_failure),
         }
         end = run_job("test", job, work, environment, events.expired)
         events.read()
-        return BenchRun(tuple(_cases(work / "results.xml", events, end)), end.output)
+        cases = _cases(work / "results.xml", events, end)
+        if first_failure:
+            # Those that were left out are reported as failed too.
+            cases = [case for case in cases if case.name in {*events.cases, "bench"}]
+        return BenchRun(tuple(cases), end.output)
 
 
 class _Events:

@@ -68,6 +68,13 @@ def test_a_failing_case(bench):
     assert "one is not two" in run.cases[1].message
 
 
+def test_a_run_may_end_with_the_first_failure(bench):
+    source = "@bench_case(n=[1, 2, 3])\nasync def counts(dut, n): assert n != 2"
+    run = bench(source, first_failure=True)
+    assert outcomes(run) == {"passes": "passed", "counts/n=1": "passed", "counts/n=2": "failed"}
+    assert len(bench(source).cases) == 4
+
+
 def test_a_hanging_case(bench):
     run = bench("@bench_case()\nasync def hangs(dut): time.sleep(1000)", timeout=5)
     assert not run.passed
