@@ -118,7 +118,7 @@ fill_venv() { # PYTHON
     say "creating $VENV with $("$1" --version) ($1)"
     "$1" -m venv --clear "$VENV" || fail "python could not create $VENV; its reason is above"
   fi
-  say "installing the Python packages into $VENV (about 1 GB, a minute or more the first time)"
+  say "installing the Python packages into $VENV (about 1.6 GB, a minute or more the first time)"
   # First what builds the package, so that the next step needs no build environment of its own.
   pip_install setuptools
   pip_install --no-build-isolation --editable '.[dev]'
