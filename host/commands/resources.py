@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cimple resources`: what designs take of an FPGA or of silicon, and the records of it."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +16,13 @@ from ...hdl.load import load_config, preset_files
 from .resources_asic import estimate_asic
 from .resources_cost import measure_cost
 from .resources_files import measuring, say_written, write_record
+from .resources_modules import show_modules
 
 __all__ = ["resources"]
 
 _CHECK_IS_PLAIN = (
     "--check compares plain counts of presets with their record: "
-    "omit --place, --asic, --family and YAML files"
+    "omit --place, --asic, --modules, --family and YAML files"
 )
 
 
@@ -56,6 +58,10 @@ def resources(
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="Placements whose median is taken.")
     ] = 3,
+    modules: Annotated[
+        bool,
+        typer.Option("--modules", help="Show how counts divide among modules; write nothing."),
+    ] = False,
     asic: Annotated[
         bool, typer.Option("--asic", help="Estimate the transistors of macros instead.")
     ] = False,
@@ -77,17 +83,19 @@ def resources(
             "nothing to measure: name YAML files or presets (cimple presets lists them), "
             "or say --all"
         )
-    plain = not (place or asic or family) and all(name in known for name in names)
+    of_family = family is not None
+    plain = not (place or asic or modules or of_family) and all(name in known for name in names)
     _refuse(
         (check and not plain, _CHECK_IS_PLAIN),
-        (
-            asic and (place or family is not None),
-            "--asic is of no FPGA family: omit --place and --family",
-        ),
+        (asic and (place or of_family), "--asic is of no FPGA family: omit --place and --family"),
+        (modules and (place or asic), "--modules only shows counts: omit --place and --asic"),
         (liberty is not None and not asic, "--liberty is for --asic: add --asic"),
     )
     chosen = [load_config(name) for name in names]
-    if asic:
+    _refuse_namesakes(chosen)
+    if modules:
+        show_modules(chosen, family)
+    elif asic:
         estimate_asic(chosen, liberty, output)
     elif plain:
         _count(dict(zip(names, chosen, strict=True)), output, check)
@@ -100,6 +108,16 @@ def _refuse(*faults: tuple[bool, str]) -> None:
     for is_there, message in faults:
         if is_there:
             raise CimpleError(message)
+
+
+def _refuse_namesakes(configs: list[Config]) -> None:
+    """Records hold designs by name."""
+    count = Counter(str(config.to_mapping()["name"]) for config in configs)
+    if twice := [name for name, times in count.items() if times > 1]:
+        raise CimpleError(
+            f"name: several of the designs are called {', '.join(twice)}; give each a name of its "
+            "own, or measure them one by one"
+        )
 
 
 def _count(configs: dict[str, Config], output: Path, check: bool) -> None:

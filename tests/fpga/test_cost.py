@@ -130,3 +130,11 @@ def test_an_interruption_loses_one_design_at_most(seeds, tmp_path, monkeypatch):
     assert command("tiny_4x1", "edge_16x4", "--place", "-o", str(tmp_path)) == 2
     (cost,) = read_costs(tmp_path / "macro_cost.json")
     assert cost.name == "tiny_4x1"
+
+
+def test_designs_of_one_name_are_not_mixed_up(seeds, tmp_path, capsys):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("macro:\n  name: tiny_4x1\n  rows: 8\n  columns: 1\n")
+    assert command("tiny_4x1", str(mine), "--place", "-o", str(tmp_path / "out")) == 2
+    assert "several of the designs are called tiny_4x1" in capsys.readouterr().err
+    assert seeds == []

@@ -149,6 +149,7 @@ def test_the_command_checks(counted, tmp_path, capsys):
         (["tiny"], "tiny: no such file or preset; "),
         (["tiny_4x1", "--check", "--place"], "--check compares plain counts of presets"),
         (["tiny_4x1", "--asic", "--place"], "--asic is of no FPGA family"),
+        (["tiny_4x1", "--modules", "--place"], "--modules only shows counts"),
         (["tiny_4x1", "--liberty", "x.lib"], "--liberty is for --asic"),
         (["tiny_4x1", "--asic", "--liberty", "x.lib"], "--liberty: x.lib: there is no such file"),
         (["tiny_4x1", "--family", "gowin", "--place"], "--place: Gowin GW1N is counted, not"),
