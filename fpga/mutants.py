@@ -99,13 +99,19 @@ class MutationBase:
             commands += ["design -load base", *change, f"write_verilog -noattr {name}"]
         return self.run("\n".join(commands), {"base.il": self.rtlil}, names)
 
-    def run(self, script: str, files: dict[str, str], results: list[str]) -> list[str]:
-        """Run a script beside some files, and read what it has written."""
+    def run(
+        self,
+        script: str,
+        files: dict[str, str],
+        results: list[str],
+        timeout: float | None = None,
+    ) -> list[str]:
+        """Run a script beside some files, and read what it has written; see `Yosys.run`."""
         with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
             work = Path(scratch)
             for name, text in (files | {"script.ys": script}).items():
                 (work / name).write_text(text, encoding="utf-8")
-            self.yosys.run("script script.ys", work)
+            self.yosys.run("script script.ys", work, timeout)
             return [(work / name).read_text(encoding="utf-8") for name in results]
 
 

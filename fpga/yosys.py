@@ -24,18 +24,19 @@ class Yosys:
     version: str
     """As `0.70`."""
 
-    def run(self, script: str, directory: Path) -> None:
+    def run(self, script: str, directory: Path, timeout: float | None = None) -> None:
         """Run a script, with `directory` as the working directory; leave `yosys.log` there.
 
         Raises:
             CimpleError: Yosys ends with an error; the text holds it.
+            TimeoutExpired: it was ended after `timeout` seconds.
         """
         # The log is whole, where a WebAssembly program that fails may lose the end of its output.
         log = directory / "yosys.log"
         log.unlink(missing_ok=True)
         result = subprocess.run(
             [self.command, "-q", "-l", log.name, "-p", script],
-            cwd=directory, capture_output=True, text=True, check=False,
+            cwd=directory, capture_output=True, text=True, check=False, timeout=timeout,
         )  # fmt: skip
         if result.returncode:
             logged = log.read_text(encoding="utf-8") if log.exists() else ""

@@ -11,12 +11,14 @@ from cimple.fpga.yosys import find_yosys
 
 pytestmark = pytest.mark.xdist_group("yosys")
 
-#: `seen` follows `i[0]` alone, in a way that is not simplified.
+#: `seen` follows `i[0]` alone, whatever `spare` is, in a way that is not simplified.
 DESIGN = """
 module top(input clk, input [3:0] i, output [3:0] o, output reg seen);
   wire [3:0] half;
   top_part0 part(.clk(clk), .i(i), .o(half));
-  always @(posedge clk) seen <= (i[0] & i[1]) | (i[0] & ~i[1]);
+  reg spare;
+  always @(posedge clk) spare <= i[1] ^ i[2];
+  always @(posedge clk) seen <= (i[0] & spare) | (i[0] & ~spare);
   assign o = half ^ 4'd1;
 endmodule
 module top_part0(input clk, input [3:0] i, output reg [3:0] o);
@@ -71,8 +73,9 @@ def modules_of(verilog: str) -> dict[str, str]:
         ("add", "Y", "inv", False),
         ("or", "Y", "inv", False),
         ("or", "Y", "none", True),
-        ("not", "Y", "const1", True),  # i[0] & i[1] | i[0]
+        ("not", "Y", "const1", True),  # i[0] & spare | i[0]
         ("not", "Y", "const0", False),
+        ("xor", "Y", "inv", True),  # spare is another, seen the same
     ],
 )
 def test_equal_circuits_are_told_from_others(base, cell, port, mode, equal):
