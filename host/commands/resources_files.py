@@ -26,11 +26,21 @@ class Measuring:
 
     def steps_of(self, name: str) -> Callable[[str], None]:
         """A function that says what is being done with a design."""
-        return lambda step: self._display.update(self._task, description=f"{escape(name)}: {step}")
+
+        def say(step: str) -> None:
+            self._display.update(self._task, description=f"{escape(name)}: {step}")
+            # Where nothing moves, a step that takes minutes would look like a hang.
+            if not self._display.console.is_terminal:
+                self._print(f"{name}: {step}")
+
+        return say
 
     def done(self, line: str) -> None:
         """One design is measured; the line stays."""
         self._display.advance(self._task)
+        self._print(line)
+
+    def _print(self, line: str) -> None:
         self._display.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def end(self, message: str) -> None:

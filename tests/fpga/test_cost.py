@@ -85,6 +85,7 @@ def seeds(monkeypatch) -> list[int]:
     taken: list[int] = []
 
     def place(design, family, yosys, nextpnr, seeds, say):
+        say("a long step")
         taken.append(seeds)
         return PLACED
 
@@ -98,9 +99,15 @@ def seeds(monkeypatch) -> list[int]:
     return taken
 
 
-def test_the_command_places(seeds, tmp_path):
+def test_the_command_places(seeds, tmp_path, capsys):
     assert command("tiny_4x1", "edge_16x4", "--place", "--seeds", "5", "-o", str(tmp_path)) == 0
     assert seeds == [5, 5]
+    said = capsys.readouterr().err.splitlines()
+    assert said[:3] == [
+        "tiny_4x1 in ecp5: synthesis",
+        "tiny_4x1 in ecp5: a long step",
+        "tiny_4x1 in ecp5: 914 sites, 103 FF, 14.281 for each binary operation; 160.0 MHz",
+    ]
     assert command("tiny_4x1", "--family", "gowin", "-o", str(tmp_path)) == 0
     assert seeds == [5, 5]
     record = read_costs(tmp_path / "macro_cost.json")
