@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Outputs of the macro: the rules of streams, nothing lost, nothing twice, nothing stuck."""
+
+from amaranth.hdl import Module, Signal, Value
+
+from ...hdl.macro.config import MacroConfig
+from .macro_proof import MacroProof, tag_probes
+from .proof import Probe
+
+__all__ = ["Delivery", "OutputRules"]
+
+
+class OutputRules(MacroProof):
+    """`o` and `read_data` hold what they offer until it is taken, however long that may be."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        self.open(m)
+        macro, rules = self.macro, self.rules
+        for name in ("o", "read_data"):
+            self.claim(m, f"{name}_holds_until_taken", rules[name].kept)
+        self.claim(m, "one_register_one_offer", ~(macro.o.valid & macro.read_data.valid))
+
+        waited = {name: Signal(name=f"{name}_waited") for name in ("o", "read_data")}
+        for name, flag in waited.items():
+            with m.If(rules[name].held & rules[name].transfer):
+                m.d.sync += flag.eq(1)
+        self.reach(m, "both_have_waited", waited["o"] & waited["read_data"])
+        return m
+
+
+class Delivery(MacroProof):
+    """One output for each accumulation, one row for each request, within the latency.
+
+    Two counters hold what has been accepted and not been delivered. They equal what is on its way
+    through the array, which is the invariant of the induction; so they never run below zero
+    (something twice), and something on its way reaches the outputs (nothing lost).
+    """
+
+    def __init__(self, config: MacroConfig) -> None:
+        within = Probe("macro.serialiser.within", 1)
+        super().__init__(config, {**tag_probes(config), "within": within})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        self.open(m)
+        macro = self.macro
+        closes = macro.i.payload.last if self.config.accumulations > 1 else 1
+        outputs = self._owed(m, "o", self.rules["i"].transfer & closes)
+        rows = self._owed(m, "read_data", self.rules["read_request"].transfer)
+
+        stages = [self.serialiser.tag, *(self.tag(name) for name in tag_probes(self.config))]
+        ends = [tag.valid & tag.last for tag in stages]
+        outputs_inside = [
+            end & tag.closes & ~tag.reads for end, tag in zip(ends, stages, strict=True)
+        ]
+        rows_inside = [end & tag.reads for end, tag in zip(ends, stages, strict=True)]
+        # What the induction needs: a vector that has begun stays, a dot product is complete with
+        # its last plane, and one offer is made at a time.
+        self.claim(m, "vector_stays", ~self.probe("within") | self.rules["i"].held)
+        complete = stages[-1]
+        self.claim(m, "complete_with_the_last_plane", ~complete.valid | complete.last)
+        self.claim(m, "one_offer", ~(macro.o.valid & macro.read_data.valid))
+        self.claim(m, "outputs_owed_are_inside", outputs == _count(outputs_inside, macro.o.valid))
+        self.claim(m, "rows_owed_are_inside", rows == _count(rows_inside, macro.read_data.valid))
+        self.claim(m, "no_output_twice", ~macro.o.valid | (outputs != 0))
+        self.claim(m, "no_row_twice", ~macro.read_data.valid | (rows != 0))
+        self._claim_progress(m, (outputs != 0) | (rows != 0))
+        self.reach(m, "full", outputs + rows == min(3, len(stages)))
+        return m
+
+    def _owed(self, m: Module, stream: str, accepted: Value) -> Signal:
+        """Accepted and not delivered yet."""
+        owed = Signal(range(self.config.array_registers + 5), name=f"owed_{stream}")
+        m.d.sync += owed.eq(owed + accepted - self.rules[stream].transfer)
+        return owed
+
+    def _claim_progress(self, m: Module, owing: Value) -> None:
+        """What is owed is offered in time: `read_latency` less the cycle that accepts it."""
+        most = self.config.read_latency - 1
+        patience = Signal(range(most + 2))
+        offered = self.macro.o.valid | self.macro.read_data.valid
+        with m.If(owing & ~offered):
+            m.d.sync += patience.eq(patience + 1)
+        with m.Else():
+            m.d.sync += patience.eq(0)
+        self.claim(m, "offered_in_time", ~(owing & ~offered) | (patience < most))
+
+
+def _count(flags: list[Value], one_more: Value) -> Value:
+    return sum(flags, start=one_more)
