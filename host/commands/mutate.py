@@ -69,6 +69,8 @@ class _Display(Progress):
         if trial is None:
             return
         self.update(self._task, description=trial.mutation.block)
+        if done % 10 == 0 and not self.console.is_terminal:
+            self.console.print(f"{done} of {total} mutants")
         if trial.outcome != "killed":
             self.console.print(f"{trial.outcome}: {escape(trial.mutation.label)}")
 
