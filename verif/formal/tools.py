@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sysconfig
 from dataclasses import dataclass
@@ -44,8 +45,8 @@ class Tools:
         try:
             said, _ = process.communicate(timeout=timeout)
         except BaseException:
-            os.killpg(process.pid, 9)
-            process.wait()
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
             raise
         return process.returncode, said
 
