@@ -16,6 +16,7 @@ import config_tables
 import isa_tables
 import listing
 import packet_tables
+import proof_tables
 import rate_tables
 import toc
 import waves
@@ -47,6 +48,9 @@ FRAGMENTS: dict[str, Callable[[], str]] = {
     "rates.md": rate_tables.rates,
     "operators.md": compiler_tables.operators,
     "bench_cases.md": bench_tables.bench_cases,
+    "proof_properties.md": proof_tables.properties,
+    "proof_sizes.md": proof_tables.sizes,
+    "proof_limits.md": proof_tables.limits,
     "command_line.md": command_reference.command_line,
     "waves_vector.txt": waves.vector,
     "waves_write.txt": waves.write,

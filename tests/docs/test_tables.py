@@ -17,6 +17,7 @@ from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import FIELDS, WORDS, Opcode, Queue
 from cimple.hdl.npu.packets import IDENTITY_WORDS, Counter, Memory, Request, Status
 from cimple.verif.bench.verify import BENCHES
+from cimple.verif.formal.properties import PROPERTIES, SMALL
 
 fragments = extension("cimple_tables").FRAGMENTS
 bench_tables = extension("bench_tables")
@@ -136,6 +137,18 @@ def test_every_case_of_the_benches() -> None:
         cases = list(bench_tables.cases_of(module))
         assert len(cases) == len(re.findall(r"^@bench_case", source, re.MULTILINE)) > 0, kind
         assert all(meaning and f"`{name}`" in text for name, meaning in cases)
+
+
+def test_every_property_that_is_proven() -> None:
+    rows = {row[0].strip("`"): row[1:] for row in rows_of(fragments["proof_properties.md"]())}
+    sizes = first_cells("proof_sizes.md")[1:]
+    assert sizes == list(SMALL)
+    for each in PROPERTIES:
+        assert all(rows[each.name])
+        assert ("runs of any length" in rows[each.name][2]) == (each.method == "induction")
+        assert set(rows[each.name][3].replace("`", "").split(", ")) == set(each.sizes)
+    assert first_cells("proof_limits.md")[1:] == [each.name for each in PROPERTIES]
+    assert {size for each in PROPERTIES for size in each.sizes} == set(sizes)
 
 
 def test_comments_belong_to_the_member_below_them() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole macro against plain multiplication, for sizes that a solver can do."""
+"""The whole macro against sums over rows and input bits, for sizes that a solver can do."""
 
 from typing import Any
 

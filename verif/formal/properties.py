@@ -160,8 +160,8 @@ PROPERTIES: tuple[Property, ...] = (
     ),
     Property(
         "product", "macro",
-        "Outputs and rows read back are those of plain multiplication with the weights transferred "
-        "before, in order.",
+        "Outputs are the sums over rows and input bits with the weights transferred before, in "
+        "order; rows read back are those weights.",
         Product, lambda c: c.rows * c.write_cycles + 7, lambda c: c.rows * c.write_cycles + 8,
         ("product_bitcell",), "bounded",
         most=(("rows", 2), ("columns", 1), ("input_bits", 1), ("weight_bits", 4), ("banks", 1),
