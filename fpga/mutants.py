@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mutants of a design: copies with one small change each, made by Yosys's `mutate`.
 
-A mutant inverts one bit of one cell's port, ties it to a constant, or swaps it with a controlling
-bit. A bench that is worth something fails on every mutant that differs from the design.
+A mutant inverts one bit of one cell's port, always or depending on another bit of the port, or ties
+it to a constant. A bench that is worth something fails on every mutant but those that are the same
+circuit.
 """
 
 import re

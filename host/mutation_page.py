@@ -65,7 +65,7 @@ def mutation_page(results: Mapping[str, Any], reasons: Mapping[str, Mapping[str,
         for design, found in results.items() for label in found["survivors"]
     ]
     return _PAGE.format(
-        required=f"{REQUIRED_SCORE:.0%}", rows="\n".join(rows), runs="\n".join(runs),
+        required=f"{100 * REQUIRED_SCORE:g} %", rows="\n".join(rows), runs="\n".join(runs),
         total=_row("**all**", "", everything), survivors="\n".join(survivors) or "| none | | |",
     )
 
@@ -80,12 +80,12 @@ _PAGE = """\
 # Mutants under the bench
 
 Small changes to the generated Verilog, made by Yosys's `mutate` and spread equally over the blocks:
-one bit of one cell's port is inverted, tied to a constant, or swapped with a bit that controls it.
-The macro's bench runs on each mutant under Icarus, with the seed it was drawn with, and ends with
-the first case that fails. Mutants that no case tells from the design are compared with it by Yosys:
-*equivalent* are those whose registers and ports are proven to be the same for any inputs. The score
-is that of the others; {required} are required. A control, a mutant without a change, has passed in
-every run. Written by `cimple mutate`.
+one bit of one cell's port is inverted, always or depending on another bit of the port, or tied to a
+constant. The macro's bench runs on each mutant under Icarus, with the seed it was drawn with, and
+ends with the first case that fails. Mutants that no case tells from the design are compared with it
+by Yosys: *equivalent* are those whose outputs are proven to be the same for any inputs. The score
+is that of the others; {required} are required of each design. A control, a mutant without a change,
+has passed in every run. Written by `cimple mutate`.
 
 | design | block | mutants | killed | equivalent | survived | score |
 |---|---|---:|---:|---:|---:|---:|

@@ -3,16 +3,20 @@
 """`cimple mutate`: a real run on the smallest macro, the record, and what is committed of it."""
 
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
 from cimple.fpga.mutants import Mutation
 from cimple.hdl.errors import CimpleError
 from cimple.hdl.load import load_config
 from cimple.host import cli, mutation
 from cimple.host.mutation import MutationResult, Trial, run_mutation
-from cimple.host.mutation_page import mutation_page, read_reasons, score, total
+from cimple.host.mutation_page import REQUIRED_SCORE, mutation_page, read_reasons, score, total
 from cimple.verif.bench.run import BenchCase
+
+RECORD = Path(__file__).resolve().parent.parent.parent / "docs/results"
 
 
 def trial(outcome: str, block: str = "tree", cell: str = "add") -> Trial:
@@ -131,3 +135,14 @@ def test_reasons_are_read_or_refused(tmp_path, capsys):
         assert command("tiny_4x1", "-o", str(tmp_path)) == 2
         said = capsys.readouterr().err
         assert "must map designs to mappings of mutations to reasons" in said
+
+
+def test_the_committed_record_is_good_enough_and_explained():
+    results = json.loads((RECORD / "mutation.json").read_text())["results"]
+    reasons = yaml.safe_load((RECORD / "mutation_survivors.yaml").read_text()) or {}
+    for design, found in results.items():
+        counts = total(found["blocks"].values())
+        assert sum(counts.values()) >= 60, design
+        assert score(counts) >= REQUIRED_SCORE, design
+        assert set(found["survivors"]) == set(reasons.get(design) or {}), design
+    assert (RECORD / "mutation.md").read_text() == mutation_page(results, reasons)
