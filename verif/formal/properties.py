@@ -141,7 +141,7 @@ PROPERTIES: tuple[Property, ...] = (
         "does not disturb another that computes.",
         Storage, lambda c: 4, lambda c: c.write_cycles + 4,
         ("bitcell_banks", "lookup", "lookup_banks"),
-        most=(("groups", 4), ("weight_bits", 8)),
+        most=(("rows", 64), ("weight_bits", 8)),
     ),
     Property(
         "tree", "adder tree",

@@ -4,7 +4,7 @@
 from importlib import import_module
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
 from .array_proof import ArrayProof, gray_position, subset_sum
@@ -17,11 +17,12 @@ _any_const: Any = import_module("amaranth.asserts").AnyConst
 
 
 class Storage(ArrayProof):
-    """Every plane meets, in every bank, the weights that were written there last.
+    """Every plane meets, in every row group and bank, the weights that were written there last.
 
-    One plane and one bank are chosen, unknown to the solver, and met in every cycle, while row
-    groups are written in any order into any bank. So what holds for these holds for all; and where
-    the write is into another bank, computing is not disturbed by it.
+    One row group, one bank and the bits of a plane that the group meets are chosen, unknown to the
+    solver, and met in every cycle, while row groups are written in any order into any bank. So what
+    holds for these holds for all; and where the write is elsewhere, computing is not disturbed by
+    it. There are no stalls here: `Fill` shows that one keeps what is in the registers.
     """
 
     def __init__(self, config: MacroConfig) -> None:
@@ -33,63 +34,78 @@ class Storage(ArrayProof):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self.open(m)
-        config = self.config
-        plane, bank = Signal(config.rows), Signal(config.bank_bits)
-        m.d.comb += [
-            plane.eq(_any_const(config.rows)),
-            bank.eq(_any_const(config.bank_bits) if config.banks > 1 else 0),
-            self.array.enable.eq(1),
-            self.array.plane.eq(plane),
-            self.array.bank.eq(bank),
+        bits, group, bank = self._choose(m)
+        here = Signal()
+        m.d.comb += here.eq(
+            self.writer.start & (self.offer("group") == group)
+            & (self.free_bank("write_bank") == bank)
+        )
+        leaves = [
+            Array(self.array.leaves[column][index] for index in range(self.config.groups))[group]
+            for column in range(self.columns)
         ]
-        filling = self.writer.start & (self.free_bank("write_bank") == bank)
-        for group in range(config.groups):
-            self._claim_group(m, group, plane, filling & (self.offer("group") == group))
-        if config.write_cycles > 1:
+        known = self._known(m, here, bits)
+        for column, leaf in enumerate(leaves):
+            right, expected = self._expected(m, here, known, bits, column)
+            self.claim(m, f"leaf_{column}", ~right | (leaf == expected))
+        if self.config.write_cycles > 1:
             self._state_sums(m)
-        if config.banks > 1:
-            self._claim_isolation(m, bank)
+        self._claim_isolation(m, here, Cat(leaves))
+
+        written = Signal()
+        with m.If(here & self.writer.done):
+            m.d.sync += written.eq(1)
+        self.reach(m, "written", written & Value.cast(leaves[0]).any())
         return m
 
-    def _claim_group(self, m: Module, group: int, plane: Signal, filling: Value) -> None:
-        """The leaf of one row group, from the cycle after it is written to the next write."""
+    def _choose(self, m: Module) -> tuple[Signal, Signal, Signal]:
+        """The bits, row group and bank that are met in every cycle."""
         config = self.config
-        first = group * config.rows_per_group
-        chosen = Signal(config.rows_per_group, name=f"chosen{group}")
-        m.d.comb += chosen.eq(plane[first : first + config.rows_per_group])
-        # A write that a reset cut short leaves nothing that could be relied on.
-        known = Signal(name=f"known{group}", init=1, reset_less=True)
-        right = Signal(name=f"right{group}")
-        with m.If(filling):
-            m.d.sync += known.eq(self.writer.done)
-        stored_already = gray_position(chosen) < gray_position(self.writer.step.entry)
-        m.d.comb += right.eq(Mux(filling & self.writer.busy, stored_already, known))
-        for column in range(self.columns):
-            offered = subset_sum(self.column_weights(column), chosen)
-            held = Signal(offered.shape(), name=f"held{group}_{column}", reset_less=True)
-            with m.If(filling & self.writer.done):
-                m.d.sync += held.eq(offered)
-            expected = Signal(offered.shape(), name=f"expected{group}_{column}")
-            m.d.comb += expected.eq(Mux(filling & self.writer.busy, offered, held))
-            leaf = Value.cast(self.array.leaves[column][group])
-            late, expected = self._later(m, right, expected, f"{group}_{column}")
-            self.claim(m, f"leaf{group}_{column}", ~late | (leaf == expected))
-        self._reach_write(m, group, filling & self.writer.done, self.array.leaves[0][group])
+        bits = Signal(config.rows_per_group)
+        group = Signal(config.group_bits)
+        bank = Signal(config.bank_bits)
+        m.d.comb += [
+            group.eq(_any_const(config.group_bits)),
+            bank.eq(_any_const(config.bank_bits) if config.banks > 1 else 0),
+            self.array.enable.eq(1),
+            self.array.plane.eq(bits.replicate(config.groups)),
+            self.array.bank.eq(bank),
+        ]
+        self.assume(m, group < config.groups)
+        # The last group may have fewer rows than the others; no bit meets those missing.
+        missing = config.groups * config.rows_per_group - config.rows
+        real = (1 << (config.rows_per_group - missing)) - 1
+        chosen = _any_const(config.rows_per_group)
+        m.d.comb += bits.eq(Mux(group == config.groups - 1, chosen & real, chosen))
+        return bits, group, bank
 
-    def _later(self, m: Module, right: Value, expected: Value, name: str) -> tuple[Value, Value]:
-        """The same, as many steps later as there are registers from plane to leaf."""
+    def _known(self, m: Module, here: Signal, bits: Signal) -> Signal:
+        """Whether what the chosen bits meet can be relied on."""
+        # A write that a reset cut short leaves nothing that could be.
+        whole = Signal(init=1, reset_less=True)
+        with m.If(here):
+            m.d.sync += whole.eq(self.writer.done)
+        known = Signal()
+        stored_already = gray_position(bits) < gray_position(self.writer.step.entry)
+        m.d.comb += known.eq(Mux(here & self.writer.busy, stored_already, whole))
+        return known
+
+    def _expected(
+        self, m: Module, here: Signal, known: Signal, bits: Signal, column: int
+    ) -> tuple[Value, Value]:
+        """The sum of a column's weights, as many cycles late as the leaf, and if it is known."""
+        offered = subset_sum(self.column_weights(column), bits)
+        held = Signal(offered.shape(), name=f"held{column}", reset_less=True)
+        with m.If(here & self.writer.done):
+            m.d.sync += held.eq(offered)
+        right: Value = known
+        value: Value = Mux(here & self.writer.busy, offered, held)
         for stage in range(self.config.product_registers):
-            then = Signal(name=f"right{name}_{stage}", reset_less=True)
-            value = Signal(expected.shape(), name=f"expected{name}_{stage}_later", reset_less=True)
-            m.d.sync += [then.eq(right), value.eq(expected)]
-            right, expected = then, value
-        return right, expected
-
-    def _reach_write(self, m: Module, group: int, done: Value, leaf: Value) -> None:
-        written = Signal(name=f"written{group}")
-        with m.If(done):
-            m.d.sync += written.eq(1)
-        self.reach(m, f"written_{group}", written & Value.cast(leaf).any())
+            right_later = Signal(name=f"right{column}_{stage}", reset_less=True)
+            value_later = Signal(value.shape(), name=f"value{column}_{stage}", reset_less=True)
+            m.d.sync += [right_later.eq(right), value_later.eq(value)]
+            right, value = right_later, value_later
+        return right, value
 
     def _state_sums(self, m: Module) -> None:
         """What the induction needs: the sum that is being stored (proven by `Fill`)."""
@@ -98,15 +114,13 @@ class Storage(ArrayProof):
             held = self.probe(f"sum{column}").as_signed()
             self.claim(m, f"running_sum_{column}", ~self.writer.start | (held == expected))
 
-    def _claim_isolation(self, m: Module, bank: Signal) -> None:
-        """What the chosen bank gives changes by writes into this bank only."""
-        leaves, registers = self.array.leaves.as_value(), self.config.product_registers
+    def _claim_isolation(self, m: Module, here: Signal, leaves: Value) -> None:
+        """What is met changes by writes into this row group of this bank only."""
         before = Signal.like(leaves, reset_less=True)
-        step = self.writer.step
-        writes = step.enable.any() & (step.bank == bank)
-        # The latest cycles without a write into the bank.
-        quiet = Signal(registers + 1, reset_less=True)
-        m.d.sync += [before.eq(leaves), quiet.eq((quiet << 1) | ~writes)]
-        self.claim(m, "other_banks_do_not_disturb", ~quiet[-1] | (leaves == before))
-        elsewhere = step.enable.any() & (step.bank != bank)
-        self.reach(m, "write_elsewhere_while_computing", elsewhere & quiet.all() & leaves.any())
+        # The latest cycles without such a write.
+        quiet = Signal(self.config.product_registers + 1, reset_less=True)
+        m.d.sync += [before.eq(leaves), quiet.eq((quiet << 1) | ~here)]
+        self.claim(m, "other_writes_do_not_disturb", ~quiet[-1] | (leaves == before))
+        elsewhere = self.writer.step.enable.any() & ~here
+        if self.config.banks > 1 or self.config.groups > 1:
+            self.reach(m, "write_elsewhere", elsewhere & quiet.all() & leaves.any())
