@@ -156,7 +156,7 @@ PROPERTIES: tuple[Property, ...] = (
         "the sign negative.",
         AccumulatorSums, lambda c: 2, lambda c: c.input_bits * c.accumulations + 4,
         ("bitcell", "bitcell_banks"),
-        most=(("rows", 64), ("input_bits", 4), ("accumulations", 2), ("weight_bits", 4)),
+        most=(("input_bits", 8), ("accumulations", 2), ("output_bits", 23)),
     ),
     Property(
         "product", "macro",
