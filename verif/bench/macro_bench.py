@@ -191,7 +191,30 @@ async def turns(dut: Any) -> None:
         require(between == 1, f"{between} uses of the bank between two writes, not 1")
     vectors, reads = len(env.log["i"]), len(env.log["read_request"])
     require(abs(vectors - reads) <= 1, f"{vectors} vectors and {reads} reads in turns")
+    await env.drain()
+    for stream in ("w", "i", "read_request"):
+        await _turn_after(env, stream)
     await env.finish(outputs=count, rows=count)
+
+
+async def _turn_after(env: MacroEnvironment, before: str) -> None:
+    """Whose turn it was last is remembered until the streams meet, however long that takes."""
+    offers = {
+        "w": env.stimulus.write(bank=0),
+        "i": env.stimulus.vector(bank=0, bits=1),
+        "read_request": env.stimulus.read(bank=0),
+    }
+    env.tb.sources[before].put(offers[before])
+    await env.drain()
+    await env.tb.step(3)
+    for stream, offer in offers.items():
+        env.tb.sources[stream].put(offer)
+    await env.drain()
+    cycles = {stream: env.log[stream][-1].cycle for stream in offers}
+    order = sorted(offers, key=lambda stream: cycles[stream])
+    expected = {"w": order[0] != "w", "i": order[:2] == ["w", "read_request"],
+                "read_request": order[:2] == ["w", "i"]}
+    require(expected[before], f"the order after {before} was {', '.join(order)}")
 
 
 @bench_case(stream=["o", "read_data"])
