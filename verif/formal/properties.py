@@ -84,8 +84,12 @@ SMALL: dict[str, MacroConfig] = {
         name="tree_pipeline", rows=5, columns=1, weight_bits=4, cell=Cell.BITCELL, pipeline=2
     ),
     "product_bitcell": MacroConfig(
-        name="product_bitcell", rows=2, columns=1, weight_bits=4, input_bits=1, cell=Cell.BITCELL,
-        accumulations=2,
+        name="product_bitcell", rows=2, columns=1, weight_bits=4, input_bits=2, cell=Cell.BITCELL,
+        banks=2, accumulations=2,
+    ),
+    "product_lookup": MacroConfig(
+        name="product_lookup", rows=2, columns=1, weight_bits=4, input_bits=1, cell=Cell.LOOKUP,
+        banks=4,
     ),
 }
 
@@ -162,9 +166,9 @@ PROPERTIES: tuple[Property, ...] = (
         "product", "macro",
         "Outputs are the sums over rows and input bits with the weights transferred before, in "
         "order; rows read back are those weights.",
-        Product, lambda c: c.rows * c.write_cycles + 7, lambda c: c.rows * c.write_cycles + 8,
-        ("product_bitcell",), "bounded",
-        most=(("rows", 2), ("columns", 1), ("input_bits", 1), ("weight_bits", 4), ("banks", 1),
-              ("write_cycles", 1)),
+        Product, lambda c: 9, lambda c: 14,
+        ("product_bitcell", "product_lookup"), "bounded",
+        most=(("rows", 2), ("columns", 1), ("input_bits", 2), ("weight_bits", 4), ("banks", 4),
+              ("write_cycles", 4)),
     ),
 )
