@@ -3,7 +3,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sysconfig
 from dataclasses import dataclass
@@ -36,19 +35,27 @@ class Tools:
         _, yosys, smtbmc, witness = _WHEEL
         command = [self.sby, "--yosys", yosys, "--smtbmc", smtbmc, "--witness", witness]
         path = os.pathsep.join([str(self.directory), os.environ.get("PATH", os.defpath)])
-        # A session of its own, so that a solver that takes too long ends with it.
         process = subprocess.Popen(
             [*command, "--sequential", "-f", job], cwd=directory, text=True,
-            env={**os.environ, "PATH": path}, start_new_session=True,
+            env={**os.environ, "PATH": path},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         try:
             said, _ = process.communicate(timeout=timeout)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            _end(process)
             raise
         return process.returncode, said
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End SymbiYosys, and give it the time to end the solvers, which only it can find."""
+    process.terminate()
+    try:
+        process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def find_tools() -> Tools:

@@ -2,8 +2,12 @@
 # amaranth: UnusedElaboratable=no
 """The runner tells proofs from what only looks like one."""
 
+import contextlib
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from amaranth.hdl import Module, Signal
@@ -89,6 +93,36 @@ def test_a_probe_of_nothing_is_an_error(tools: Tools) -> None:
 def test_a_proof_that_takes_too_long_is_given_up(tools: Tools) -> None:
     verdict = prove(PROPERTIES[0], CONFIG, tools, timeout=0.01)
     assert verdict.outcome == "timeout"
+
+
+def processes_in(directory: Path) -> list[str]:
+    """The processes whose working directory is inside a directory."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if place.readlink().is_relative_to(directory):
+                found.append(place.parent.name)
+    return found
+
+
+def test_solvers_end_when_a_proof_is_given_up(tools: Tools, tmp_path: Path) -> None:
+    product = next(each for each in PROPERTIES if each.name == "product")
+    endless = replace(product, depth=lambda config: 200)
+    busy = threading.Event()
+
+    def watch() -> None:
+        while not processes_in(tmp_path / "proof"):
+            time.sleep(0.1)
+        busy.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    verdict = prove(endless, SMALL["product_bitcell"], tools, timeout=5, keep=tmp_path)
+    assert verdict.outcome == "timeout"
+    assert busy.is_set(), "nothing was running when it was given up"
+    deadline = time.monotonic() + 10
+    while processes_in(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes_in(tmp_path) == []
 
 
 def test_missing_tools_are_named(monkeypatch, tmp_path) -> None:
