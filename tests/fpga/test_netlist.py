@@ -36,7 +36,9 @@ def design() -> Design:
 def bench(verilog: str) -> BenchRun:
     config, simulator = load_config(PRESET), find_simulator("icarus")
     build = build_bench(verilog, PRESET, simulator)
-    return run_bench(build, PRESET, simulator, bench_of(config), config, seed=1)
+    return run_bench(
+        build, PRESET, simulator, bench_of(config), config, seed=1, first_failure=True
+    )
 
 
 def inverted(table: re.Match[str]) -> str:
