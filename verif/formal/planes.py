@@ -50,7 +50,7 @@ class Planes(Proof):
         self.claim(m, "following_plane", ~between | (self.probe("following") == plane - 1))
         self.claim(m, "vector_stays", ~between | (vectors.held & (vectors.before == taken.vector)))
 
-        last = dut.tag.valid & dut.tag.last & ~dut.tag.first
+        last = dut.tag.valid & dut.tag.last & ~dut.tag.reads
         self.reach(m, "longest_vector", last & (taken.vector_view.top_plane == self._top))
         self.reach(m, "row", dut.tag.valid & dut.tag.reads & dut.plane_bits.any())
         return m

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cimple.hdl.macro.config import Cell, MacroConfig
 from cimple.verif.formal.properties import PROPERTIES, SMALL, Property
 from cimple.verif.formal.run import prove
 from cimple.verif.formal.tools import Tools
@@ -47,6 +48,12 @@ def test_property_is_proven(property_: Property, size: str, tools: Tools) -> Non
     first = size == property_.sizes[0]
     verdict = prove(property_, SMALL[size], tools, cover=first, timeout=300)
     assert verdict.proven, (verdict.outcome, verdict.claims, verdict.said[-2000:])
+
+
+def test_vectors_of_one_plane(tools: Tools) -> None:
+    planes = next(each for each in PROPERTIES if each.name == "planes")
+    config = MacroConfig(rows=1, columns=1, weight_bits=4, input_bits=1, cell=Cell.BITCELL)
+    assert prove(planes, config, tools, timeout=300).proven
 
 
 def label(fault: dict[str, Any]) -> str:
