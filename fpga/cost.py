@@ -19,8 +19,6 @@ class Cost:
     """One design in one family."""
 
     name: str
-    verilog_sha256: str
-    """Digest of the Verilog that was measured."""
     resources: Resources
     placement: Placement | None = None
     """None where it has only been counted."""
@@ -34,16 +32,21 @@ class Cost:
 def merge_costs(old: Iterable[Cost], new: Iterable[Cost]) -> list[Cost]:
     """Old results with the new ones in place of those they renew, in order of families.
 
-    What has only been counted now keeps the placement that the same Verilog had before.
+    What has only been counted now keeps the placement that the same Verilog had before, in the same
+    flow.
     """
     merged = {cost.key: cost for cost in old}
     for cost in new:
         before = merged.get(cost.key)
-        if before and not cost.placement and before.verilog_sha256 == cost.verilog_sha256:
+        if before and not cost.placement and _digest(before) == _digest(cost):
             cost = replace(cost, placement=before.placement)
         merged[cost.key] = cost
     order = list(FAMILIES)
     return sorted(merged.values(), key=lambda cost: order.index(cost.resources.family))
+
+
+def _digest(cost: Cost) -> str:
+    return cost.resources.input_sha256
 
 
 def to_cost_record(costs: Iterable[Cost]) -> dict[str, Any]:
@@ -65,7 +68,6 @@ def _to_mapping(cost: Cost) -> dict[str, Any]:
     sums = {"sites": found.sites, "block_rams": found.rams, "dsp_blocks": found.dsps}
     return {
         "name": cost.name,
-        "verilog_sha256": cost.verilog_sha256,
         **found.to_mapping(),
         **sums,
         "cost_per_operation": found.cost_per_operation,
@@ -77,7 +79,6 @@ def _from_mapping(row: Mapping[str, Any]) -> Cost:
     placement = row["placement"]
     return Cost(
         row["name"],
-        row["verilog_sha256"],
         Resources.from_mapping(row),
         Placement.from_mapping(placement) if placement else None,
     )

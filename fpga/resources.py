@@ -6,6 +6,7 @@ RAM and DSP blocks are used where they fit. A *site* is a LUT4 position; `famili
 them each cell takes.
 """
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -22,7 +23,8 @@ from .records import read_results
 from .yosys import Yosys
 
 __all__ = [
-    "Resources", "count_cells", "growth", "measure", "read_record", "record_table", "to_record",
+    "Resources", "count_cells", "growth", "input_digest", "measure", "read_record", "record_table",
+    "to_record",
 ]  # fmt: skip
 
 #: How much worse a count may get unnoticed.
@@ -40,6 +42,8 @@ class Resources:
     binary_operations: int | None = None
     """Of a macro: weight bits that meet an input bit each cycle."""
     family: str = "ecp5"
+    input_sha256: str = ""
+    """`input_digest` of what was counted."""
 
     def _total(self, what: str) -> int:
         columns = FAMILIES[self.family].counts
@@ -88,11 +92,11 @@ class Resources:
         """As plain data, one key a column in small letters."""
         cells = {name.lower(): number for name, number in self.cells.items()}
         rest = {"yosys": self.yosys, "binary_operations": self.binary_operations}
-        return cells | rest | {"family": self.family}
+        return cells | rest | {"family": self.family, "input_sha256": self.input_sha256}
 
     @classmethod
     def from_mapping(cls, found: Mapping[str, Any]) -> "Resources":
-        """What `to_mapping` gave; where it names no family, ECP5.
+        """What `to_mapping` gave; where it names no family, ECP5; where no digest, none.
 
         Raises:
             KeyError: a column is missing.
@@ -102,7 +106,8 @@ class Resources:
         cells = {column.name: found[column.name.lower()] for column in family.counts}
         if not all(isinstance(number, int) for number in cells.values()):
             raise TypeError("a count is no number")
-        return cls(cells, found["yosys"], found["binary_operations"], family.name)
+        digest = found.get("input_sha256", "")
+        return cls(cells, found["yosys"], found["binary_operations"], family.name, digest)
 
 
 def measure(config: Config, yosys: Yosys, family: str | None = None) -> Resources:
@@ -115,13 +120,23 @@ def measure(config: Config, yosys: Yosys, family: str | None = None) -> Resource
     return count_cells(config, generate(config), chosen, yosys)
 
 
+def input_digest(design: Design, family: Family) -> str:
+    """Digest of a design's Verilog and of the flow for it: equal ones give equal counts."""
+    text = f"{_flow(design, family)}\n{design.verilog}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _flow(design: Design, family: Family) -> str:
+    return family.synthesis.format(name=design.name)
+
+
 def count_cells(config: Config, design: Design, family: Family, yosys: Yosys) -> Resources:
     """Synthesise the design of a configuration for a family.
 
     Raises:
         CimpleError: Yosys does not synthesise it.
     """
-    flow = family.synthesis.format(name=design.name)
+    flow = _flow(design, family)
     script = f"read_verilog design.v; {flow}; tee -q -o stat.json stat -json -top {design.name}"
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         (Path(scratch) / "design.v").write_text(design.verilog, encoding="utf-8")
@@ -132,6 +147,7 @@ def count_cells(config: Config, design: Design, family: Family, yosys: Yosys) ->
         yosys=yosys.version,
         binary_operations=config.binary_operations if isinstance(config, MacroConfig) else None,
         family=family.name,
+        input_sha256=input_digest(design, family),
     )
 
 

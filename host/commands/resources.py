@@ -7,11 +7,21 @@ from typing import Annotated
 
 import typer
 
-from ...fpga.families import FAMILIES
-from ...fpga.resources import Resources, growth, measure, read_record, record_table, to_record
+from ...fpga.families import FAMILIES, family_of
+from ...fpga.resources import (
+    Resources,
+    count_cells,
+    growth,
+    input_digest,
+    measure,
+    read_record,
+    record_table,
+    to_record,
+)
 from ...fpga.yosys import find_yosys
 from ...hdl.config import Config
 from ...hdl.errors import CimpleError
+from ...hdl.generate import generate
 from ...hdl.load import load_config, preset_files
 from .resources_asic import estimate_asic
 from .resources_cost import measure_cost
@@ -42,6 +52,9 @@ def resources(
     check: Annotated[
         bool,
         typer.Option("--check", help="Write nothing; fail where a count is over 1 % above."),
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Count presets whose recorded counts still hold, too.")
     ] = False,
     family: Annotated[
         str | None,
@@ -75,6 +88,8 @@ def resources(
     Counts of presets are kept in resources.json and resources.md. Those of YAML files, of another
     family and with clock frequencies go to macro_cost.json and macro_cost.md, estimates to
     asic_estimate.json and asic_estimate.md. Results of designs that are not named stay in them.
+
+    A preset is counted where its Verilog, the flow or Yosys is another than at its recorded count.
     """
     known = preset_files()
     names = list(known) if every else list(dict.fromkeys(configs or []))
@@ -89,6 +104,7 @@ def resources(
         (check and not plain, _CHECK_IS_PLAIN),
         (asic and (place or of_family), "--asic is of no FPGA family: omit --place and --family"),
         (modules and (place or asic), "--modules only shows counts: omit --place and --asic"),
+        (again and not plain, "--again is for plain counts of presets, others are never kept"),
         (liberty is not None and not asic, "--liberty is for --asic: add --asic"),
     )
     chosen = [load_config(name) for name in names]
@@ -98,7 +114,11 @@ def resources(
     elif asic:
         estimate_asic(chosen, liberty, output)
     elif plain:
-        _count(dict(zip(names, chosen, strict=True)), output, check)
+        presets = dict(zip(names, chosen, strict=True))
+        if check:
+            _check(presets, output)
+        else:
+            _count(presets, output, again)
     else:
         measure_cost(chosen, family, seeds if place else 0, output)
 
@@ -120,33 +140,52 @@ def _refuse_namesakes(configs: list[Config]) -> None:
         )
 
 
-def _count(configs: dict[str, Config], output: Path, check: bool) -> None:
-    """Count presets, and keep or check the record."""
+def _check(configs: dict[str, Config], output: Path) -> None:
+    """Count presets and compare them with the record."""
     record = output / "resources.json"
-    recorded = read_record(record) if check or record.exists() else {}
-    if check and (missing := [name for name in configs if name not in recorded]):
+    recorded = read_record(record)
+    if missing := [name for name in configs if name not in recorded]:
         raise CimpleError(f"{record}: does not hold {', '.join(missing)}; measure without --check")
-    results = {}
+    grown = []
     with measuring(len(configs)) as display:
         yosys = find_yosys()
         for name, config in configs.items():
             display.steps_of(name)("synthesis")
-            results[name] = found = measure(config, yosys)
+            found = measure(config, yosys)
+            grown += growth(name, recorded[name], found)
             display.done(_line(name, found))
         display.end(f"done with Yosys {yosys.version}")
-    if check:
-        _compare(results, recorded)
-        return
-    merged = recorded | results
-    ordered = {name: merged[name] for name in preset_files() if name in merged}
-    say_written(write_record(output, "resources", to_record(ordered), record_table(ordered)))
-
-
-def _compare(results: dict[str, Resources], recorded: dict[str, Resources]) -> None:
-    grown = [line for name in results for line in growth(name, recorded[name], results[name])]
     if grown:
         raise CimpleError("\n".join(grown))
-    typer.echo(f"no growth in {', '.join(results)}")
+    typer.echo(f"no growth in {', '.join(configs)}")
+
+
+def _count(configs: dict[str, Config], output: Path, again: bool) -> None:
+    """Count presets into the record; unless `again` is set, only those whose counts are outdated.
+
+    The record is written after each preset, so that an interruption loses one at most.
+    """
+    record = output / "resources.json"
+    results = read_record(record) if record.exists() else {}
+    written: list[Path] = []
+    with measuring(len(configs)) as display:
+        yosys = find_yosys()
+        for name, config in configs.items():
+            say = display.steps_of(name)
+            say("generation")
+            design, family = generate(config), family_of(config)
+            current = (input_digest(design, family), yosys.version)
+            old = results.get(name)
+            if old and (old.input_sha256, old.yosys) == current and not again:
+                display.done(f"{_line(name, old)}; as recorded")
+            else:
+                say("synthesis")
+                results[name] = count_cells(config, design, family, yosys)
+                display.done(_line(name, results[name]))
+            ordered = {each: results[each] for each in preset_files() if each in results}
+            written = write_record(output, "resources", to_record(ordered), record_table(ordered))
+        display.end(f"done with Yosys {yosys.version}")
+    say_written(written)
 
 
 def _line(name: str, found: Resources) -> str:

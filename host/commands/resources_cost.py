@@ -41,8 +41,7 @@ def measure_cost(configs: list[Config], family: str | None, seeds: int, output: 
             design = generate(config)
             say = display.steps_of(f"{design.name} in {chosen.name}")
             say("synthesis")
-            digest = design.manifest["sha256"]["verilog"]
-            cost = Cost(design.name, digest, count_cells(config, design, chosen, yosys))
+            cost = Cost(design.name, count_cells(config, design, chosen, yosys))
             if seeds:
                 tool = nextpnr[device_of(chosen).tool]
                 placement = place(design, chosen, yosys, tool, seeds, say)

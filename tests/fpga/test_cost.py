@@ -23,11 +23,11 @@ PLACED = Placement(
 
 def resources(family: str) -> Resources:
     cells = {column.name: 100 + n for n, column in enumerate(FAMILIES[family].counts)}
-    return Resources(cells, "0.70", 64, family)
+    return Resources(cells, "0.70", 64, family, "1234")
 
 
-ECP5 = Cost("a", "1234", resources("ecp5"), PLACED)
-GOWIN = Cost("a", "1234", resources("gowin"))
+ECP5 = Cost("a", resources("ecp5"), PLACED)
+GOWIN = Cost("a", resources("gowin"))
 
 
 def test_the_median_is_what_counts():
@@ -50,7 +50,8 @@ def test_what_is_no_record_is_refused(text, tmp_path):
 
 
 def test_rows_are_renewed_by_design_and_family():
-    counted = replace(ECP5, verilog_sha256="5678", placement=None)
+    other = replace(ECP5.resources, input_sha256="5678")
+    counted = replace(ECP5, resources=other, placement=None)
     assert merge_costs([GOWIN], [ECP5]) == [ECP5, GOWIN]
     assert merge_costs([ECP5, GOWIN], [counted]) == [counted, GOWIN]
 

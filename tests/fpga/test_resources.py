@@ -8,9 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from cimple.fpga.resources import Resources, growth, read_record, record_table, to_record
+from cimple.fpga.families import FAMILIES
+from cimple.fpga.resources import (
+    Resources,
+    growth,
+    input_digest,
+    read_record,
+    record_table,
+    to_record,
+)
 from cimple.fpga.yosys import Yosys, find_yosys
 from cimple.hdl.errors import CimpleError
+from cimple.hdl.generate import generate
 from cimple.host import cli
 
 SOME = Resources(
@@ -66,7 +75,7 @@ def test_a_record_is_read_back(tmp_path):
 def test_the_form_of_a_row_stays():
     assert to_record({"a": SOME})["results"]["a"] == {
         "lut4": 1000, "ccu2c": 10, "dpr16x4": 2, "ff": 500, "dp16kd": 4, "mult18x18d": 1,
-        "yosys": "0.70", "binary_operations": 64, "family": "ecp5",
+        "yosys": "0.70", "binary_operations": 64, "family": "ecp5", "input_sha256": "",
     }  # fmt: skip
 
 
@@ -111,11 +120,16 @@ def counted(monkeypatch) -> list[str]:
     """Counting without Yosys; what has been counted."""
     names: list[str] = []
 
-    def count(config, yosys, family=None):
+    def count_cells(config, design, family, yosys):
+        names.append(config.name)
+        return replace(SOME, input_sha256=input_digest(design, family))
+
+    def measure(config, yosys):
         names.append(config.name)
         return SOME
 
-    monkeypatch.setattr("cimple.host.commands.resources.measure", count)
+    monkeypatch.setattr("cimple.host.commands.resources.count_cells", count_cells)
+    monkeypatch.setattr("cimple.host.commands.resources.measure", measure)
     monkeypatch.setattr("cimple.host.commands.resources.find_yosys", lambda: Yosys("yosys", "0.70"))
     return names
 
@@ -126,6 +140,44 @@ def test_the_command_keeps_what_it_does_not_measure(counted, tmp_path):
     assert counted == ["tiny_4x1", "edge_16x4"]
     assert set(read_record(tmp_path / "resources.json")) == {"tiny_4x1", "edge_16x4"}
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_command_counts_what_has_changed(counted, tmp_path, monkeypatch, capsys):
+    words = ("tiny_4x1", "edge_16x4", "-o", str(tmp_path))
+    path = tmp_path / "resources.json"
+    assert command(*words) == 0
+    first = path.read_text()
+    assert command(*words) == 0
+    assert counted == ["tiny_4x1", "edge_16x4"]
+    assert capsys.readouterr().err.count("; as recorded") == 2
+    assert path.read_text() == first
+    # Of another design, in other commands, by another version, or because one says so.
+    path.write_text(first.replace(read_record(path)["tiny_4x1"].input_sha256, "1234"))
+    assert command(*words) == 0
+    assert counted.pop() == "tiny_4x1"
+    ecp5 = FAMILIES["ecp5"]
+    with monkeypatch.context() as patch:
+        patch.setitem(FAMILIES, "ecp5", replace(ecp5, synthesis=f"{ecp5.synthesis} -abc2"))
+        assert command(*words) == 0
+    assert counted[2:] == ["tiny_4x1", "edge_16x4"]
+    path.write_text(first.replace('"0.70"', '"0.71"'))
+    assert command(*words) == 0
+    assert counted[4:] == ["tiny_4x1", "edge_16x4"]
+    assert command(*words, "--again") == 0
+    assert counted[6:] == ["tiny_4x1", "edge_16x4"]
+    assert path.read_text() == first
+
+
+def test_an_interruption_loses_one_preset_at_most(counted, tmp_path, monkeypatch):
+    def stop(config):
+        if config.name == "edge_16x4":
+            raise CimpleError("it does not end")
+        return generate(config)
+
+    monkeypatch.setattr("cimple.host.commands.resources.generate", stop)
+    assert command("tiny_4x1", "edge_16x4", "-o", str(tmp_path)) == 2
+    assert set(read_record(tmp_path / "resources.json")) == {"tiny_4x1"}
+    assert "| tiny_4x1 |" in (tmp_path / "resources.md").read_text()
 
 
 def test_the_command_checks(counted, tmp_path, capsys):
@@ -150,6 +202,7 @@ def test_the_command_checks(counted, tmp_path, capsys):
         (["tiny_4x1", "--check", "--place"], "--check compares plain counts of presets"),
         (["tiny_4x1", "--asic", "--place"], "--asic is of no FPGA family"),
         (["tiny_4x1", "--modules", "--place"], "--modules only shows counts"),
+        (["tiny_4x1", "--again", "--family", "gowin"], "--again is for plain counts of presets"),
         (["tiny_4x1", "--liberty", "x.lib"], "--liberty is for --asic"),
         (["tiny_4x1", "--asic", "--liberty", "x.lib"], "--liberty: x.lib: there is no such file"),
         (["tiny_4x1", "--family", "gowin", "--place"], "--place: Gowin GW1N is counted, not"),
