@@ -41,6 +41,10 @@ PARTS = {
 _MANIFEST = "manifest.json"
 _CURE = "compile the network again"
 
+#: What an archive takes for a member besides its data and twice its name, and for its end.
+_HEADER_BYTES = 30 + 46
+_END_BYTES = 22
+
 #: What reading a damaged archive raises.
 _DAMAGED = (
     zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, KeyError,
@@ -131,6 +135,10 @@ def _members(data: bytes) -> dict[str, bytes]:
         raise ProgramFileError(f"not a program file, or damaged or cut short; {_CURE}") from None
     if _MANIFEST not in members or len(members) != len(infos):
         raise ProgramFileError(f"not a program file: it must hold {_MANIFEST} once; {_CURE}")
+    # Readers of archives pass over what stands before or behind them.
+    needed = _END_BYTES + sum(_HEADER_BYTES + 2 * len(n) + len(d) for n, d in members.items())
+    if len(data) != needed:
+        raise ProgramFileError(f"damaged: it has {len(data)} bytes, not {needed}; {_CURE}")
     return members
 
 

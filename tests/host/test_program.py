@@ -85,6 +85,13 @@ def test_cut_short_anywhere(data: bytes) -> None:
         assert error(data[:size]) == f"not a program file, or damaged or cut short; {CURE}"
 
 
+@pytest.mark.parametrize(("before", "behind"), [(0, 1), (0, 1000), (1, 0), (30, 4)])
+def test_too_long(before: int, behind: int, data: bytes) -> None:
+    size = len(data) + before + behind
+    expected = f"damaged: it has {size} bytes, not {len(data)}; {CURE}"
+    assert error(bytes(before) + data + bytes(behind)) == expected
+
+
 def test_random_bytes_are_no_program() -> None:
     rng = np.random.default_rng(8)
     for size in (0, 1, 22, 1000):
