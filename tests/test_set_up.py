@@ -99,6 +99,13 @@ def test_python_that_is_too_old_is_refused(tree: Path) -> None:
     ))
 
 
+@pytest.mark.xdist_group("set-up")
+def test_groups_of_tests_are_kept_together(request: pytest.FixtureRequest) -> None:
+    """Else both cores would compile the same WebAssembly wheel or build the same simulator."""
+    if getattr(request.config.option, "loadgroup", False):
+        assert request.node.nodeid.endswith("@set-up")
+
+
 def test_the_shell_script_is_executable(root: Path) -> None:
     assert os.access(root / "requirements" / "install.sh", os.X_OK)
     assert os.access(root / ".ci" / "run", os.X_OK)
