@@ -4,11 +4,15 @@
     python -m cimple.verif.bench.job build|test job.json
 
 The runner takes its settings from the environment and waits for the simulator without a limit. In
-a process of its own neither reaches the caller, which can end the whole process group.
+a process of its own neither reaches the caller, which can end the whole process group. Where the
+caller is killed, the group ends by itself.
 """
 
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +47,21 @@ def test(job: dict[str, Any]) -> None:
     )
 
 
+def end_with_caller() -> None:
+    """Have the process group killed once the standard input, which the caller holds, ends."""
+    # The simulator must not get it: it would wait for commands there after a $stop.
+    held = os.dup(sys.stdin.fileno())
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
+
+    def watch() -> None:
+        os.read(held, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 if __name__ == "__main__":
+    end_with_caller()
     _, action, path = sys.argv
     {"build": build, "test": test}[action](json.loads(Path(path).read_text(encoding="utf-8")))

@@ -43,7 +43,9 @@ def run_limited(
 ) -> End:
     """Run a command to its end, or until `expired` says so, which is asked 20 times a second.
 
-    All processes that the command started end with it, also when this call is interrupted.
+    All processes that the command started end with it, also when this call is interrupted. Nothing
+    comes from its standard input, but that ends with this process: where this one is killed, the
+    command can tell by it.
     """
     log = directory / "output.log"
     with log.open("wb") as output:
@@ -51,7 +53,7 @@ def run_limited(
             command,
             cwd=directory,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -65,6 +67,8 @@ def run_limited(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        assert child.stdin is not None
+        child.stdin.close()
     return End(code, log.read_text(encoding="utf-8", errors="replace"))
 
 

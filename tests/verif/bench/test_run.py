@@ -2,6 +2,8 @@
 """Builds and runs: every way in which a simulation can end has one clear outcome."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -162,13 +164,49 @@ def test_what_a_command_started_ends_with_it(tmp_path):
         expired=after(2),
     )
     assert end.code is None
-    stat = Path(f"/proc/{int(end.output)}/stat")
-    for _ in range(100):
+    assert ends(int(end.output))
+
+
+def ends(process: int) -> bool:
+    """Whether a process that is none of our children ends soon."""
+    stat = Path(f"/proc/{process}/stat")
+    for _ in range(200):
         # A zombie, if init is slow to fetch it, has ended as well.
         if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
-            return
+            return True
         time.sleep(0.05)
-    pytest.fail("the grandchild goes on")
+    return False
+
+
+CALLER = """
+from cimple.hdl.macro import MacroConfig
+from cimple.verif.bench.build import build_bench
+from cimple.verif.bench.run import run_bench
+from cimple.verif.bench.simulators import find_simulator
+icarus = find_simulator("icarus")
+build = build_bench({verilog!r}, "top", icarus)
+run_bench(build, "top", icarus, "fake_bench", MacroConfig(rows=4, columns=1), seed=5)
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_simulation_ends_with_its_caller(end, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    noted = tmp_path / "process"
+    hangs = (
+        "@bench_case()\nasync def hangs(dut):\n"
+        f"    open({str(noted)!r}, 'w').write(f'{{os.getpid()}}.')\n    time.sleep(1000)"
+    )
+    (tmp_path / "fake_bench.py").write_text(BENCH.format(hangs))
+    caller = subprocess.Popen([sys.executable, "-P", "-c", CALLER.format(verilog=VERILOG)])
+    try:
+        while not (noted.exists() and noted.read_text().endswith(".")):
+            assert caller.poll() is None
+            time.sleep(0.05)
+    finally:
+        caller.send_signal(end)
+        caller.wait()
+    assert ends(int(noted.read_text().removesuffix(".")))
 
 
 def test_exit_code_and_output(tmp_path):
