@@ -31,6 +31,7 @@ class ModuleLibrary:
         self._prefix = prefix
         self._names: dict[Hashable, str] = {}
         self._texts: dict[str, str] = {}
+        self._verilog: dict[str, str] = {}
 
     def module_name(self, key: Hashable, kind: str, build: Callable[[], wiring.Component]) -> str:
         """The name of the module for `key`; converts what `build` returns when `key` is new."""
@@ -41,6 +42,25 @@ class ModuleLibrary:
             self._names[key] = name
             self._texts[name] = to_rtlil(build(), name, self)
         return self._names[key]
+
+    def verilog_module(
+        self, key: Hashable, kind: str, text: Callable[[str], str]
+    ) -> str:
+        """The name of a module that is written as Verilog: `text` gives it for a name.
+
+        For what Amaranth cannot describe. Whoever instantiates it describes the same in Amaranth,
+        for simulation and proofs.
+        """
+        if key not in self._names:
+            name = f"{self._prefix}_{kind}"
+            self._names[key] = name
+            self._verilog[name] = text(name)
+        return self._names[key]
+
+    @property
+    def verilog(self) -> dict[str, str]:
+        """Verilog text by module name, of the modules that are written as such."""
+        return dict(self._verilog)
 
     @property
     def modules(self) -> dict[str, str]:

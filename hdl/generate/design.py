@@ -14,6 +14,7 @@ from ..checks import check
 from ..config import Config
 from ..errors import CimpleError
 from ..kinds import kind_of
+from ..stamp import ModuleLibrary
 from ..version import version
 from .core import core_text
 from .inventory import inventory
@@ -71,8 +72,10 @@ def generate(config: Config, *, checked: bool = True) -> Design:
         # The waiver file promises that these rules are kept.
         listed = "; ".join(str(finding) for finding in findings)
         raise RuntimeError(f"{name} breaks design rules: {listed}")
-    rtlil = emit_rtlil(component, name)
-    verilog = _header(config) + emit_verilog(rtlil, name)
+    library = ModuleLibrary(name)
+    rtlil = emit_rtlil(component, name, library)
+    parts = [_header(config), emit_verilog(rtlil, name), *library.verilog.values()]
+    verilog = "".join(parts)
     return Design(
         name=name,
         verilog=verilog,

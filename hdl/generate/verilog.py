@@ -38,9 +38,14 @@ _TRIGGER_DECLARATION = "  reg _start_ = 0;\n"
 _TRIGGER = "    if (_start_) begin end\n"
 
 
-def emit_rtlil(component: wiring.Component, name: str) -> str:
-    """RTLIL of `component` as module `name` and of every module below it."""
-    library = ModuleLibrary(name)
+def emit_rtlil(
+    component: wiring.Component, name: str, library: ModuleLibrary | None = None
+) -> str:
+    """RTLIL of `component` as module `name` and of every module below it.
+
+    Modules that are written as Verilog are only instantiated; `library` then holds them.
+    """
+    library = library or ModuleLibrary(name)
     top = to_rtlil(component, name, library)
     return plain_names("".join([*library.modules.values(), top]))
 

@@ -1,67 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What turns the sums of planes into a dot product, and dot products into an output."""
-
-# The fields of a data.Struct are annotated with their widths, which are no types.
-# pyright: reportGeneralTypeIssues=false
+"""What turns the sums of planes into dot products, and dot products into an output."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..narrow import narrow
-from .config import MacroConfig
+from .config import Cell, MacroConfig
 
-__all__ = ["Accumulator", "PlaneControl", "VectorControl"]
-
-
-class PlaneControl(data.Struct):
-    """What the shift-accumulator does with the plane sum that arrives."""
-
-    #: A plane sum arrives.
-    valid: 1
-    #: It belongs to the most significant plane of its vector.
-    first: 1
-    #: It is the sign plane of signed inputs, which counts negative.
-    negative: 1
-
-
-class VectorControl(data.Struct):
-    """What the output register does with the dot product that is complete."""
-
-    #: A dot product is complete.
-    valid: 1
-    #: It is the first of its accumulation.
-    first: 1
+__all__ = ["Accumulator", "VectorSum"]
 
 
 class Accumulator(wiring.Component):
-    """One column's shift-accumulator and output register.
+    """One column's shift-accumulator, and the register that keeps its result.
 
-    Planes come most significant first: ``dot' = (0 if first else 2 * dot) +- plane_sum``; a dot
-    product that is complete is added to the output: ``output' = (0 if first else output) + dot``.
+    Planes come most significant first: ``sum = 2**bits_per_cycle * running +- step_sum``. The last
+    sum of a vector goes to the output register, while the running sum returns to zero: so there is
+    nothing to choose at a vector's first step, and sum and shift share one carry chain.
 
-    Latency: 1 cycle from plane sum to dot product, 1 to the output. Throughput: a plane a cycle.
-
-    Parameters
-    ----------
-    config : MacroConfig
+    Latency: 1 cycle from the last step's sum to `o`. Throughput: a step a cycle.
 
     Members
     -------
     enable : In(1)
         Everything keeps its value where it is low.
-    plane_sum : In(signed(config.plane_sum_bits))
-    plane : In(PlaneControl)
-        Belongs to `plane_sum` of the same cycle.
-    vector : In(VectorControl)
-        Belongs to the dot product that the plane sums up to the cycle before have made.
-    o : Out(signed(config.output_bits))
+    step_sum : In(signed(config.step_sum_bits))
+    valid : In(1)
+        A step's sum arrives.
+    last : In(1)
+        It is its vector's last.
+    negative : In(1)
+        It counts negative: the sign plane of signed inputs. Low where a cycle has several planes.
+    o : Out(signed(config.column_bits))
+        The dot product.
     """
 
     enable: Signal
-    plane_sum: Signal
-    plane: data.View
-    vector: data.View
+    step_sum: Signal
+    valid: Signal
+    last: Signal
+    negative: Signal
     o: Signal
 
     def __init__(self, config: MacroConfig) -> None:
@@ -69,30 +47,75 @@ class Accumulator(wiring.Component):
         super().__init__(
             {
                 "enable": In(1),
-                "plane_sum": In(signed(config.plane_sum_bits)),
-                "plane": In(PlaneControl),
-                "vector": In(VectorControl),
+                "step_sum": In(signed(config.step_sum_bits)),
+                "valid": In(1),
+                "last": In(1),
+                "negative": In(1),
+                "o": Out(signed(config.column_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        # A row's product has all its bits at once, and is not doubled.
+        doublings = 0 if config.cell is Cell.NEAR else config.bits_per_cycle
+        running = Signal(signed(config.column_bits))
+        total = Signal.like(running)
+        # What is cut off are sign bits: the width holds every dot product, and each step towards it.
+        shifted = narrow(running << doublings, running.shape())
+        signed_sum = shifted + self.step_sum
+        if config.bits_per_cycle == 1 and config.cell is not Cell.NEAR:
+            signed_sum = Mux(self.negative, shifted - self.step_sum, signed_sum)
+        m.d.comb += total.eq(narrow(signed_sum, running.shape()))
+        output = Signal.like(self.o, reset_less=True)
+        m.d.comb += self.o.eq(output)
+        with m.If(self.enable & self.valid):
+            with m.If(self.last):
+                m.d.sync += [running.eq(0), output.eq(total)]
+            with m.Else():
+                m.d.sync += running.eq(total)
+        return m
+
+
+class VectorSum(wiring.Component):
+    """One column's sum over the vectors of an accumulation.
+
+    ``o' = (0 if first else o) + dot``. Latency: 1 cycle. Throughput: a vector a cycle.
+
+    Members
+    -------
+    enable : In(1)
+    dot : In(signed(config.dot_bits))
+    valid : In(1)
+        A dot product arrives.
+    first : In(1)
+        It is the first of its accumulation.
+    o : Out(signed(config.output_bits))
+    """
+
+    enable: Signal
+    dot: Signal
+    valid: Signal
+    first: Signal
+    o: Signal
+
+    def __init__(self, config: MacroConfig) -> None:
+        super().__init__(
+            {
+                "enable": In(1),
+                "dot": In(signed(config.dot_bits)),
+                "valid": In(1),
+                "first": In(1),
                 "o": Out(signed(config.output_bits)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # What is cut off below are sign bits: the widths hold every dot product and output, and
-        # each step towards them.
-        dot = Signal(signed(self.config.dot_bits), reset_less=True)
-        doubled = Signal.like(dot)
-        m.d.comb += doubled.eq(Mux(self.plane.first, 0, narrow(dot << 1, dot.shape())))
-        with m.If(self.enable & self.plane.valid):
-            following = Mux(self.plane.negative, doubled - self.plane_sum, doubled + self.plane_sum)
-            m.d.sync += dot.eq(narrow(following, dot.shape()))
-
         output = Signal.like(self.o, reset_less=True)
         m.d.comb += self.o.eq(output)
-        with m.If(self.enable & self.vector.valid):
-            if self.config.accumulations == 1:
-                m.d.sync += output.eq(dot)
-            else:
-                total = Mux(self.vector.first, 0, output) + dot
-                m.d.sync += output.eq(narrow(total, output.shape()))
+        with m.If(self.enable & self.valid):
+            total = Mux(self.first, 0, output) + self.dot
+            m.d.sync += output.eq(narrow(total, output.shape()))
         return m

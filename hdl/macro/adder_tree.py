@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pipelined binary adder tree."""
+"""Pipelined adder trees: binary, and carry-save."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from amaranth.hdl import Module, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import ceil_log2
+from amaranth.utils import bits_for
 
-__all__ = ["AdderTree"]
+from ..narrow import narrow
+from .config import MacroConfig, Range, Tree
+
+__all__ = ["AdderTree", "BinaryTree", "CarrySaveTree", "adder_tree", "shape_of"]
 
 
 class AdderTree(wiring.Component):
-    """Sum of `leaves` signed numbers, exact: the result is wide enough for every input.
+    """Sum of signed numbers, exact, each within a range of its own.
 
-    Adds neighbours level by level; an odd one passes on to the next level unchanged. Registers
-    follow every `pipeline` levels and the last one.
+    Registers follow every `pipeline` levels and the last one. A tree of one leaf is a wire.
 
-    Latency: ``registers = ceil(ceil_log2(leaves) / pipeline)`` cycles with `enable` high; a tree of
-    one leaf is a wire. Throughput: one sum a cycle. Cost: ``leaves - 1`` adders.
+    Latency: ``registers`` cycles with `enable` high. Throughput: one sum a cycle.
 
     Parameters
     ----------
-    leaves : int
-        Numbers to add, at least 1.
+    ranges : sequence of (int, int)
+        The lowest and the highest value of each leaf; inner widths follow from them.
     leaf_bits : int
-        Width of each, signed.
+        Width of every leaf at the port, signed.
     pipeline : int
         Levels between registers, at least 1.
 
@@ -33,30 +34,33 @@ class AdderTree(wiring.Component):
     -------
     enable : In(1)
         The registers keep their values where it is low.
-    i : In(ArrayLayout(signed(leaf_bits), leaves))
-    o : Out(signed(leaf_bits + ceil_log2(leaves)))
+    i : In(ArrayLayout(signed(leaf_bits), len(ranges)))
+    o : Out(signed(...))
+        As wide as the sum of the ranges takes.
     """
 
     i: data.View
     o: Signal
     enable: Signal
 
-    def __init__(self, leaves: int, leaf_bits: int, pipeline: int) -> None:
-        self.leaves = leaves
+    def __init__(self, ranges: Sequence[Range], leaf_bits: int, pipeline: int) -> None:
+        self.ranges = tuple(ranges)
         self.leaf_bits = leaf_bits
         self.pipeline = pipeline
+        lowest, highest = zip(*ranges, strict=True)
+        self.range: Range = sum(lowest), sum(highest)
         super().__init__(
             {
                 "enable": In(1),
-                "i": In(data.ArrayLayout(signed(leaf_bits), leaves)),
-                "o": Out(signed(leaf_bits + self.levels)),
+                "i": In(data.ArrayLayout(signed(leaf_bits), len(self.ranges))),
+                "o": Out(shape_of(self.range)),
             }
         )
 
     @property
     def levels(self) -> int:
-        """Additions from a leaf to the sum."""
-        return ceil_log2(self.leaves)
+        """Levels of adders or compressors from a leaf to the sum."""
+        raise NotImplementedError
 
     @property
     def registers(self) -> int:
@@ -64,30 +68,113 @@ class AdderTree(wiring.Component):
         return -(-self.levels // self.pipeline)
 
     def elaborate(self, platform: object) -> Module:
+        """What each kind of tree fills in."""
+        raise NotImplementedError
+
+    def _leaves(self) -> list[Value]:
+        """The leaves, each as wide as its range takes."""
+        return [
+            narrow(self.i[index], shape_of(limits)) for index, limits in enumerate(self.ranges)
+        ]
+
+    def _register(self, m: Module, level: int, node: Signal, value: Value) -> None:
+        """Assign a node of a level, through a register where the level ends in one."""
+        # The datapath needs no reset: what is in it is only used where a tag beside it says so.
+        if level % self.pipeline == 0 or level == self.levels:
+            with m.If(self.enable):
+                m.d.sync += node.eq(value)
+        else:
+            m.d.comb += node.eq(value)
+
+
+class BinaryTree(AdderTree):
+    """Adds neighbours level by level; an odd one passes on to the next level unchanged.
+
+    Cost: one adder less than leaves.
+    """
+
+    @property
+    def levels(self) -> int:
+        """Additions from a leaf to the sum."""
+        return (len(self.ranges) - 1).bit_length()
+
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        terms: list[Value] = [self.i[index] for index in range(self.leaves)]
+        terms, ranges = self._leaves(), list(self.ranges)
         for level in range(1, self.levels + 1):
-            registered = level % self.pipeline == 0 or level == self.levels
-            terms = [
-                self._node(m, pair, level, registered, name=f"level{level}_{index}")
-                for index, pair in enumerate(_pairs(terms))
-            ]
+            pairs = [terms[index : index + 2] for index in range(0, len(terms), 2)]
+            ranges = [_sum(ranges[index : index + 2]) for index in range(0, len(ranges), 2)]
+            terms = []
+            for index, (pair, limits) in enumerate(zip(pairs, ranges, strict=True)):
+                node = Signal(shape_of(limits), name=f"level{level}_{index}", reset_less=True)
+                total = pair[0] + pair[1] if len(pair) == 2 else pair[0]
+                self._register(m, level, node, narrow(total, node.shape()))
+                terms.append(node)
         m.d.comb += self.o.eq(terms[0])
         return m
 
-    def _node(
-        self, m: Module, pair: tuple[Value, ...], level: int, registered: bool, *, name: str
-    ) -> Signal:
-        # The datapath needs no reset: what is in it is only used where a tag beside it says so.
-        node = Signal(signed(self.leaf_bits + level), name=name, reset_less=True)
-        total = pair[0] + pair[1] if len(pair) == 2 else pair[0]
-        if registered:
-            with m.If(self.enable):
-                m.d.sync += node.eq(total)
-        else:
-            m.d.comb += node.eq(total)
-        return node
+
+class CarrySaveTree(AdderTree):
+    """Compresses three numbers to two, level by level, and adds the last two (Wallace, IEEE Trans.
+    EC 13(1), 1964).
+
+    A compressor is a full adder a bit, with no carry from bit to bit; only the root has a carry
+    chain. All numbers are as wide as the sum: what a compressor's carry loses at the top is a
+    multiple of the sum's modulus.
+    """
+
+    @property
+    def levels(self) -> int:
+        """Compressors from a leaf to the root's adder, and that adder."""
+        levels, terms = 0, len(self.ranges)
+        while terms > 2:
+            levels, terms = levels + 1, terms - terms // 3
+        return levels + (len(self.ranges) > 1)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        shape = self.o.shape()
+        terms: list[Value] = self._leaves()
+        for level in range(1, self.levels):
+            following: list[Value] = []
+            for index in range(0, len(terms), 3):
+                three = terms[index : index + 3]
+                results = _compress(three, shape) if len(three) == 3 else three
+                for place, value in enumerate(results):
+                    node = Signal(shape, name=f"level{level}_{index}_{place}", reset_less=True)
+                    self._register(m, level, node, value)
+                    following.append(node)
+            terms = following
+        if len(terms) == 2:
+            node = Signal(shape, name="root", reset_less=True)
+            self._register(m, self.levels, node, narrow(terms[0] + terms[1], shape))
+            terms = [node]
+        m.d.comb += self.o.eq(terms[0])
+        return m
 
 
-def _pairs(terms: list[Value]) -> Iterable[tuple[Value, ...]]:
-    return (tuple(terms[index : index + 2]) for index in range(0, len(terms), 2))
+def adder_tree(config: MacroConfig, ranges: Sequence[Range]) -> AdderTree:
+    """The tree of the configured kind for leaves of these ranges."""
+    kind = {Tree.CARRY: BinaryTree, Tree.CARRY_SAVE: CarrySaveTree}[config.tree]
+    return kind(ranges, config.leaf_bits, config.pipeline)
+
+
+def _compress(three: Sequence[Value], shape: Shape) -> tuple[Value, Value]:
+    """Two numbers with the sum of three: the bits' sums, and their carries a place higher."""
+    a, b, c = (_extend(value, shape) for value in three)
+    carries = (a & b) | (a & c) | (b & c)
+    return (a ^ b ^ c).as_signed(), narrow(carries << 1, shape)
+
+
+def _extend(value: Value, shape: Shape) -> Value:
+    """The bits of a signed value at a width that is at least its own."""
+    return Cat(value, value[-1].replicate(shape.width - len(value)))
+
+
+def _sum(ranges: Sequence[Range]) -> Range:
+    return sum(low for low, _ in ranges), sum(high for _, high in ranges)
+
+
+def shape_of(limits: Range) -> Shape:
+    """The signed shape that holds a range."""
+    return signed(max(bits_for(limit, require_sign_bit=True) for limit in limits))

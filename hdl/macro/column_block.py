@@ -1,100 +1,152 @@
 # SPDX-License-Identifier: Apache-2.0
 """A block of columns: cell array, adder trees, accumulators. Emitted once, instantiated often."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulator import Accumulator, PlaneControl, VectorControl
-from .adder_tree import AdderTree
-from .cells import cell_array
+from .accumulator import Accumulator, VectorSum
+from .adder_tree import adder_tree
+from .cells import cell_array, leaf_ranges
 from .cells.array import StepLayout
 from .config import MacroConfig
+from .join import ColumnFusion, PlaneJoin
+from .tags import TagLayout
 
 __all__ = ["ColumnBlock"]
 
 
 class ColumnBlock(wiring.Component):
-    """`columns` columns of the macro, from one plane of input bits to the output registers.
+    """`columns` columns of the macro, from the operand of one step to the output registers.
 
-    Latency: ``config.array_registers`` cycles from `plane_bits` to the plane's sum, which is when
-    `plane` must describe it.
+    Latency: ``config.array_registers`` cycles from `operand` to the sum that the accumulator takes,
+    ``config.output_registers`` from there to `o`. Tags are delayed by the macro, once for all.
 
     Parameters
     ----------
     config : MacroConfig
+    first : int
+        Number of the first column. Only blocks of a rom differ from place to place.
     columns : int
         Columns of this block, at most ``config.columns_per_block``.
 
     Members
     -------
     enable : In(1)
-        Planes, sums and outputs keep their values where it is low; writing goes on.
-    plane_bits : In(config.rows)
-    bank : In(config.bank_bits)
+        Operands, sums and outputs keep their values where it is low; writing goes on.
+    operand, bank, fused
+        What meets the weights, as in `CellArray`.
     weights, step
-        The row group being written, as in `CellArray`.
-    plane : In(PlaneControl)
-    vector : In(VectorControl)
-        As in `Accumulator`.
+        The row being written, as in `CellArray`.
+    join_tag : In(TagLayout(config))
+        Belongs to the planes' sums, before they are joined.
+    output_tags : In(ArrayLayout(TagLayout(config), config.output_registers))
+        Belong to what enters the accumulator, and each register that follows it.
     o : Out(ArrayLayout(signed(config.output_bits), columns))
     """
 
     enable: Signal
-    plane_bits: Signal
+    operand: data.View
     bank: Signal
+    fused: Signal
     weights: data.View
     step: data.View
-    plane: data.View
-    vector: data.View
+    join_tag: data.View
+    output_tags: Any
     o: data.View
 
-    def __init__(self, config: MacroConfig, columns: int) -> None:
+    def __init__(self, config: MacroConfig, first: int, columns: int) -> None:
         self.config = config
+        self.first = first
         self.columns = columns
         super().__init__(self.signature_for(config, columns))
 
     @staticmethod
     def signature_for(config: MacroConfig, columns: int) -> wiring.Signature:
         """The signature, without building the block."""
-        row = data.ArrayLayout(signed(config.weight_bits), columns)
+        tag = TagLayout(config)
         return wiring.Signature(
             {
                 "enable": In(1),
-                "plane_bits": In(config.rows),
+                "operand": In(config.operand_layout),
                 "bank": In(config.bank_bits),
-                "weights": In(data.ArrayLayout(row, config.rows_per_group)),
+                "fused": In(config.fused_bits),
+                "weights": In(data.ArrayLayout(signed(config.weight_bits), columns)),
                 "step": In(StepLayout(config)),
-                "plane": In(PlaneControl),
-                "vector": In(VectorControl),
+                "join_tag": In(tag),
+                "output_tags": In(data.ArrayLayout(tag, config.output_registers)),
                 "o": Out(data.ArrayLayout(signed(config.output_bits), columns)),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        config = self.config
-        m.submodules.array = array = cell_array(config, self.columns)
+        m.submodules.array = array = cell_array(self.config, self.first, self.columns)
         m.d.comb += [
             array.enable.eq(self.enable),
-            array.plane.eq(self.plane_bits),
+            array.operand.eq(self.operand),
             array.bank.eq(self.bank),
+            array.fused.eq(self.fused),
             array.weights.eq(self.weights),
             array.step.eq(self.step),
         ]
-        for column in range(self.columns):
-            tree = AdderTree(config.groups, config.leaf_bits, config.pipeline)
-            accumulator = Accumulator(config)
-            m.submodules[f"tree{column}"] = tree
-            m.submodules[f"accumulator{column}"] = accumulator
-            # The tree's result has room for groups filled up with rows; the sum of real rows fits.
-            m.d.comb += [
-                tree.enable.eq(self.enable),
-                tree.i.eq(array.leaves[column]),
-                accumulator.enable.eq(self.enable),
-                accumulator.plane_sum.eq(tree.o[: config.plane_sum_bits].as_signed()),
-                accumulator.plane.eq(self.plane),
-                accumulator.vector.eq(self.vector),
-                self.o[column].eq(accumulator.o),
-            ]
+        outputs = [self._dot_product(m, array, column) for column in range(self.columns)]
+        if self.config.fusion > 1:
+            outputs = self._fused(m, outputs)
+        if self.config.accumulations > 1:
+            outputs = [self._vector_sum(m, dot, column) for column, dot in enumerate(outputs)]
+        m.d.comb += [self.o[column].eq(output) for column, output in enumerate(outputs)]
         return m
+
+    def _dot_product(self, m: Module, array: Any, column: int) -> Any:
+        """A column's adder trees, one a plane of the step, and its accumulator."""
+        config = self.config
+        ranges = leaf_ranges(config, self.first + column)
+        sums = []
+        for plane in range(config.bits_per_cycle):
+            tree = adder_tree(config, ranges)
+            m.submodules[f"tree{column}_{plane}"] = tree
+            m.d.comb += [tree.enable.eq(self.enable), tree.i.eq(array.leaves[column][plane])]
+            sums.append(tree.o)
+        tag = self.output_tags[0]
+        m.submodules[f"accumulator{column}"] = accumulator = Accumulator(config)
+        m.d.comb += [
+            accumulator.enable.eq(self.enable),
+            accumulator.step_sum.eq(self._joined(m, sums, column)),
+            accumulator.valid.eq(tag.valid),
+            accumulator.last.eq(tag.last),
+            accumulator.negative.eq(tag.negative),
+        ]
+        return accumulator.o
+
+    def _joined(self, m: Module, sums: list[Any], column: int) -> Any:
+        """The sum of the planes of a step."""
+        if len(sums) == 1:
+            return sums[0]
+        m.submodules[f"join{column}"] = join = PlaneJoin(self.config)
+        m.d.comb += [join.enable.eq(self.enable), join.negative.eq(self.join_tag.negative)]
+        m.d.comb += [join.i[plane].eq(total) for plane, total in enumerate(sums)]
+        return join.o
+
+    def _fused(self, m: Module, dots: list[Any]) -> list[Any]:
+        """Dot products of fused columns in place of the columns' own."""
+        m.submodules.fusion = fusion = ColumnFusion(self.config)
+        modes = [self.output_tags[1 + stage].fused for stage in range(self.config.fused_bits)]
+        m.d.comb += fusion.enable.eq(self.enable)
+        m.d.comb += [fusion.i[column].eq(dot) for column, dot in enumerate(dots)]
+        m.d.comb += [fusion.fused[stage].eq(mode) for stage, mode in enumerate(modes)]
+        return [fusion.o[column] for column in range(self.columns)]
+
+    def _vector_sum(self, m: Module, dot: Any, column: int) -> Signal:
+        """A column's sum over the vectors of an accumulation."""
+        tag = self.output_tags[-1]
+        m.submodules[f"sum{column}"] = total = VectorSum(self.config)
+        m.d.comb += [
+            total.enable.eq(self.enable),
+            total.dot.eq(dot),
+            total.valid.eq(tag.valid),
+            total.first.eq(tag.opens),
+        ]
+        return total.o

@@ -5,98 +5,29 @@ This is the one place where a width, a count of groups or a latency is derived. 
 golden model, the cycle model, the manifest and the documentation all read it from here.
 """
 
-import enum
-from typing import Annotated, Literal
+import random
+from functools import lru_cache
 
 from amaranth.hdl import Const, Value, signed, unsigned
 from amaranth.lib import data
-from amaranth.utils import bits_for, ceil_log2
-from pydantic import Field, model_validator
+from amaranth.utils import bits_for, ceil_log2, exact_log2
 
-from ..config import Config
+from .parameters import LEGAL, Cell, MacroParameters, Storage, Table, Target, Tree
 
-__all__ = ["Cell", "MacroConfig"]
+__all__ = ["LEGAL", "Cell", "MacroConfig", "Range", "Storage", "Table", "Target", "Tree"]
 
-
-class Cell(enum.Enum):
-    """How a weight is stored and met by an input bit."""
-
-    #: Each weight bit in a flip-flop, multiplied with the input bit by an AND gate.
-    BITCELL = "bitcell"
-    #: The sums of all subsets of a few rows' weights in a LUT-RAM table that the input bits address
-    #: (distributed arithmetic: Peled and Liu, IEEE Trans. ASSP 22(6), 1974).
-    LOOKUP = "lookup"
+#: The lowest and the highest value that a number may have.
+Range = tuple[int, int]
 
 
-#: Address bits of the 16-entry LUT-RAM that a `lookup` table fills exactly.
-LOOKUP_ADDRESS_BITS = 4
-
-#: The legal values of `banks` for each cell.
-LEGAL_BANKS: dict[Cell, tuple[int, ...]] = {
-    Cell.BITCELL: (1, 2, 4, 8),
-    Cell.LOOKUP: (1, 2, 4),
-}
-
-#: Why a cell cannot have another number of banks: the second half of the error message.
-_BANKS_REASON: dict[Cell, str] = {
-    Cell.BITCELL: "every bank is another set of flip-flops behind a multiplexer",
-    Cell.LOOKUP: "the banks and the rows of a table share the 4 address bits of a LUT-RAM",
-}
-
-
-class MacroConfig(Config):
+class MacroConfig(MacroParameters):
     """A digital SRAM compute-in-memory macro: ``out[c] = sum_r in[r] * w[r, c]``, exact.
 
     Inputs enter bit-serially, the most significant plane first; a plane meets all weights at once.
     Weights are signed, inputs signed or unsigned by choice of each vector.
     """
 
-    name: Annotated[
-        str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$", description="name of the Verilog module")
-    ] = "cim_macro"
-    rows: Annotated[
-        int, Field(ge=1, le=4096, description="inputs of a vector, weights down a column")
-    ]
-    columns: Annotated[
-        int, Field(ge=1, le=1024, description="outputs of a vector, weights along a row")
-    ]
-    weight_bits: Annotated[
-        Literal[4, 8], Field(description="bits of a weight, two's complement")
-    ] = 8
-    input_bits: Annotated[
-        int, Field(ge=1, le=16, description="most bits an input may have; chosen for each vector")
-    ] = 8
-    cell: Annotated[Cell, Field(description="how weights are stored and multiplied")] = Cell.LOOKUP
-    banks: Annotated[
-        Literal[1, 2, 4, 8],
-        Field(description="weight sets: one can be written while another computes"),
-    ] = 1
-    accumulations: Annotated[
-        int, Field(ge=1, le=256, description="most vectors summed into one output vector")
-    ] = 1
-    pipeline: Annotated[
-        int, Field(ge=1, le=12, description="adder-tree levels between two registers")
-    ] = 1
-
-    @model_validator(mode="after")
-    def _check_cell(self) -> "MacroConfig":
-        legal = LEGAL_BANKS[self.cell]
-        if self.banks not in legal:
-            allowed = ", ".join(str(banks) for banks in legal)
-            raise ValueError(
-                f"banks must be one of {allowed} with cell: {self.cell.value}, not {self.banks}; "
-                f"{_BANKS_REASON[self.cell]}"
-            )
-        return self
-
-    # Row groups: what one transfer of the weight stream writes ---------------------------------
-
-    @property
-    def rows_per_group(self) -> int:
-        """Rows that are written together, and whose weights share one leaf of the adder tree."""
-        if self.cell is Cell.LOOKUP:
-            return LOOKUP_ADDRESS_BITS - ceil_log2(self.banks)
-        return 1
+    # Row groups: what the weight stream writes as a whole ----------------------------------------
 
     @property
     def groups(self) -> int:
@@ -104,18 +35,94 @@ class MacroConfig(Config):
         return -(-self.rows // self.rows_per_group)
 
     @property
+    def is_writable(self) -> bool:
+        """Whether weights can be written: all but those of a rom."""
+        return self.cell is not Cell.ROM
+
+    @property
+    def has_fill(self) -> bool:
+        """Whether writing a row group fills a table, entry by entry."""
+        return self.cell is Cell.LOOKUP
+
+    @property
+    def stages_two_groups(self) -> bool:
+        """Whether the rows of a group are taken while the table of the one before is filled."""
+        return self.rows_per_group <= 8
+
+    @property
     def write_cycles(self) -> int:
-        """Cycles that writing one row group takes, from its start to its handshake."""
-        return 1 << self.rows_per_group if self.cell is Cell.LOOKUP else 1
+        """Cycles that the transfers of one row group take, the macro idle before: one a row."""
+        return self.rows_per_group
+
+    @property
+    def fill_cycles(self) -> int:
+        """Cycles after a row group's last transfer in which no vector of its bank begins.
+
+        A step for each entry of the table, and one for the sum that is made a step before it is
+        stored.
+        """
+        return (1 << self.rows_per_group) + 1 if self.has_fill else 0
+
+    @property
+    def write_interval(self) -> int:
+        """Cycles from one row group to the next at full rate."""
+        if not self.has_fill:
+            return self.rows_per_group
+        entries = 1 << self.rows_per_group
+        if self.stages_two_groups:
+            return max(entries, self.rows_per_group)
+        return entries + self.rows_per_group
+
+    # Blocks -------------------------------------------------------------------------------------
 
     @property
     def columns_per_block(self) -> int:
         """Columns built, emitted and instantiated as one block.
 
-        Four `lookup` columns share their tables' words, so that no bit of a 4-bit-wide LUT-RAM is
-        left over: 4 x 10 bits are ten of them (a single column of 10 bits would take three).
+        `lookup` columns share their tables' words, so that few bits of a memory are left over: four
+        sums of 10 bits are ten LUT-RAMs of 4 bits (one would take three), three of 12 bits fill the
+        36 bits of a block RAM. Fused columns lie in one block.
         """
-        return min(4, self.columns) if self.cell is Cell.LOOKUP else 1
+        if self.cell is Cell.LOOKUP:
+            wanted = max(1, 36 // self.leaf_bits) if self.table is Table.BLOCKRAM else 4
+        else:
+            wanted = self.fusion
+        return min(wanted, self.columns)
+
+    @property
+    def rows_per_leaf(self) -> int:
+        """Rows whose weights share one leaf of the adder tree.
+
+        On the ECP5 a `bitcell` adds two rows in the carry cells that multiply them.
+        """
+        return 2 if self.adds_in_cells else self.rows_per_group
+
+    @property
+    def adds_in_cells(self) -> bool:
+        """Whether AND gates and first adders share carry cells, which plain Verilog cannot say."""
+        return self.cell is Cell.BITCELL and self.target is Target.ECP5
+
+    @property
+    def leaf_ranges(self) -> tuple[Range, ...]:
+        """The range of each leaf of the adder tree: of what its rows add for one plane."""
+        if self.cell is Cell.NEAR:
+            return (self._sum_range(1),)
+        low, high = self.weight_range
+        rows = range(0, self.rows, self.rows_per_leaf)
+        counts = (min(self.rows_per_leaf, self.rows - first) for first in rows)
+        return tuple((low * count, high * count) for count in counts)
+
+    @property
+    def leaves(self) -> int:
+        """Leaves of an adder tree."""
+        return 1 if self.cell is Cell.NEAR else -(-self.rows // self.rows_per_leaf)
+
+    @property
+    def rom_weights(self) -> tuple[tuple[int, ...], ...]:
+        """Of a rom: the weights it holds, a tuple of columns for each row."""
+        return self.weights or _random_weights(
+            self.rows, self.columns, self.weight_bits, self.weights_seed
+        )
 
     # Widths -------------------------------------------------------------------------------------
 
@@ -130,6 +137,11 @@ class MacroConfig(Config):
         return bits_for(self.groups - 1)
 
     @property
+    def member_bits(self) -> int:
+        """Width of a row's number within its group; none where a group is one row."""
+        return ceil_log2(self.rows_per_group)
+
+    @property
     def row_bits(self) -> int:
         """Width of a row's number."""
         return bits_for(self.rows - 1)
@@ -140,18 +152,59 @@ class MacroConfig(Config):
         return bits_for(self.input_bits - 1)
 
     @property
+    def fused_bits(self) -> int:
+        """Width of the field `fused`; none where columns cannot be fused."""
+        return exact_log2(self.fusion)
+
+    @property
+    def weight_range(self) -> Range:
+        """The range of a weight as a column meets it: the lower ones of fused columns are unsigned.
+        """
+        highest = (1 << (self.weight_bits if self.fusion > 1 else self.weight_bits - 1)) - 1
+        return -1 << (self.weight_bits - 1), highest
+
+    @property
     def leaf_bits(self) -> int:
-        """Width of what a row group adds to the tree for one plane, signed."""
-        return self.weight_bits + ceil_log2(self.rows_per_group)
+        """Width of a leaf of the adder tree, signed."""
+        if self.cell is Cell.NEAR:
+            return _width(self._sum_range(1))
+        low, high = self.weight_range
+        return _width((low * self.rows_per_leaf, high * self.rows_per_leaf))
+
+    @property
+    def plane_sum_range(self) -> Range:
+        """The range of one plane's sum over all rows."""
+        if self.cell is Cell.NEAR:
+            return self._sum_range(1)
+        low, high = self.weight_range
+        return low * self.rows, high * self.rows
 
     @property
     def plane_sum_bits(self) -> int:
         """Width of one plane's sum over all rows, signed."""
-        return bits_for(-self.rows << (self.weight_bits - 1), require_sign_bit=True)
+        return _width(self.plane_sum_range)
+
+    @property
+    def step_sum_bits(self) -> int:
+        """Width of the sum of the planes of one cycle, each times its power of two, signed."""
+        planes, (low, high) = self.bits_per_cycle, self.plane_sum_range
+        if planes == 1:
+            return self.plane_sum_bits
+        below = (1 << (planes - 1)) - 1
+        top = below + 1
+        # The sign plane counts negative, and is the top one.
+        lowest = min(low * (below + top), low * below - high * top)
+        highest = max(high * (below + top), high * below - low * top)
+        return _width((lowest, highest))
+
+    @property
+    def column_bits(self) -> int:
+        """Width of the dot product of one vector and one column, signed."""
+        return _width(self._sum_range(self.rows))
 
     @property
     def dot_bits(self) -> int:
-        """Width of the dot product of one vector, signed."""
+        """Width of the dot product of one vector, of fused columns where they can be, signed."""
         return self._dot_bits(1)
 
     @property
@@ -160,24 +213,32 @@ class MacroConfig(Config):
         return self._dot_bits(self.accumulations)
 
     def _dot_bits(self, vectors: int) -> int:
-        weight_min = -1 << (self.weight_bits - 1)
-        weight_max = -weight_min - 1
+        terms = self.rows * vectors
+        bits = self.weight_bits * self.fusion
+        fused = -1 << (bits - 1), (1 << (bits - 1)) - 1
+        return max(_width(self._sum_range(terms)), _width(self._sum_range(terms, fused)))
+
+    def _sum_range(self, terms: int, weights: Range | None = None) -> Range:
+        """The range of a sum of products of weights and inputs, signed or not."""
+        weight_min, weight_max = weights or self.weight_range
         unsigned_max = (1 << self.input_bits) - 1
         signed_min = -1 << (self.input_bits - 1)
-        terms = self.rows * vectors
-        lowest = weight_min * unsigned_max * terms
-        highest = max(weight_max * unsigned_max, weight_min * signed_min) * terms
-        return max(bits_for(bound, require_sign_bit=True) for bound in (lowest, highest))
+        lowest = min(weight_min * unsigned_max, weight_max * signed_min)
+        highest = max(weight_max * unsigned_max, weight_min * signed_min)
+        return lowest * terms, highest * terms
 
     # Payloads of the streams --------------------------------------------------------------------
 
     @property
     def write_layout(self) -> data.StructLayout:
-        """Payload of `w`: one row group of one bank, ``weights[row in group][column]``."""
-        row = data.ArrayLayout(signed(self.weight_bits), self.columns)
+        """Payload of `w`: one row of a row group of one bank, ``weights[column]``.
+
+        The rows of a group come one after the other, ``row`` from 0 to ``rows_per_group - 1``.
+        """
         return data.StructLayout(
             {
-                "weights": data.ArrayLayout(row, self.rows_per_group),
+                "weights": self.read_data_layout,
+                "row": unsigned(self.member_bits),
                 "group": unsigned(self.group_bits),
                 "bank": unsigned(self.bank_bits),
             }
@@ -189,6 +250,7 @@ class MacroConfig(Config):
 
         ``top_plane`` is the number of input bits less one. ``first`` and ``last`` bound an
         accumulation; where `accumulations` is one they are ignored and every vector is both.
+        ``fused`` is the number of columns that are fused into one, less one.
         """
         return data.StructLayout(
             {
@@ -198,8 +260,18 @@ class MacroConfig(Config):
                 "bank": unsigned(self.bank_bits),
                 "first": unsigned(1),
                 "last": unsigned(1),
+                "fused": unsigned(self.fused_bits),
             }
         )
+
+    @property
+    def operand_layout(self) -> data.Layout:
+        """What meets the weights in a step: planes, or for a `near` macro an input and its row."""
+        if self.cell is Cell.NEAR:
+            return data.StructLayout(
+                {"value": signed(self.input_bits + 1), "row": unsigned(self.row_bits)}
+            )
+        return data.ArrayLayout(unsigned(self.rows), self.bits_per_cycle)
 
     @property
     def output_layout(self) -> data.ArrayLayout:
@@ -226,13 +298,18 @@ class MacroConfig(Config):
 
     @property
     def product_registers(self) -> int:
-        """Registers between the plane register and the adder tree."""
-        return 1 if self.cell is Cell.LOOKUP else 0
+        """Registers between the step register and the adder tree."""
+        return {Cell.BITCELL: 0, Cell.LOOKUP: 1, Cell.ROM: 1, Cell.NEAR: 2}[self.cell]
 
     @property
     def tree_levels(self) -> int:
-        """Levels of the binary adder tree over the row groups."""
-        return ceil_log2(self.groups)
+        """Levels of the adder tree: of adders, or of compressors and the adder at the root."""
+        if self.tree is Tree.CARRY:
+            return ceil_log2(self.leaves)
+        levels, terms = 0, self.leaves
+        while terms > 2:
+            levels, terms = levels + 1, terms - terms // 3
+        return levels + (self.leaves > 1)
 
     @property
     def tree_registers(self) -> int:
@@ -240,28 +317,63 @@ class MacroConfig(Config):
         return -(-self.tree_levels // self.pipeline)
 
     @property
+    def join_registers(self) -> int:
+        """Registers along the adders that join the planes of one cycle."""
+        return exact_log2(self.bits_per_cycle)
+
+    @property
     def array_registers(self) -> int:
-        """Registers from the plane register to the plane's sum."""
-        return self.product_registers + self.tree_registers
+        """Registers from the step register to the sum that the accumulator takes."""
+        return self.product_registers + self.tree_registers + self.join_registers
+
+    @property
+    def output_registers(self) -> int:
+        """Registers from the accumulator to the output: itself, fusion, the sum of vectors."""
+        return 1 + self.fused_bits + (self.accumulations > 1)
+
+    def steps(self, bits: int) -> int:
+        """Cycles in which a vector meets the weights: one for `bits_per_cycle` planes.
+
+        A `near` macro takes a row a cycle instead, whatever the input bits.
+        """
+        return self.rows if self.cell is Cell.NEAR else -(-bits // self.bits_per_cycle)
 
     def vector_latency(self, bits: int) -> int:
         """Cycles from a vector's first valid cycle to its output's, the macro idle before.
 
-        ``bits + array_registers + 2``: a cycle a plane, the registers of the array, and those of
-        the dot product and the output.
+        ``steps + array_registers + output_registers``. Where leading planes are skipped, `bits` are
+        those that are left.
         """
-        return bits + self.array_registers + 2
+        return self.steps(bits) + self.array_registers + self.output_registers
 
     def vector_interval(self, bits: int) -> int:
-        """Cycles from one vector to the next at full rate: a cycle a plane."""
-        return bits
+        """Cycles from one vector to the next at full rate: its steps."""
+        return self.steps(bits)
 
     @property
     def read_latency(self) -> int:
         """Cycles from a read request's first valid cycle to its data's, the macro idle before."""
-        return self.vector_latency(1)
+        return 1 + self.array_registers + self.output_registers
 
     @property
     def binary_operations(self) -> int:
-        """Weight bits that meet an input bit in each cycle of computing."""
-        return self.rows * self.columns * self.weight_bits
+        """Weight bits times input bits that are multiplied and added in a cycle of computing."""
+        if self.cell is Cell.NEAR:
+            return self.columns * self.weight_bits * self.input_bits
+        return self.rows * self.columns * self.weight_bits * self.bits_per_cycle
+
+
+def _width(values: Range) -> int:
+    return max(bits_for(bound, require_sign_bit=True) for bound in values)
+
+
+@lru_cache(maxsize=16)
+def _random_weights(
+    rows: int, columns: int, bits: int, seed: int
+) -> tuple[tuple[int, ...], ...]:
+    """Uniformly random weights; the same for the same arguments everywhere."""
+    source = random.Random(seed)
+    half = 1 << bits - 1
+    return tuple(
+        tuple(source.getrandbits(bits) - half for _ in range(columns)) for _ in range(rows)
+    )

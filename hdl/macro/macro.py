@@ -4,15 +4,16 @@
 from functools import partial
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..stamp import Stamp
 from .cells import cell_writer
 from .column_block import ColumnBlock
-from .config import MacroConfig
-from .serialiser import PlaneTag, Serialiser
+from .config import Cell, MacroConfig
+from .serialiser import Serialiser, serialiser
+from .tags import tag_line
 
 __all__ = ["Macro"]
 
@@ -21,12 +22,14 @@ class Macro(wiring.Component):
     """``rows x columns`` signed weights that multiply an input vector: exact, bit-serial.
 
     Latency: ``config.vector_latency(bits)`` cycles from a vector's first valid cycle to its
-    output's. Throughput: a vector every ``config.vector_interval(bits)`` cycles. Writing a row
-    group takes ``config.write_cycles``, reading a row back ``config.read_latency`` cycles.
+    output's. Throughput: a vector every ``config.vector_interval(bits)`` cycles. The rows of a row
+    group are taken in ``config.write_cycles``; its bank can be used ``config.fill_cycles`` later.
+    Reading a row back takes ``config.read_latency`` cycles.
 
-    A row group is not written while a vector of the same bank is under way, and a vector does not
-    begin while its bank is being written; where both wait, they take turns. So every vector meets
-    exactly the weights whose transfers came before its own. Other banks are not held up.
+    A row group changes with the transfer of its last row. That does not happen while a vector of
+    the same bank is under way, and a vector does not begin while its bank is being written; where
+    both wait, they take turns. So every vector meets exactly the weights of the row groups whose
+    last transfers came before its own. Other banks are not held up.
 
     An output that is not taken holds up the vectors behind it, once they reach the output register.
     Nothing is lost. Weights survive a reset; what is under way does not.
@@ -38,15 +41,19 @@ class Macro(wiring.Component):
     Members
     -------
     w : In(stream of config.write_layout)
-        Row groups to write. A group number beyond the last is taken and has no effect.
+        Row groups to write, a row a transfer, in ascending order. A group number beyond the last is
+        taken and has no effect. A rom has no such stream.
     i : In(stream of config.input_layout)
-        Vectors. The transfer happens with the last plane.
+        Vectors. The transfer happens with the last step.
     o : Out(stream of config.output_layout)
         Outputs, one for each accumulation, in order.
     read_request : In(stream of config.read_request_layout)
         Rows to read back; taken between accumulations. A row beyond the last reads as zero.
     read_data : Out(stream of config.read_data_layout)
         Rows read back, in order.
+    skipped : Out(32)
+        Steps that zero planes have saved since the reset, modulo 2**32; only with
+        `skip_zero_planes`.
     """
 
     w: stream.Interface
@@ -54,102 +61,104 @@ class Macro(wiring.Component):
     o: stream.Interface
     read_request: stream.Interface
     read_data: stream.Interface
+    skipped: Signal
 
     def __init__(self, config: MacroConfig) -> None:
         self.config = config
-        super().__init__(
-            {
-                "w": In(stream.Signature(config.write_layout)),
-                "i": In(stream.Signature(config.input_layout)),
-                "o": Out(stream.Signature(config.output_layout)),
-                "read_request": In(stream.Signature(config.read_request_layout)),
-                "read_data": Out(stream.Signature(config.read_data_layout)),
-            }
-        )
+        members: dict[str, Any] = {}
+        if config.is_writable:
+            members["w"] = In(stream.Signature(config.write_layout))
+        members |= {
+            "i": In(stream.Signature(config.input_layout)),
+            "o": Out(stream.Signature(config.output_layout)),
+            "read_request": In(stream.Signature(config.read_request_layout)),
+            "read_data": Out(stream.Signature(config.read_data_layout)),
+        }
+        if config.skip_zero_planes:
+            members["skipped"] = Out(32)
+        super().__init__(members)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.serialiser = serialiser = Serialiser(self.config)
-        m.submodules.writer = writer = cell_writer(self.config)
-        connect(m, flipped(self.i), serialiser.i)
-        connect(m, flipped(self.read_request), serialiser.read_request)
-
-        # What uses the weights of a bank, and what writes them, take turns.
-        write_turn = Signal()
-        with m.If(self.w.valid & self.w.ready):
-            m.d.sync += write_turn.eq(0)
-        with m.Elif(
-            (self.i.valid & self.i.ready) | (self.read_request.valid & self.read_request.ready)
-        ):
-            m.d.sync += write_turn.eq(1)
-        m.d.comb += [
-            serialiser.hold_bank.eq(self.config.bank_of(self.w.payload)),
-            serialiser.hold.eq(writer.busy | (self.w.valid & write_turn)),
-            writer.start.eq(self.w.valid & (writer.busy | ~serialiser.in_use)),
-            writer.group.eq(self.w.payload.group),
-            writer.bank.eq(self.config.bank_of(self.w.payload)),
-            self.w.ready.eq(writer.done),
-        ]
-
+        m.submodules.serialiser = steps = serialiser(self.config)
+        connect(m, flipped(self.i), steps.i)
+        connect(m, flipped(self.read_request), steps.read_request)
+        if self.config.skip_zero_planes:
+            m.d.comb += self.skipped.eq(steps.skipped)
         enable = Signal()
-        m.d.comb += serialiser.enable.eq(enable)
-        summed, complete = self._follow_tags(m, serialiser.tag, enable)
+        m.d.comb += steps.enable.eq(enable)
+        joined, outputs = tag_line(m, self.config, steps.tag, enable)
         blocks = self._column_blocks()
         for name, block in blocks.items():
             m.submodules[name] = block
             m.d.comb += [
                 block.enable.eq(enable),
-                block.plane_bits.eq(serialiser.plane_bits),
-                block.bank.eq(serialiser.bank),
-                block.step.eq(writer.step),
-                block.plane.valid.eq(summed.valid),
-                block.plane.first.eq(summed.first),
-                block.plane.negative.eq(summed.negative),
-                block.vector.valid.eq(complete.valid),
-                block.vector.first.eq(complete.opens),
+                block.operand.eq(steps.operand),
+                block.bank.eq(steps.bank),
+                block.fused.eq(steps.tag.fused),
+                block.join_tag.eq(joined),
             ]
-        self._spread_weights(m, list(blocks.values()))
-        self._deliver(m, complete, enable, list(blocks.values()))
+            m.d.comb += [block.output_tags[n].eq(tag) for n, tag in enumerate(outputs)]
+        self._write(m, steps, list(blocks.values()))
+        self._deliver(m, outputs[-1], enable, list(blocks.values()))
         return m
 
     def _column_blocks(self) -> dict[str, Any]:
         """The blocks from left to right; only the last may be narrower."""
-        width = self.config.columns_per_block
+        config, width = self.config, self.config.columns_per_block
         blocks = {}
-        for first in range(0, self.config.columns, width):
-            columns = min(width, self.config.columns - first)
-            build = partial(ColumnBlock, self.config, columns)
+        for first in range(0, config.columns, width):
+            columns = min(width, config.columns - first)
+            # Weights of a rom differ from place to place; all others are told apart by width alone.
+            place = first if config.cell is Cell.ROM else 0
             blocks[f"columns{first}"] = Stamp(
-                key=(ColumnBlock, self.config.digest(), columns),
+                key=(ColumnBlock, config.digest(), place, columns),
                 kind=f"columns{columns}",
-                signature=ColumnBlock.signature_for(self.config, columns),
-                build=build,
+                signature=ColumnBlock.signature_for(config, columns),
+                build=partial(ColumnBlock, config, place, columns),
             )
         return blocks
 
-    def _follow_tags(self, m: Module, tag: Any, enable: Signal) -> tuple[Any, Any]:
-        """Delay the tag along the array: beside the plane's sum, and beside the dot product."""
-        for stage in range(self.config.array_registers):
-            delayed: Any = Signal(PlaneTag, name=f"tag{stage}")
-            with m.If(enable):
-                m.d.sync += delayed.eq(tag)
-            tag = delayed
-        complete: Any = Signal(PlaneTag)
-        with m.If(enable):
-            m.d.sync += [complete.eq(tag), complete.valid.eq(tag.valid & tag.last)]
-        return tag, complete
-
-    def _spread_weights(self, m: Module, blocks: list[Any]) -> None:
-        """Hand each block its columns of the row group."""
-        for row in range(self.config.rows_per_group):
-            # A signal of its own: generation takes time for every slice of the wide payload.
-            weights = Signal(self.config.read_data_layout, name=f"weights{row}")
-            m.d.comb += weights.eq(self.w.payload.weights[row])
-            first = 0
+    def _write(self, m: Module, steps: Serialiser, blocks: list[Any]) -> None:
+        """Join the weight stream to the blocks; what uses the weights of a bank takes turns."""
+        writer = cell_writer(self.config)
+        if writer is None:
+            m.d.comb += [steps.hold.eq(0), steps.hold_bank.eq(0)]
             for block in blocks:
-                for column in range(block.o.shape().length):
-                    m.d.comb += block.weights[row][column].eq(weights[first + column])
-                first += block.o.shape().length
+                m.d.comb += [block.step.as_value().eq(0), block.weights.as_value().eq(0)]
+            return
+        m.submodules.writer = writer
+        offered = self.w.payload
+        write_turn = Signal()
+        with m.If(writer.changes & writer.ready):
+            m.d.sync += write_turn.eq(0)
+        with m.Elif(
+            (self.i.valid & self.i.ready) | (self.read_request.valid & self.read_request.ready)
+        ):
+            m.d.sync += write_turn.eq(1)
+        # While a table is filled nothing of its bank begins, so what waits must have its turn then.
+        passes_over = writer.filling & steps.waits & ~write_turn
+        m.d.comb += [
+            writer.valid.eq(self.w.valid),
+            writer.row.eq(offered.row),
+            writer.group.eq(offered.group),
+            writer.bank.eq(self.config.bank_of(offered)),
+            writer.may_change.eq(~steps.in_use & ~passes_over),
+            self.w.ready.eq(writer.ready),
+            steps.hold_bank.eq(Mux(writer.filling, writer.filled_bank, writer.bank)),
+            steps.hold.eq(writer.filling | (writer.changes & write_turn)),
+        ]
+        first = 0
+        # A signal of its own: generation takes time for every slice of the wide payload.
+        weights = Signal(self.config.read_data_layout)
+        m.d.comb += weights.eq(offered.weights)
+        for block in blocks:
+            columns = block.o.shape().length
+            m.d.comb += block.step.eq(writer.step)
+            m.d.comb += [
+                block.weights[column].eq(weights[first + column]) for column in range(columns)
+            ]
+            first += columns
 
     def _deliver(self, m: Module, complete: Any, enable: Signal, blocks: list[Any]) -> None:
         """The output registers as two streams; hold everything when their value is still wanted."""
@@ -157,14 +166,16 @@ class Macro(wiring.Component):
         is_read = Signal()
         taken = (self.o.valid & self.o.ready) | (self.read_data.valid & self.read_data.ready)
         occupied = is_output | is_read
+        arrives = Signal()
         m.d.comb += [
-            enable.eq(~(complete.valid & occupied & ~taken)),
+            arrives.eq(complete.valid & complete.last),
+            enable.eq(~(arrives & occupied & ~taken)),
             self.o.valid.eq(is_output),
             self.read_data.valid.eq(is_read),
         ]
         with m.If(taken):
             m.d.sync += [is_output.eq(0), is_read.eq(0)]
-        with m.If(complete.valid & enable):
+        with m.If(arrives & enable):
             m.d.sync += [
                 is_output.eq(complete.closes & ~complete.reads),
                 is_read.eq(complete.reads),

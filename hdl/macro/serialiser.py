@@ -1,46 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The macro's input side: vectors and read requests in, one plane of bits a cycle out."""
+"""The macro's input side: vectors and read requests in, the operand of one step a cycle out."""
 
-# The fields of a data.Struct are annotated with their widths, which are no types.
-# pyright: reportGeneralTypeIssues=false
+from typing import Any
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 from .config import MacroConfig
+from .leading_zeros import LeadingZeros
+from .tags import TagLayout
 
-__all__ = ["PlaneTag", "Serialiser"]
-
-
-class PlaneTag(data.Struct):
-    """What travels beside a plane until its sum is used."""
-
-    #: There is a plane.
-    valid: 1
-    #: The most significant plane of its vector.
-    first: 1
-    #: The least significant one: the dot product is complete with it.
-    last: 1
-    #: The sign plane of signed inputs.
-    negative: 1
-    #: Its vector is the first of an accumulation.
-    opens: 1
-    #: Its vector is the last of an accumulation.
-    closes: 1
-    #: It reads one row of weights back.
-    reads: 1
+__all__ = ["PlaneSerialiser", "RowSerialiser", "Serialiser", "serialiser"]
 
 
 class Serialiser(wiring.Component):
-    """Takes vectors apart into planes, the most significant first.
+    """Takes vectors apart into steps.
 
-    A vector stays on `i` while its planes are taken, so it needs no register here: the transfer
-    happens with the last plane. A row is read back as a vector of one plane with a single one in
-    it; that may happen between accumulations. Where vectors and requests wait at once, they take
-    turns.
+    A vector stays on `i` while its steps are taken, so it needs no register here: the transfer
+    happens with the last step. A row is read back as a vector of one step with a single one in it;
+    that may happen between accumulations. Where vectors and requests wait at once, they take turns.
 
-    Throughput: a plane a cycle. Latency: 1 cycle from `i` to `plane_bits`.
+    Throughput: a step a cycle. Latency: 1 cycle from `i` to `operand`.
 
     Members
     -------
@@ -51,13 +33,17 @@ class Serialiser(wiring.Component):
     hold : In(1)
         No vector and no read of bank `hold_bank` may begin.
     hold_bank : In(config.bank_bits)
-    plane_bits : Out(config.rows)
+    operand : Out(config.operand_layout)
+        The step register; `bank` and `tag` belong to it.
     bank : Out(config.bank_bits)
-    tag : Out(PlaneTag)
-        The plane register; `bank` and `tag` belong to `plane_bits`.
+    tag : Out(TagLayout(config))
     in_use : Out(1)
-        A plane of bank `hold_bank` meets the weights in this cycle or, as the vector has begun or
+        A step of bank `hold_bank` meets the weights in this cycle or, as the vector has begun or
         begins now, in one of the next.
+    waits : Out(1)
+        A vector or read of bank `hold_bank` is there and has not begun.
+    skipped : Out(32)
+        Steps that zero planes have saved since the reset, modulo 2**32.
     """
 
     i: stream.Interface
@@ -65,10 +51,12 @@ class Serialiser(wiring.Component):
     enable: Signal
     hold: Signal
     hold_bank: Signal
-    plane_bits: Signal
+    operand: Any
     bank: Signal
     tag: data.View
     in_use: Signal
+    waits: Signal
+    skipped: Signal
 
     def __init__(self, config: MacroConfig) -> None:
         self.config = config
@@ -79,37 +67,36 @@ class Serialiser(wiring.Component):
                 "enable": In(1),
                 "hold": In(1),
                 "hold_bank": In(config.bank_bits),
-                "plane_bits": Out(config.rows),
+                "operand": Out(config.operand_layout),
                 "bank": Out(config.bank_bits),
-                "tag": Out(PlaneTag),
+                "tag": Out(TagLayout(config)),
                 "in_use": Out(1),
+                "waits": Out(1),
+                "skipped": Out(32),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        vector = self.i.payload
-        vector_bank = self.config.bank_of(vector)
-        request_bank = self.config.bank_of(self.read_request.payload)
+        vector, request = self.i.payload, self.read_request.payload
+        vector_bank, request_bank = self.config.bank_of(vector), self.config.bank_of(request)
 
-        # A vector between its first and last plane, and the plane that is next then.
+        # A vector between its first and last step, and the step that is next then.
         within = Signal()
-        following = Signal(self.config.plane_bits)
+        top, begin = self._first_steps(m)
+        following = Signal.like(begin)
         accumulating = Signal()
         read_was_last = Signal()
 
-        current = Signal(self.config.plane_bits)
-        launch = Signal()
-        launch_read = Signal()
-        may_begin = Signal()
-        may_read = Signal()
+        current = Signal.like(begin)
+        launch, launch_read = Signal(), Signal()
+        may_begin, may_read = Signal(), Signal()
+        vector_held = self.hold & (vector_bank == self.hold_bank)
+        request_held = self.hold & (request_bank == self.hold_bank)
         m.d.comb += [
-            current.eq(Mux(within, following, vector.top_plane)),
-            may_begin.eq(self.i.valid & ~(self.hold & (vector_bank == self.hold_bank))),
-            may_read.eq(
-                self.read_request.valid & ~within & ~accumulating
-                & ~(self.hold & (request_bank == self.hold_bank))
-            ),
+            current.eq(Mux(within, following, begin)),
+            may_begin.eq(self.i.valid & ~vector_held),
+            may_read.eq(self.read_request.valid & ~within & ~accumulating & ~request_held),
             launch_read.eq(may_read & ~(may_begin & read_was_last)),
             launch.eq(within | (may_begin & ~launch_read)),
             self.i.ready.eq(self.enable & launch & (current == 0)),
@@ -124,26 +111,36 @@ class Serialiser(wiring.Component):
             ]
             with m.If(current == 0):
                 m.d.sync += accumulating.eq(~closes)
+            if self.config.skip_zero_planes:
+                with m.If(~within):
+                    saved = (top - begin)[: len(begin)]
+                    m.d.sync += self.skipped.eq((self.skipped + saved)[:32])
         with m.If(self.enable & launch_read):
             m.d.sync += read_was_last.eq(1)
 
         launched_bank = Mux(launch_read, request_bank, vector_bank)
-        m.d.comb += self.in_use.eq(
-            (self.tag.valid & (self.bank == self.hold_bank))
-            | ((launch | launch_read) & (launched_bank == self.hold_bank))
-        )
+        m.d.comb += [
+            self.in_use.eq(
+                (self.tag.valid & (self.bank == self.hold_bank))
+                | ((launch | launch_read) & (launched_bank == self.hold_bank))
+            ),
+            self.waits.eq(
+                (self.i.valid & (vector_bank == self.hold_bank))
+                | (self.read_request.valid & (request_bank == self.hold_bank))
+            ),
+        ]
         with m.If(self.enable):
             m.d.sync += [
                 self.tag.valid.eq(launch | launch_read),
-                self.tag.first.eq(~within),
                 self.tag.last.eq(launch_read | (current == 0)),
-                self.tag.negative.eq(~launch_read & ~within & vector.signed),
+                self.tag.negative.eq(self._is_negative(vector, current == top) & ~launch_read),
                 self.tag.opens.eq(launch_read | opens),
                 self.tag.closes.eq(launch_read | closes),
                 self.tag.reads.eq(launch_read),
+                self.tag.fused.eq(Mux(launch_read, 0, vector.fused)),
                 self.bank.eq(launched_bank),
             ]
-            self._select_plane(m, current, launch_read)
+            self._take_operand(m, current, top, launch_read)
         return m
 
     def _bounds(self, vector: data.View) -> tuple[Value, Value]:
@@ -152,14 +149,122 @@ class Serialiser(wiring.Component):
             return Const(1, 1), Const(1, 1)
         return vector.first, vector.last
 
-    def _select_plane(self, m: Module, current: Signal, read: Signal) -> None:
-        """Register one bit of each input, or the row to read back."""
-        planes = 1 << self.config.plane_bits
-        for row in range(self.config.rows):
-            # A signal of its own: generation takes time for every slice of the wide payload.
-            value = Signal(self.config.input_bits, name=f"input{row}")
-            m.d.comb += value.eq(self.i.payload.data[row])
-            # Planes that `top_plane` can name beyond `input_bits` are zero.
-            bits = [*value, *[0] * (planes - self.config.input_bits)]
-            addressed = self.read_request.payload.row == row
-            m.d.sync += self.plane_bits[row].eq(Mux(read, addressed, Array(bits)[current]))
+    def _first_steps(self, m: Module) -> tuple[Value, Value]:
+        """The number of the vector's top step, and of the one it begins with; the last is 0."""
+        raise NotImplementedError
+
+    def _is_negative(self, vector: data.View, is_top: Value) -> Value:
+        """Whether the step counts negative."""
+        raise NotImplementedError
+
+    def _take_operand(self, m: Module, current: Signal, top: Value, read: Signal) -> None:
+        """Register the operand of step `current`, or that which reads a row back."""
+        raise NotImplementedError
+
+
+class PlaneSerialiser(Serialiser):
+    """Steps are planes, `bits_per_cycle` at once, the most significant first.
+
+    Where `skip_zero_planes` is set, a vector begins with the first step in which an input has a one.
+    """
+
+    #: Rows whose register bits share a clear: those of a group of flip-flops in an FPGA.
+    SHARED = 8
+
+    def _first_steps(self, m: Module) -> tuple[Value, Value]:
+        shift = exact_log2(self.config.bits_per_cycle)
+        vector = self.i.payload
+        bits = max(1, self.config.plane_bits - shift)
+        top = Signal(bits)
+        m.d.comb += top.eq(vector.top_plane[shift:])
+        if not self.config.skip_zero_planes:
+            return top, top
+        m.submodules.zeros = zeros = LeadingZeros(self.config)
+        m.d.comb += [zeros.data.eq(vector.data), zeros.top_plane.eq(vector.top_plane)]
+        begin = Signal(bits)
+        m.d.comb += begin.eq(zeros.first_plane[shift:])
+        return top, begin
+
+    def _is_negative(self, vector: data.View, is_top: Value) -> Value:
+        return vector.signed & is_top
+
+    def _take_operand(self, m: Module, current: Signal, top: Value, read: Signal) -> None:
+        request, rows = self.read_request.payload, self.config.rows
+        for first in range(0, rows, self.SHARED):
+            last = min(first + self.SHARED, rows)
+            digits = [self._digit(m, row, current, top) for row in range(first, last)]
+            for plane, register in enumerate(self.operand):
+                part = register[first:last]
+                if plane:
+                    # One plane is enough to read.
+                    bits = Cat(digit[plane] & ~read for digit in digits)
+                    m.d.sync += part.eq(bits)
+                    continue
+                # A row is named by its place among its neighbours, and by clearing all others.
+                near = [request.row[: exact_log2(self.SHARED)] == n for n in range(len(digits))]
+                bits = Cat(Mux(read, here, digit[0])
+                           for here, digit in zip(near, digits, strict=True))
+                with m.If(read & (request.row[exact_log2(self.SHARED):] != first // self.SHARED)):
+                    m.d.sync += part.eq(0)
+                with m.Else():
+                    m.d.sync += part.eq(bits)
+
+    def _digit(self, m: Module, row: int, current: Signal, top: Value) -> Value:
+        """The bits of one input that belong to a step."""
+        planes = self.config.bits_per_cycle
+        # A signal of its own: generation takes time for every slice of the wide payload.
+        value = Signal(self.config.input_bits, name=f"input{row}")
+        m.d.comb += value.eq(self.i.payload.data[row])
+        # Planes that `top_plane` can name beyond `input_bits` are zero.
+        bits = [*value, *[0] * (planes * (1 << len(current)) - self.config.input_bits)]
+        digits = [Cat(*bits[n : n + planes]) for n in range(0, len(bits), planes)]
+        digit = Signal(planes, name=f"digit{row}")
+        m.d.comb += digit.eq(Array(digits)[current])
+        return digit if planes == 1 else self._extended(m, row, digit, current == top)
+
+    def _extended(self, m: Module, row: int, digit: Signal, is_top: Value) -> Value:
+        """Bits above the top plane as copies of the sign, or zero."""
+        vector = self.i.payload
+        place = vector.top_plane[: exact_log2(self.config.bits_per_cycle)]
+        sign = vector.signed & Array(digit)[place]
+        extended = Signal.like(digit, name=f"extended{row}")
+        for bit in range(len(digit)):
+            m.d.comb += extended[bit].eq(Mux(is_top & (bit > place), sign, digit[bit]))
+        return extended
+
+
+class RowSerialiser(Serialiser):
+    """Steps are rows, the last one first: an input and its row's number."""
+
+    def _first_steps(self, m: Module) -> tuple[Value, Value]:
+        begin = Const(self.config.rows - 1, self.config.row_bits)
+        return begin, begin
+
+    def _is_negative(self, vector: data.View, is_top: Value) -> Value:
+        return Const(0, 1)
+
+    def _take_operand(self, m: Module, current: Signal, top: Value, read: Signal) -> None:
+        config, vector = self.config, self.i.payload
+        words = []
+        for row in range(config.rows):
+            value = Signal(config.input_bits, name=f"input{row}")
+            m.d.comb += value.eq(vector.data[row])
+            words.append(value)
+        word = Signal(config.input_bits)
+        sign = Signal()
+        m.d.comb += word.eq(Array(words)[current])
+        # Planes that `top_plane` can name beyond `input_bits` are zero.
+        padded = [*word, *[Const(0, 1)] * ((1 << config.plane_bits) - config.input_bits)]
+        m.d.comb += sign.eq(vector.signed & Array(padded)[vector.top_plane])
+        bits = [Mux(bit > vector.top_plane, sign, word[bit]) for bit in range(config.input_bits)]
+        exists = self.read_request.payload.row < config.rows
+        m.d.sync += [
+            self.operand.value.eq(Mux(read, exists, Cat(*bits, sign)).as_signed()),
+            self.operand.row.eq(Mux(read, self.read_request.payload.row, current)),
+        ]
+
+
+def serialiser(config: MacroConfig) -> Serialiser:
+    """The serialiser for the configured cell."""
+    kind = RowSerialiser if "row" in dict(config.operand_layout) else PlaneSerialiser
+    return kind(config)

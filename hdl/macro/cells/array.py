@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The interface that every cell fills in: an array of columns, and what sequences its writing.
 
-A cell decides how weights are stored and how one plane of input bits meets them. It hands the adder
-tree one leaf for each row group and column. Everything else is common to all cells.
+A cell decides how weights are stored and how the operand of one step meets them. It hands the adder
+tree one leaf for each few rows, plane of the step, and column. Everything else is common.
 """
 
 from amaranth.hdl import Module, Signal, signed
@@ -11,70 +11,83 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import MacroConfig
 
-__all__ = ["CellArray", "CellWriter", "StepLayout"]
+__all__ = ["CellArray", "CellWriter", "StepLayout", "stage_bits"]
+
+
+def stage_bits(config: MacroConfig) -> int:
+    """Address bits of the memory in which the rows of a group wait until its table is filled."""
+    return max(1, config.member_bits + config.stages_two_groups)
 
 
 def StepLayout(config: MacroConfig) -> data.StructLayout:
-    """One step of writing a row group, from the writer to all columns at once.
+    """One step of writing, from the writer to all columns at once.
 
-    ``enable`` names the row group, one bit each, in the cycles that store something; ``entry`` is
-    the table entry stored then. The sum for the next entry changes by the weight of row ``row``:
-    less it where ``subtract``; it restarts from zero where ``clear``. Cells without tables use
-    ``enable`` and ``bank`` alone.
+    ``store`` names the row group, one bit each, in the cycles that store something in bank
+    ``bank``. Where a table is filled, ``stage`` puts the row on the weight stream to ``stage_in``
+    of the staging memory; the row at ``stage_out`` is read from there, and in the next cycle added
+    to the running sum, or subtracted, or the sum cleared; the cycle after it is stored as ``entry``.
     """
-    index_bits = config.rows_per_group
-    return data.StructLayout(
-        {
-            "enable": config.groups,
-            "bank": config.bank_bits,
-            "entry": index_bits,
-            "row": max(1, (index_bits - 1).bit_length()),
-            "subtract": 1,
-            "clear": 1,
-        }
-    )
+    step = {"store": config.groups, "bank": config.bank_bits}
+    if config.has_fill:
+        address = stage_bits(config)
+        step |= {"entry": config.rows_per_group, "stage": 1, "stage_in": address}
+        step |= {"stage_out": address, "subtract": 1, "clear": 1}
+    return data.StructLayout(step)
 
 
 class CellArray(wiring.Component):
     """Storage and product for `columns` columns of `config.rows` weights.
 
-    Latency: `config.product_registers` cycles from `plane` to `leaves` with `enable` high.
+    Latency: `config.product_registers` cycles from `operand` to `leaves` with `enable` high.
+
+    Parameters
+    ----------
+    config : MacroConfig
+    first : int
+        Number of the first column. Only a rom has different weights in different places.
+    columns : int
 
     Members
     -------
     enable : In(1)
-        Registers between `plane` and `leaves` keep their values where it is low. Writing does not
+        Registers between `operand` and `leaves` keep their values where it is low. Writing does not
         depend on it.
-    plane : In(config.rows)
-        One bit of each input.
+    operand : In(operand_layout(config))
+        What meets the weights in this step.
     bank : In(config.bank_bits)
-        The weight set that the plane meets.
-    weights : In(ArrayLayout(ArrayLayout(signed(weight_bits), columns), rows_per_group))
-        The row group being written; steady from its first step to its last.
+        The weight set that it meets.
+    fused : In(config.fused_bits)
+        How many neighbouring columns make a wide weight, less one; all but the highest of them
+        count unsigned.
+    weights : In(ArrayLayout(signed(weight_bits), columns))
+        The row being written.
     step : In(StepLayout(config))
-    leaves : Out(ArrayLayout(ArrayLayout(signed(leaf_bits), groups), columns))
+    leaves : Out(ArrayLayout(ArrayLayout(ArrayLayout(signed(leaf_bits), leaves), planes), columns))
     """
 
     enable: Signal
-    plane: Signal
+    operand: data.View
     bank: Signal
+    fused: Signal
     weights: data.View
     step: data.View
     leaves: data.View
 
-    def __init__(self, config: MacroConfig, columns: int) -> None:
+    def __init__(self, config: MacroConfig, first: int, columns: int) -> None:
         self.config = config
+        self.first = first
         self.columns = columns
-        row = data.ArrayLayout(signed(config.weight_bits), columns)
-        leaves = data.ArrayLayout(signed(config.leaf_bits), config.groups)
+        leaves = data.ArrayLayout(signed(config.leaf_bits), config.leaves)
+        planes = data.ArrayLayout(leaves, config.bits_per_cycle)
         super().__init__(
             {
                 "enable": In(1),
-                "plane": In(config.rows),
+                "operand": In(config.operand_layout),
                 "bank": In(config.bank_bits),
-                "weights": In(data.ArrayLayout(row, config.rows_per_group)),
+                "fused": In(config.fused_bits),
+                "weights": In(data.ArrayLayout(signed(config.weight_bits), columns)),
                 "step": In(StepLayout(config)),
-                "leaves": Out(data.ArrayLayout(leaves, columns)),
+                "leaves": Out(data.ArrayLayout(planes, columns)),
             }
         )
 
@@ -82,53 +95,73 @@ class CellArray(wiring.Component):
         """What a cell fills in."""
         raise NotImplementedError
 
+    def _registered(self, m: Module, name: str, value: data.View) -> data.View:
+        """A register for what is on its way to the leaves."""
+        register = Signal(value.shape(), name=name, reset_less=True)
+        with m.If(self.enable):
+            m.d.sync += register.eq(value)
+        return register
+
 
 class CellWriter(wiring.Component):
-    """Sequences the writing of one row group: `config.write_cycles` steps.
+    """Takes rows of weights from the stream, and sequences what the cells do with them.
+
+    Writes a row in the cycle of its transfer; cells for which there is more to do override it.
 
     Members
     -------
-    start : In(1)
-        A row group is there and may be written; high until `done`.
-    group : In(config.group_bits)
-        Its number. A number beyond the last group writes nothing, in the same time.
-    bank : In(config.bank_bits)
+    valid, row, group, bank : In
+        The fields of the weight stream.
+    ready : Out(1)
+        The row is taken.
+    may_change : In(1)
+        Nothing uses the weights of the bank, and it is the writer's turn.
+    changes : Out(1)
+        The row that is offered is one with which weights change: it waits for `may_change`.
+    filling : Out(1)
+        Nothing of bank `filled_bank` may begin, as its weights still change.
+    filled_bank : Out(config.bank_bits)
     step : Out(StepLayout(config))
-    busy : Out(1)
-        Writing began in an earlier cycle: high in every step but the first.
-    done : Out(1)
-        The last step is in this cycle.
     """
 
-    start: Signal
+    valid: Signal
+    row: Signal
     group: Signal
     bank: Signal
+    ready: Signal
+    may_change: Signal
+    changes: Signal
+    filling: Signal
+    filled_bank: Signal
     step: data.View
-    busy: Signal
-    done: Signal
 
     def __init__(self, config: MacroConfig) -> None:
         self.config = config
         super().__init__(
             {
-                "start": In(1),
+                "valid": In(1),
+                "row": In(config.member_bits),
                 "group": In(config.group_bits),
                 "bank": In(config.bank_bits),
+                "ready": Out(1),
+                "may_change": In(1),
+                "changes": Out(1),
+                "filling": Out(1),
+                "filled_bank": Out(config.bank_bits),
                 "step": Out(StepLayout(config)),
-                "busy": Out(1),
-                "done": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """What a cell fills in."""
-        raise NotImplementedError
-
-    def _drive_enable(self, m: Module) -> None:
-        """Name the row group of each storing step, and its bank."""
-        m.d.comb += self.step.bank.eq(self.bank)
-        with m.If(self.start):
-            m.d.comb += [
-                self.step.enable[index].eq(self.group == index)
-                for index in range(self.config.groups)
-            ]
+        m = Module()
+        m.d.comb += [
+            self.changes.eq(self.valid),
+            self.ready.eq(self.valid & self.may_change),
+            self.filling.eq(0),
+            self.filled_bank.eq(0),
+            self.step.bank.eq(self.bank),
+        ]
+        for index in range(self.config.groups):
+            # A number beyond the last group is taken and stores nothing.
+            m.d.comb += self.step.store[index].eq(self.ready & (self.group == index))
+        return m

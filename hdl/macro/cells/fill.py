@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fill engine: writes the tables of `lookup` from the rows of a group."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+
+from .array import CellWriter, stage_bits
+
+__all__ = ["FillWriter"]
+
+
+class FillWriter(CellWriter):
+    """Stages the rows of a group; its last one starts a walk through the entries of its table.
+
+    The walk is in Gray-code order, an entry a cycle: neighbours differ in one row, so the sum of an
+    entry is that of the one before with one weight more or less. Three steps follow each other like
+    a pipeline: count and ask for the row that changes; add or subtract it; store the sum.
+
+    Where the staging memory has room for two groups, the next one is taken meanwhile, and its walk
+    follows without a gap, if it is of the same bank.
+    """
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        config = self.config
+        rows = config.rows_per_group
+        counting, summing = Signal(), Signal()
+        count = Signal(rows)
+        group, bank = Signal(config.group_bits), Signal(config.bank_bits)
+        at_end = Signal()
+        starts = Signal()
+        m.d.comb += [
+            at_end.eq(counting & (count == (1 << rows) - 1)),
+            self.filling.eq(counting | summing),
+            self.filled_bank.eq(bank),
+            starts.eq(self.ready & (self.row == rows - 1)),
+        ]
+        self._take_rows(m, counting, at_end)
+        with m.If(counting):
+            m.d.sync += [count.eq(count + 1), counting.eq(~at_end)]
+        with m.If(starts):
+            m.d.sync += [counting.eq(1), group.eq(self.group), bank.eq(self.bank)]
+
+        # The row that changes from the entry before is that of the lowest bit set in the count.
+        changing = Signal(config.member_bits)
+        for row in reversed(range(rows)):
+            with m.If(count[row]):
+                m.d.comb += changing.eq(row)
+        gray = Signal(rows)
+        m.d.comb += gray.eq(count ^ (count >> 1))
+        self._read_stage(m, changing, starts)
+        stored_group, stored_bank = Signal.like(group), Signal.like(bank)
+        entry = Signal(rows)
+        m.d.sync += [
+            summing.eq(counting),
+            self.step.clear.eq(~counting | (count == 0)),
+            self.step.subtract.eq(~(gray & count & -count).any()),
+            entry.eq(gray),
+            stored_group.eq(group),
+            stored_bank.eq(bank),
+            self.step.entry.eq(entry),
+            self.step.bank.eq(stored_bank),
+        ]
+        for index in range(config.groups):
+            # A number beyond the last group stores nothing, in the same time.
+            m.d.sync += self.step.store[index].eq(summing & (stored_group == index))
+        return m
+
+    def _take_rows(self, m: Module, counting: Value, at_end: Value) -> None:
+        """Take a row where it has room; the last one where the bank is free and no walk goes on."""
+        last = Signal()
+        free = Signal()
+        follows = self.bank == self.filled_bank
+        m.d.comb += last.eq(self.row == self.config.rows_per_group - 1)
+        if self.config.stages_two_groups:
+            m.d.comb += free.eq(~last | ~self.filling | (at_end & follows))
+        else:
+            m.d.comb += free.eq(~self.filling)
+        m.d.comb += [
+            self.changes.eq(self.valid & last & free),
+            self.ready.eq(self.valid & free & (~last | self.may_change)),
+            self.step.stage.eq(self.ready),
+        ]
+
+    def _read_stage(self, m: Module, changing: Signal, starts: Value) -> None:
+        """Addresses of the staging memory: halves take turns where there are two."""
+        if not self.config.stages_two_groups:
+            m.d.comb += [self.step.stage_in.eq(self.row), self.step.stage_out.eq(changing)]
+            return
+        address = stage_bits(self.config)
+        half_in, half_out = Signal(), Signal()
+        with m.If(starts):
+            m.d.sync += [half_in.eq(~half_in), half_out.eq(half_in)]
+        m.d.comb += [
+            self.step.stage_in.eq(Cat(self.row, half_in)[:address]),
+            self.step.stage_out.eq(Cat(changing, half_out)[:address]),
+        ]
