@@ -6,6 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..narrow import narrow
+from .add_sub import AddSub
 from .config import Cell, MacroConfig
 
 __all__ = ["Accumulator", "VectorSum"]
@@ -64,10 +65,16 @@ class Accumulator(wiring.Component):
         total = Signal.like(running)
         # What is cut off are sign bits: the width holds every dot product, and each step towards it.
         shifted = narrow(running << doublings, running.shape())
-        signed_sum = shifted + self.step_sum
-        if config.bits_per_cycle == 1 and config.cell is not Cell.NEAR:
-            signed_sum = Mux(self.negative, shifted - self.step_sum, signed_sum)
-        m.d.comb += total.eq(narrow(signed_sum, running.shape()))
+        if config.bits_per_cycle == 1 and doublings:
+            m.submodules.adder = adder = AddSub(config, len(running))
+            m.d.comb += [
+                adder.a.eq(shifted),
+                adder.b.eq(self.step_sum),
+                adder.subtract.eq(self.negative),
+                total.eq(adder.o),
+            ]
+        else:
+            m.d.comb += total.eq(narrow(shifted + self.step_sum, running.shape()))
         output = Signal.like(self.o, reset_less=True)
         m.d.comb += self.o.eq(output)
         with m.If(self.enable & self.valid):

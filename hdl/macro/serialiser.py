@@ -88,8 +88,11 @@ class Serialiser(wiring.Component):
         accumulating = Signal()
         read_was_last = Signal()
 
-        current = Signal.like(begin)
-        launch, launch_read = Signal(), Signal()
+        # Every row's multiplexer hangs on these two. Kept, they stay one signal each; synthesis that
+        # optimises for delay would else repeat what makes them, in every row.
+        current = Signal.like(begin, attrs={"keep": 1})
+        launch_read = Signal(attrs={"keep": 1})
+        launch = Signal()
         may_begin, may_read = Signal(), Signal()
         vector_held = self.hold & (vector_bank == self.hold_bank)
         request_held = self.hold & (request_bank == self.hold_bank)

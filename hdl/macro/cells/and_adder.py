@@ -9,13 +9,14 @@ from amaranth.lib.wiring import In, Out
 
 from ...narrow import narrow
 from ...stamp import ModuleLibrary
+from ..ecp5 import Position, carry_chain
 
 __all__ = ["AndAdder"]
 
 # A position of a CCU2C adds P = LUT4(A, B, C, D) and the carry, which goes on where P is set and
 # else is made anew from the low half of the table. With A, C the bits of two weights and B, D the
 # two inputs: P = (A and B) xor (C and D), and where P is clear both products are equal to A and B.
-_INIT = "16'h7888"
+_INIT = 0x7888
 
 _MODULE = """\
 module {name} (a, x, b, y, o);
@@ -24,23 +25,13 @@ module {name} (a, x, b, y, o);
   input x, y;
   output [{width}:0] o;
 `ifdef SYNTHESIS
-{cells}
-`else
+{cells}`else
   wire [{width}:0] first = {{(x & a[{top}]), (a & {{{width}{{x}}}})}};
   wire [{width}:0] second = {{(y & b[{top}]), (b & {{{width}{{y}}}})}};
   assign o = first + second;
 `endif
 endmodule
 """
-
-_CELL = """\
-  CCU2C #(.INIT0({init}), .INIT1({init1}), .INJECT1_0("NO"), .INJECT1_1("NO")) add{index} (
-    .CIN({carry}), .COUT({out}),
-    .A0({a0}), .B0(x), .C0({b0}), .D0(y), .S0(o[{low}]),
-    .A1({a1}), .B1({x1}), .C1({b1}), .D1({y1}), .S1({s1})
-  );
-"""
-
 
 class AndAdder(wiring.Component):
     """``o = (a if x else 0) + (b if y else 0)``, signed; on the ECP5 half a carry cell a bit.
@@ -87,22 +78,10 @@ class AndAdder(wiring.Component):
         return m
 
     def _verilog(self, name: str) -> str:
-        """The module with its carry cells; positions beyond the sign repeat it."""
-        top, cells = self.width - 1, []
-        for index, low in enumerate(range(0, self.width + 1, 2)):
-            high, last = low + 1, low + 1 > self.width
-            cells.append(
-                _CELL.format(
-                    index=index, init=_INIT, init1="16'h0000" if last else _INIT,
-                    carry=f"carry{index}" if index else "1'b0", out=f"carry{index + 1}",
-                    a0=f"a[{min(low, top)}]", b0=f"b[{min(low, top)}]", low=low,
-                    a1="1'b0" if last else f"a[{min(high, top)}]",
-                    b1="1'b0" if last else f"b[{min(high, top)}]",
-                    x1="1'b0" if last else "x", y1="1'b0" if last else "y",
-                    s1="" if last else f"o[{high}]",
-                )
-            )  # fmt: skip
-        wires = ", ".join(f"carry{index + 1}" for index in range(len(cells)))
-        return _MODULE.format(
-            name=name, top=top, width=self.width, cells=f"  wire {wires};\n" + "".join(cells)
+        """The module with its carry cells; the position beyond the signs repeats them."""
+        bits = [*range(self.width), self.width - 1]
+        cells = carry_chain(
+            _INIT,
+            [Position(f"a[{bit}]", "x", f"b[{bit}]", "y", f"o[{n}]") for n, bit in enumerate(bits)],
         )
+        return _MODULE.format(name=name, top=self.width - 1, width=self.width, cells=cells)

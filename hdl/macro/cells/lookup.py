@@ -9,10 +9,10 @@ banks the upper address bits choose the bank, and a group has fewer rows.
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Signal, Value, signed
 from amaranth.lib import data, memory
 
-from ...narrow import narrow
+from ..add_sub import AddSub
 from ..config import Table
 from .array import CellArray, stage_bits
 
@@ -57,12 +57,17 @@ class LookupArray(CellArray):
     def _running_sum(self, m: Module, weight: Any, column: int) -> Signal:
         """The subset sum of the entry that is being written."""
         total = Signal(signed(self.config.leaf_bits), name=f"sum{column}", reset_less=True)
+        # Every entry is a subset sum of the group, which fits; so no step leaves the range.
+        m.submodules[f"adder{column}"] = adder = AddSub(self.config, len(total))
+        m.d.comb += [
+            adder.a.eq(total),
+            adder.b.eq(weight),
+            adder.subtract.eq(self.step.subtract),
+        ]
         with m.If(self.step.clear):
             m.d.sync += total.eq(0)
         with m.Else():
-            # Every entry is a subset sum of the group, which fits; so no step leaves the range.
-            following = Mux(self.step.subtract, total - weight, total + weight)
-            m.d.sync += total.eq(narrow(following, total.shape()))
+            m.d.sync += total.eq(adder.o)
         return total
 
     def _table(self, m: Module, group: int, entry: Value) -> data.View:
