@@ -43,9 +43,7 @@ class ModuleLibrary:
             self._texts[name] = to_rtlil(build(), name, self)
         return self._names[key]
 
-    def verilog_module(
-        self, key: Hashable, kind: str, text: Callable[[str], str]
-    ) -> str:
+    def verilog_module(self, key: Hashable, kind: str, text: Callable[[str], str]) -> str:
         """The name of a module that is written as Verilog: `text` gives it for a name.
 
         For what Amaranth cannot describe. Whoever instantiates it describes the same in Amaranth,

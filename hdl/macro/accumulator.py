@@ -77,11 +77,11 @@ class Accumulator(wiring.Component):
             m.d.comb += total.eq(narrow(shifted + self.step_sum, running.shape()))
         output = Signal.like(self.o, reset_less=True)
         m.d.comb += self.o.eq(output)
+        # Clearing stands outside of what enables, so that it is the flip-flops' own reset.
         with m.If(self.enable & self.valid):
-            with m.If(self.last):
-                m.d.sync += [running.eq(0), output.eq(total)]
-            with m.Else():
-                m.d.sync += running.eq(total)
+            m.d.sync += running.eq(total)
+        with m.If(self.enable & self.valid & self.last):
+            m.d.sync += [running.eq(0), output.eq(total)]
         return m
 
 

@@ -152,6 +152,13 @@ class MacroConfig(MacroParameters):
         return bits_for(self.input_bits - 1)
 
     @property
+    def step_number_bits(self) -> int:
+        """Width of a step's number; the last one is 0."""
+        if self.cell is Cell.NEAR:
+            return self.row_bits
+        return max(1, self.plane_bits - exact_log2(self.bits_per_cycle))
+
+    @property
     def fused_bits(self) -> int:
         """Width of the field `fused`; none where columns cannot be fused."""
         return exact_log2(self.fusion)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The macro's input side: vectors and read requests in, the operand of one step a cycle out."""
 
+from functools import partial
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
@@ -8,8 +9,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from ..stamp import Stamp
 from .config import MacroConfig
 from .leading_zeros import LeadingZeros
+from .plane_selector import SHARED, PlaneSelector
 from .tags import TagLayout
 
 __all__ = ["PlaneSerialiser", "RowSerialiser", "Serialiser", "serialiser"]
@@ -88,11 +91,8 @@ class Serialiser(wiring.Component):
         accumulating = Signal()
         read_was_last = Signal()
 
-        # Every row's multiplexer hangs on these two. Kept, they stay one signal each; synthesis that
-        # optimises for delay would else repeat what makes them, in every row.
-        current = Signal.like(begin, attrs={"keep": 1})
-        launch_read = Signal(attrs={"keep": 1})
-        launch = Signal()
+        current = Signal.like(begin)
+        launch, launch_read = Signal(), Signal()
         may_begin, may_read = Signal(), Signal()
         vector_held = self.hold & (vector_bank == self.hold_bank)
         request_held = self.hold & (request_bank == self.hold_bank)
@@ -132,6 +132,7 @@ class Serialiser(wiring.Component):
                 | (self.read_request.valid & (request_bank == self.hold_bank))
             ),
         ]
+        self._take_operand(m, current, top, launch_read)
         with m.If(self.enable):
             m.d.sync += [
                 self.tag.valid.eq(launch | launch_read),
@@ -143,7 +144,6 @@ class Serialiser(wiring.Component):
                 self.tag.fused.eq(Mux(launch_read, 0, vector.fused)),
                 self.bank.eq(launched_bank),
             ]
-            self._take_operand(m, current, top, launch_read)
         return m
 
     def _bounds(self, vector: data.View) -> tuple[Value, Value]:
@@ -171,13 +171,10 @@ class PlaneSerialiser(Serialiser):
     Where `skip_zero_planes` is set, a vector begins with the first step in which an input has a one.
     """
 
-    #: Rows whose register bits share a clear: those of a group of flip-flops in an FPGA.
-    SHARED = 8
-
     def _first_steps(self, m: Module) -> tuple[Value, Value]:
         shift = exact_log2(self.config.bits_per_cycle)
         vector = self.i.payload
-        bits = max(1, self.config.plane_bits - shift)
+        bits = self.config.step_number_bits
         top = Signal(bits)
         m.d.comb += top.eq(vector.top_plane[shift:])
         if not self.config.skip_zero_planes:
@@ -192,48 +189,39 @@ class PlaneSerialiser(Serialiser):
         return vector.signed & is_top
 
     def _take_operand(self, m: Module, current: Signal, top: Value, read: Signal) -> None:
-        request, rows = self.read_request.payload, self.config.rows
-        for first in range(0, rows, self.SHARED):
-            last = min(first + self.SHARED, rows)
-            digits = [self._digit(m, row, current, top) for row in range(first, last)]
-            for plane, register in enumerate(self.operand):
-                part = register[first:last]
-                if plane:
-                    # One plane is enough to read.
-                    bits = Cat(digit[plane] & ~read for digit in digits)
-                    m.d.sync += part.eq(bits)
-                    continue
-                # A row is named by its place among its neighbours, and by clearing all others.
-                near = [request.row[: exact_log2(self.SHARED)] == n for n in range(len(digits))]
-                bits = Cat(Mux(read, here, digit[0])
-                           for here, digit in zip(near, digits, strict=True))
-                with m.If(read & (request.row[exact_log2(self.SHARED):] != first // self.SHARED)):
-                    m.d.sync += part.eq(0)
-                with m.Else():
-                    m.d.sync += part.eq(bits)
+        vector, request = self.i.payload, self.read_request.payload
+        shared = exact_log2(SHARED)
+        in_step = exact_log2(self.config.bits_per_cycle)
+        for first in range(0, self.config.rows, SHARED):
+            rows = range(first, min(first + SHARED, self.config.rows))
+            m.submodules[f"rows{first}"] = part = self._selector(len(rows))
+            # A signal of its own: generation takes time for every slice of the wide payload.
+            words = Signal(part.data.shape(), name=f"words{first}")
+            low, high = rows.start * self.config.input_bits, rows.stop * self.config.input_bits
+            m.d.comb += [
+                words.as_value().eq(vector.data.as_value()[low:high]),
+                part.data.eq(words),
+                part.enable.eq(self.enable),
+                part.step.eq(current),
+                part.extend.eq(current == top),
+                part.top.eq(vector.top_plane[:in_step]),
+                part.signed.eq(vector.signed),
+                part.read.eq(read),
+                part.place.eq(request.row[:shared]),
+                part.clear.eq(self.enable & read & (request.row[shared:] != first // SHARED)),
+            ]
+            m.d.comb += [
+                plane[first : rows.stop].eq(bits)
+                for plane, bits in zip(self.operand, part.o, strict=True)
+            ]
 
-    def _digit(self, m: Module, row: int, current: Signal, top: Value) -> Value:
-        """The bits of one input that belong to a step."""
-        planes = self.config.bits_per_cycle
-        # A signal of its own: generation takes time for every slice of the wide payload.
-        value = Signal(self.config.input_bits, name=f"input{row}")
-        m.d.comb += value.eq(self.i.payload.data[row])
-        # Planes that `top_plane` can name beyond `input_bits` are zero.
-        bits = [*value, *[0] * (planes * (1 << len(current)) - self.config.input_bits)]
-        digits = [Cat(*bits[n : n + planes]) for n in range(0, len(bits), planes)]
-        digit = Signal(planes, name=f"digit{row}")
-        m.d.comb += digit.eq(Array(digits)[current])
-        return digit if planes == 1 else self._extended(m, row, digit, current == top)
-
-    def _extended(self, m: Module, row: int, digit: Signal, is_top: Value) -> Value:
-        """Bits above the top plane as copies of the sign, or zero."""
-        vector = self.i.payload
-        place = vector.top_plane[: exact_log2(self.config.bits_per_cycle)]
-        sign = vector.signed & Array(digit)[place]
-        extended = Signal.like(digit, name=f"extended{row}")
-        for bit in range(len(digit)):
-            m.d.comb += extended[bit].eq(Mux(is_top & (bit > place), sign, digit[bit]))
-        return extended
+    def _selector(self, rows: int) -> Any:
+        return Stamp(
+            key=(PlaneSelector, self.config.digest(), rows),
+            kind=f"rows{rows}",
+            signature=PlaneSelector.signature_for(self.config, rows),
+            build=partial(PlaneSelector, self.config, rows),
+        )
 
 
 class RowSerialiser(Serialiser):
@@ -261,10 +249,11 @@ class RowSerialiser(Serialiser):
         m.d.comb += sign.eq(vector.signed & Array(padded)[vector.top_plane])
         bits = [Mux(bit > vector.top_plane, sign, word[bit]) for bit in range(config.input_bits)]
         exists = self.read_request.payload.row < config.rows
-        m.d.sync += [
-            self.operand.value.eq(Mux(read, exists, Cat(*bits, sign)).as_signed()),
-            self.operand.row.eq(Mux(read, self.read_request.payload.row, current)),
-        ]
+        with m.If(self.enable):
+            m.d.sync += [
+                self.operand.value.eq(Mux(read, exists, Cat(*bits, sign)).as_signed()),
+                self.operand.row.eq(Mux(read, self.read_request.payload.row, current)),
+            ]
 
 
 def serialiser(config: MacroConfig) -> Serialiser:
