@@ -133,10 +133,11 @@ class ColumnBlock(wiring.Component):
     def _fused(self, m: Module, dots: list[Any]) -> list[Any]:
         """Dot products of fused columns in place of the columns' own."""
         m.submodules.fusion = fusion = ColumnFusion(self.config)
-        modes = [self.output_tags[1 + stage].fused for stage in range(self.config.fused_bits)]
         m.d.comb += fusion.enable.eq(self.enable)
         m.d.comb += [fusion.i[column].eq(dot) for column, dot in enumerate(dots)]
-        m.d.comb += [fusion.fused[stage].eq(mode) for stage, mode in enumerate(modes)]
+        for stage in range(self.config.fused_bits):
+            tag = self.output_tags[1 + stage]
+            m.d.comb += [fusion.valid[stage].eq(tag.valid), fusion.fused[stage].eq(tag.fused)]
         return [fusion.o[column] for column in range(self.columns)]
 
     def _vector_sum(self, m: Module, dot: Any, column: int) -> Signal:

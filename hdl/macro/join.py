@@ -82,13 +82,17 @@ class ColumnFusion(wiring.Component):
     -------
     enable : In(1)
     i : In(ArrayLayout(signed(config.column_bits), config.fusion))
+    valid : In(1).array(config.fused_bits)
+        For each register on the way whether a dot product enters it; else it keeps its value, as
+        the last of them may be the macro's output.
     fused : In(config.fused_bits).array(config.fused_bits)
-        For each register on the way the mode of the vector that enters it.
+        The mode of the vector that enters it.
     o : Out(ArrayLayout(signed(config.dot_bits), config.fusion))
     """
 
     enable: Signal
     i: data.View
+    valid: Any
     fused: Any
     o: data.View
 
@@ -99,6 +103,7 @@ class ColumnFusion(wiring.Component):
             {
                 "enable": In(1),
                 "i": In(data.ArrayLayout(signed(config.column_bits), columns)),
+                "valid": In(data.ArrayLayout(1, config.fused_bits)),
                 "fused": In(data.ArrayLayout(config.fused_bits, config.fused_bits)),
                 "o": Out(data.ArrayLayout(signed(config.dot_bits), columns)),
             }
@@ -115,7 +120,7 @@ class ColumnFusion(wiring.Component):
         for index, joined in enumerate(both):
             low, high = columns[2 * index : 2 * index + 2]
             level += [Mux(joined, low + (high << shift), low), Mux(joined, Const(0), high)]
-        columns = self._registered(m, level, "pair")
+        columns = self._registered(m, level, "pair", self.valid[0])
         if len(columns) == 4:
             quads = self.fused[1] >= 2
             low, high = columns[0], columns[2]
@@ -124,14 +129,17 @@ class ColumnFusion(wiring.Component):
                 [Mux(quads, low + (high << 2 * shift), low), columns[1],
                  Mux(quads, Const(0), high), columns[3]],
                 "quad",
+                self.valid[1],
             )
         m.d.comb += [self.o[index].eq(column) for index, column in enumerate(columns)]
         return m
 
-    def _registered(self, m: Module, values: Sequence[Any], name: str) -> list[Signal]:
+    def _registered(
+        self, m: Module, values: Sequence[Any], name: str, valid: Value
+    ) -> list[Signal]:
         shape = Shape.cast(signed(self.config.dot_bits))
         nodes = [Signal(shape, name=f"{name}{n}", reset_less=True) for n in range(len(values))]
-        with m.If(self.enable):
+        with m.If(self.enable & valid):
             m.d.sync += [
                 node.eq(narrow(value, shape)) for node, value in zip(nodes, values, strict=True)
             ]
