@@ -71,7 +71,7 @@ class MacroConfig(MacroParameters):
         entries = 1 << self.rows_per_group
         if self.stages_two_groups:
             return max(entries, self.rows_per_group)
-        return entries + self.rows_per_group
+        return self.fill_cycles + self.rows_per_group
 
     # Blocks -------------------------------------------------------------------------------------
 
