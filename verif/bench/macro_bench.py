@@ -1,28 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 """The test cases for a macro; run by name in a simulation of it (see `run`)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import pairwise
+from itertools import product
 from typing import Any
+
+import numpy as np
 
 from .case import bench_case
 from .check import require
 from .macro_coverage import wanted_events
 from .macro_environment import COVERAGE, MacroEnvironment
-from .macro_stimulus import WEIGHTS
+from .macro_timing import held_output, timing, turns
+from .macro_writing import banks_at_full_rate, reset_in_write, write_timing
 from .stalls import PROFILES
+
+__all__ = [
+    "accumulations",
+    "banks_at_full_rate",
+    "binary_network",
+    "corner_values",
+    "held_output",
+    "random_traffic",
+    "read_back",
+    "reset_in_traffic",
+    "reset_in_write",
+    "stimulus_coverage",
+    "sums_wrap",
+    "timing",
+    "turns",
+    "write_timing",
+]
+
+#: Most steps for which an accumulation is as long as it can be with every kind of values.
+_MANY_STEPS = 1024
 
 
 @bench_case()
 async def corner_values(dut: Any) -> None:
     """Extreme weights meet extreme inputs, in every precision, signed and unsigned."""
     env = await MacroEnvironment.start(dut)
-    thorough = env.effort == 1
+    thorough = env.effort == 1 and not env.writes_slowly
     inputs = ("ones", "top", "below_top")
+    every = env.stimulus.weight_kinds
     vectors = 0
-    for weights in WEIGHTS if thorough else ("lowest", "highest", "random"):
-        env.w.put(*env.stimulus.all_weights(weights))
+    for weights in every if thorough else [k for k in every if k not in ("mixed", "sparse")]:
+        env.write(*env.stimulus.all_weights(weights))
         await env.drain()
         for bits in range(1, env.config.input_bits + 1):
             for signed in (0, 1):
@@ -40,11 +62,13 @@ async def random_traffic(dut: Any, stalls: str) -> None:
     env = await MacroEnvironment.start(dut)
     env.tb.set_stalls(stalls)
     vectors = env.stimulus.vectors(env.scaled(200))
-    cycles = sum(vector["top_plane"] + 1 for vector in vectors)
-    writes = max(8, cycles // (2 * env.config.write_cycles))
+    cycles = sum(env.steps(vector) for vector in vectors)
     reads = env.scaled(100)
     env.i.put(*vectors)
-    env.w.put(*(env.stimulus.write() for _ in range(writes)))
+    if env.config.is_writable:
+        least = 3 if env.writes_slowly else 8
+        writes = max(least, cycles // (2 * env.config.write_interval))
+        env.write(*(env.stimulus.write() for _ in range(writes)))
     env.read_request.put(*(env.stimulus.read() for _ in range(reads)))
     outputs = sum(vector["last"] or env.config.accumulations == 1 for vector in vectors)
     await env.finish(outputs=outputs, rows=reads)
@@ -54,14 +78,21 @@ async def random_traffic(dut: Any, stalls: str) -> None:
 async def accumulations(dut: Any) -> None:
     """The longest sums of the most extreme products fill the output to its last bit."""
     env = await MacroEnvironment.start(dut)
-    most, bits = env.config.accumulations, env.config.input_bits
+    config = env.config
+    most, bits = config.accumulations, config.input_bits
+    wide = "wide_" if config.fusion > 1 else ""
+    fused = config.fusion - 1
     for weights, inputs, signed in (
-        ("lowest", "ones", 0), ("highest", "ones", 0), ("lowest", "top", 1), ("random", "random", 1)
+        (f"{wide}lowest", "ones", 0), (f"{wide}highest", "ones", 0), (f"{wide}lowest", "top", 1),
+        ("random", "random", 1),
     ):
-        env.w.put(*env.stimulus.all_weights(weights))
+        env.write(*env.stimulus.all_weights(weights))
         await env.drain()
-        for length in sorted({1, 1 + env.stimulus.below(most), most}):
-            fields = {"bits": bits, "signed": signed, "kind": inputs}
+        lengths = {1, 1 + env.stimulus.below(min(most, 8))}
+        if most * config.steps(bits) <= _MANY_STEPS or inputs == "top":
+            lengths.add(most)
+        for length in sorted(lengths):
+            fields = {"bits": bits, "signed": signed, "kind": inputs, "fused": fused}
             env.i.put(*env.stimulus.accumulation(length, **fields))
         await env.drain()
     await env.finish(outputs=4)
@@ -71,17 +102,52 @@ async def accumulations(dut: Any) -> None:
 async def sums_wrap(dut: Any) -> None:
     """A sum of more vectors than `accumulations` wraps; tried where that takes few cycles."""
     env = await MacroEnvironment.start(dut)
-    most, bits = env.config.accumulations, env.config.input_bits
-    if most == 1 or most * bits > 256:
+    config = env.config
+    most, bits = config.accumulations, config.input_bits
+    if most == 1 or most * config.steps(bits) > 256 or not config.is_writable:
         return
-    env.w.put(*env.stimulus.all_weights("lowest"))
+    wide = config.fusion > 1
+    env.write(*env.stimulus.all_weights("wide_lowest" if wide else "lowest"))
     await env.drain()
-    length = 2 * most + 1
-    env.i.put(*env.stimulus.accumulation(length, bits=bits, signed=0, kind="ones"))
+    length, fused = 2 * most + 1, config.fusion - 1
+    env.i.put(*env.stimulus.accumulation(length, bits=bits, signed=0, kind="ones", fused=fused))
     await env.drain()
-    exact = length * env.config.rows * (-1 << env.config.weight_bits - 1) * ((1 << bits) - 1)
+    lowest = -1 << config.weight_bits * config.fusion - 1
+    exact = length * config.rows * lowest * ((1 << bits) - 1)
     require(env.log["o"][-1].value[0] != exact, "the sum was meant to be too large for the output")
     await env.finish()
+
+
+@bench_case()
+async def binary_network(dut: Any) -> None:
+    """Weights of +1 and -1 as 0 and -1, by ``sum(x b) = 2 sum(x w) + sum(x)``, and inputs of +1 and
+    -1 as 1 and 0: exact.
+    """
+    env = await MacroEnvironment.start(dut)
+    config, random = env.config, env.stimulus.random
+    if config.is_writable:
+        weights = random.integers(-1, 1, (config.groups * config.rows_per_group, config.columns))
+        for group, rows in enumerate(np.split(weights, config.groups)):
+            env.write({"weights": rows.tolist(), "group": group, "bank": 0})
+        await env.settle()
+        weights = weights[: config.rows]
+    elif config.weight_bits == 1:
+        weights = np.array(config.rom_weights)
+    else:
+        return
+    signs = 2 * weights + 1
+    for bits, signed in product({1, config.input_bits}, (0, 1)):
+        vector = env.stimulus.vector(bits=bits, signed=signed, bank=0, fused=0, kind="random")
+        env.i.put(vector)
+        await env.drain()
+        words = np.array(vector["data"]) & (1 << bits) - 1
+        inputs = words - (words >> bits - 1 << bits) * signed
+        corrected = 2 * np.array(env.log["o"][-1].value) + inputs.sum()
+        require((corrected == inputs @ signs).all(), f"weights of +1 and -1, {bits} bits: inexact")
+        if bits == 1 and not signed:
+            either = 2 * corrected - signs.sum(axis=0)
+            require((either == (2 * words - 1) @ signs).all(), "all of +1 and -1: inexact")
+    await env.finish(outputs=2)
 
 
 @bench_case()
@@ -89,7 +155,7 @@ async def read_back(dut: Any) -> None:
     """Every row of every bank reads as it was written; rows that do not exist read as zero."""
     env = await MacroEnvironment.start(dut)
     config = env.config
-    env.w.put(*env.stimulus.all_weights("random"))
+    env.write(*env.stimulus.all_weights("random"))
     await env.drain()
     step = max(1, round(0.2 / env.effort))
     rows = [*range(0, config.rows, step), config.rows - 1, (1 << config.row_bits) - 1]
@@ -97,156 +163,25 @@ async def read_back(dut: Any) -> None:
     env.tb.random.shuffle(requests)
     env.read_request.put(*requests)
     await env.drain()
-    # A group that does not exist is taken and changes nothing.
-    env.w.put(env.stimulus.write(group=(1 << config.group_bits) - 1))
-    await env.drain()
+    if config.is_writable:
+        # A group that does not exist is taken and changes nothing.
+        env.write(env.stimulus.write(group=(1 << config.group_bits) - 1))
+        await env.drain()
     env.read_request.put(*requests)
     await env.finish(outputs=0, rows=2 * len(requests))
-
-
-@bench_case()
-async def timing(dut: Any) -> None:
-    """Latencies and intervals are those that the configuration states."""
-    env = await MacroEnvironment.start(dut)
-    config, log = env.config, env.log
-    for _ in range(3):
-        env.w.put(env.stimulus.write())
-        await env.drain()
-        took = log["w"][-1].cycle - log["w"][-1].since + 1
-        require(took == config.write_cycles, f"a write took {took}, not {config.write_cycles}")
-    for bits in range(1, config.input_bits + 1):
-        env.i.put(env.stimulus.vector(bits=bits))
-        await env.drain()
-        latency = log["o"][-1].since - log["i"][-1].since
-        expected = config.vector_latency(bits)
-        require(latency == expected, f"{bits} bits took {latency}, not {expected} cycles")
-    for _ in range(3):
-        env.read_request.put(env.stimulus.read())
-        await env.drain()
-        latency = log["read_data"][-1].since - log["read_request"][-1].since
-        require(latency == config.read_latency, f"a read took {latency}, not {config.read_latency}")
-    last = config.banks - 1
-    for bank, written in ((0, last), (last, 0)) if last else ((0, None),):
-        await _full_rate(env, bank, written)
-        await _reads_in_a_row(env, bank, written)
-    await env.finish(outputs=config.input_bits, rows=3)
-
-
-async def _full_rate(env: MacroEnvironment, bank: int, written: int | None) -> None:
-    """Vectors of one bank follow each other without a gap, while another bank is written."""
-    config = env.config
-    count = env.scaled(20)
-    vectors = len(env.log["i"])
-    with _writes(env, written, count * config.vector_interval(config.input_bits)):
-        env.i.put(*(env.stimulus.vector(bank=bank) for _ in range(count)))
-        await env.drain()
-    taken = env.log["i"][vectors:]
-    starts = [vector.cycle - vector.value["top_plane"] for vector in taken]
-    for vector, (start, following) in zip(taken, pairwise(starts), strict=False):
-        interval = config.vector_interval(vector.value["top_plane"] + 1)
-        require(following - start == interval, f"{following - start} cycles, not {interval}")
-
-
-async def _reads_in_a_row(env: MacroEnvironment, bank: int, written: int | None) -> None:
-    """A row of one bank is read back in every cycle, while another bank is written."""
-    count = env.scaled(20)
-    requests = len(env.log["read_request"])
-    with _writes(env, written, count):
-        env.read_request.put(*(env.stimulus.read(bank=bank) for _ in range(count)))
-        await env.drain()
-    for request in env.log["read_request"][requests:]:
-        waited = request.cycle - request.since
-        require(waited == 0, f"a read waited for {waited} cycles, with nothing before it")
-
-
-@contextmanager
-def _writes(env: MacroEnvironment, bank: int | None, cycles: int) -> Iterator[None]:
-    """Write a bank, if any, with pauses for about so many cycles; each takes its time alone."""
-    config, already = env.config, len(env.log["w"])
-    if bank is not None:
-        env.w.stalls = env.tb.stalls("light")
-        count = 2 + cycles // config.write_cycles
-        env.w.put(*(env.stimulus.write(bank=bank) for _ in range(count)))
-    yield
-    env.w.stalls = env.tb.stalls("none")
-    for write in env.log["w"][already:]:
-        took = write.cycle - write.since + 1
-        require(took == config.write_cycles, f"a write took {took}, not {config.write_cycles}")
-
-
-@bench_case()
-async def turns(dut: Any) -> None:
-    """Where a write, a vector and a read of one bank all wait, each gets its turn."""
-    env = await MacroEnvironment.start(dut)
-    count = 12
-    env.w.put(*(env.stimulus.write(bank=0) for _ in range(count)))
-    env.i.put(*(env.stimulus.vector(bank=0) for _ in range(count)))
-    env.read_request.put(*(env.stimulus.read(bank=0) for _ in range(count)))
-    await env.tb.until(lambda: any(source.idle for source in env.tb.sources.values()), "a turn")
-    users = sorted([t.cycle for name in ("i", "read_request") for t in env.log[name]])
-    writes = [t.cycle for t in env.log["w"] if t.cycle > users[0]]
-    require(len(writes) > count // 2, f"{len(writes)} writes in the time of {len(users)} uses")
-    for write, following in pairwise(writes):
-        between = sum(write < user < following for user in users)
-        require(between == 1, f"{between} uses of the bank between two writes, not 1")
-    vectors, reads = len(env.log["i"]), len(env.log["read_request"])
-    require(abs(vectors - reads) <= 1, f"{vectors} vectors and {reads} reads in turns")
-    await env.drain()
-    for stream in ("w", "i", "read_request"):
-        await _turn_after(env, stream)
-    await env.finish(outputs=count, rows=count)
-
-
-async def _turn_after(env: MacroEnvironment, before: str) -> None:
-    """Whose turn it was last is remembered until the streams meet, however long that takes."""
-    offers = {
-        "w": env.stimulus.write(bank=0),
-        "i": env.stimulus.vector(bank=0, bits=1),
-        "read_request": env.stimulus.read(bank=0),
-    }
-    env.tb.sources[before].put(offers[before])
-    await env.drain()
-    await env.tb.step(3)
-    for stream, offer in offers.items():
-        env.tb.sources[stream].put(offer)
-    await env.drain()
-    cycles = {stream: env.log[stream][-1].cycle for stream in offers}
-    order = sorted(offers, key=lambda stream: cycles[stream])
-    expected = {"w": order[0] != "w", "i": order[:2] == ["w", "read_request"],
-                "read_request": order[:2] == ["w", "i"]}
-    require(expected[before], f"the order after {before} was {', '.join(order)}")
-
-
-@bench_case(stream=["o", "read_data"])
-async def held_output(dut: Any, stream: str) -> None:
-    """An output that nobody takes for long holds up what is behind it, and loses nothing."""
-    env = await MacroEnvironment.start(dut)
-    config, count = env.config, 8
-    sink = env.tb.sinks[stream]
-    for bits in (1, config.input_bits):
-        sink.hold()
-        written = len(env.log["w"])
-        env.i.put(*(env.stimulus.vector(bits=bits, bank=0) for _ in range(count)))
-        env.read_request.put(*(env.stimulus.read(bank=0) for _ in range(count)))
-        writes = 4 if config.banks > 1 else 0
-        env.w.put(*(env.stimulus.write(bank=1) for _ in range(writes)))
-        await env.tb.step(count * (config.vector_latency(bits) + config.write_cycles))
-        require(sink.port.waits, f"{stream} offers nothing, though nothing was taken")
-        require(len(env.log["w"]) - written == writes, "another bank's writes were held up")
-        sink.stalls = env.tb.stalls("none")
-        await env.drain()
-    await env.finish(outputs=2 * count, rows=2 * count)
 
 
 @bench_case()
 async def reset_in_traffic(dut: Any) -> None:
     """A reset drops what is under way, in whatever state, and leaves the weights."""
     env = await MacroEnvironment.start(dut)
-    moments = {name: env.tb.monitors[name].port for name in env.tb.monitors}
-    for round_, port in enumerate([*moments.values(), *moments.values()]):
+    moments = [monitor.port for monitor in env.tb.monitors.values()]
+    rounds = 1 if env.writes_slowly else 2
+    for round_, port in enumerate(moments * rounds):
         env.tb.set_stalls("heavy" if round_ % 2 else "light")
         env.i.put(*env.stimulus.vectors(24))
-        env.w.put(*(env.stimulus.write() for _ in range(8)))
+        if env.config.is_writable:
+            env.write(*(env.stimulus.write() for _ in range(8)))
         env.read_request.put(*(env.stimulus.read() for _ in range(24)))
         await env.tb.step(env.stimulus.below(2 * env.config.vector_latency(8)))
         # Best while this stream's sender waits, if that comes before the end of the traffic.
@@ -259,7 +194,7 @@ async def reset_in_traffic(dut: Any) -> None:
         env.i.put(*(env.stimulus.vector() for _ in range(4)))
         env.read_request.put(*(env.stimulus.read() for _ in range(8)))
         await env.drain()
-    await env.finish(outputs=40, rows=80)
+    await env.finish(outputs=4 * rounds * len(moments), rows=8 * rounds * len(moments))
 
 
 @bench_case(stage=1)

@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from ...hdl.macro.config import MacroConfig
 
-__all__ = ["INPUTS", "WEIGHTS", "MacroStimulus"]
+__all__ = ["INPUTS", "WEIGHTS", "WIDE_WEIGHTS", "MacroStimulus"]
 
 Array = NDArray[np.int64]
 Payload = dict[str, Any]
 
-#: Kinds of weights and inputs that `MacroStimulus` can make.
+#: Kinds of weights and inputs that `MacroStimulus` can make; the wide ones are extreme weights of
+#: fused columns.
 WEIGHTS = ("lowest", "highest", "mixed", "sparse", "random")
-INPUTS = ("zero", "ones", "top", "below_top", "mixed", "sparse", "random")
+WIDE_WEIGHTS = ("wide_lowest", "wide_highest")
+INPUTS = ("zero", "ones", "top", "below_top", "mixed", "sparse", "small", "random")
 
 
 class MacroStimulus:
@@ -41,22 +43,37 @@ class MacroStimulus:
 
     # Weights -------------------------------------------------------------------------------------
 
+    @property
+    def weight_kinds(self) -> tuple[str, ...]:
+        """The kinds of weights that this configuration has."""
+        return WEIGHTS + (WIDE_WEIGHTS if self.config.fusion > 1 else ())
+
     def weights(self, kind: str = "") -> Array:
         """A row group's weights, also of rows that only fill it up; of a random kind by default."""
         config = self.config
         shape = (config.rows_per_group, config.columns)
         limit = 1 << config.weight_bits - 1
         everything = self.random.integers(-limit, limit, shape)
-        match kind or WEIGHTS[self.below(len(WEIGHTS))]:
+        kinds = self.weight_kinds
+        match kind or kinds[self.below(len(kinds))]:
             case "lowest":
                 return np.full(shape, -limit)
             case "highest":
                 return np.full(shape, limit - 1)
             case "mixed":
-                return self.random.choice([-limit, limit - 1, -1, 0, 1], shape)
+                some = self.random.choice([-limit, limit - 1, -1, 0, 1], shape)
+                return np.clip(some, -limit, limit - 1)
             case "sparse":
                 return everything * (self.random.random(shape) < 0.2)
+            case "wide_lowest":
+                return np.broadcast_to(np.where(self._has_sign(), -limit, 0), shape)
+            case "wide_highest":
+                return np.broadcast_to(np.where(self._has_sign(), limit - 1, -1), shape)
         return everything
+
+    def _has_sign(self) -> NDArray[np.bool_]:
+        """Which columns hold the sign bits, where as many as can be are fused."""
+        return np.arange(self.config.columns) % self.config.fusion == self.config.fusion - 1
 
     def write(
         self, *, group: int | None = None, bank: int | None = None, kind: str = ""
@@ -73,7 +90,9 @@ class MacroStimulus:
         }
 
     def all_weights(self, kind: str = "") -> list[Payload]:
-        """Every row group of every bank, once."""
+        """Every row group of every bank, once; none where weights cannot be written."""
+        if not self.config.is_writable:
+            return []
         return [
             self.write(group=group, bank=bank, kind=kind)
             for bank in range(self.config.banks)
@@ -105,6 +124,8 @@ class MacroStimulus:
                 counted = self.random.choice([0, used, top, top - 1], config.rows)
             case "sparse":
                 counted = words * (self.random.random(config.rows) < 0.2)
+            case "small":
+                counted = words & (1 << self.below(bits)) - 1
             case _:
                 counted = words
         return (words & ~used | counted & used) & every
@@ -117,6 +138,7 @@ class MacroStimulus:
         bank: int | None = None,
         first: int = 1,
         last: int = 1,
+        fused: int | None = None,
         kind: str = "",
     ) -> Payload:
         """A vector; of any precision, now and then of more planes than inputs have bits."""
@@ -131,6 +153,7 @@ class MacroStimulus:
             "bank": self.bank() if bank is None else bank,
             "first": first,
             "last": last,
+            "fused": self.below(config.fusion) if fused is None else fused,
         }
 
     def accumulation(self, length: int, **fields: Any) -> list[Payload]:

@@ -29,7 +29,7 @@ class MacroModel:
     ----------
     weights : array of int64, shape (banks, rows, columns)
     skipped : int
-        Planes that the vectors so far did not need, where `skip_zero_planes` is set.
+        Steps that the vectors since the last reset did not need, where `skip_zero_planes` is set.
     """
 
     def __init__(self, config: MacroConfig) -> None:
@@ -108,8 +108,9 @@ class MacroModel:
         return self.weights[self._bank(bank), row].copy()
 
     def reset(self) -> None:
-        """Forget what is under way. The weights stay, as the macro's do."""
+        """Forget what is under way, and what was counted. The weights stay, as the macro's do."""
         self._sum = None
+        self.skipped = 0
 
     def _fused(self, weights: Vector, fused: int) -> Vector:
         """The weights with `fused` neighbours joined to each, zero in place of the neighbours."""
