@@ -7,6 +7,7 @@ Verilog is generated (the platform is a `ModuleLibrary`) it becomes an instance 
 converted once; everywhere else, as in Amaranth's simulator, it becomes the component itself.
 """
 
+import re
 from collections.abc import Callable, Hashable
 from importlib import import_module
 from typing import Any
@@ -19,6 +20,13 @@ __all__ = ["ModuleLibrary", "Stamp", "to_rtlil"]
 
 #: By name, as the type stubs of Amaranth leave this module out.
 _rtlil: Any = import_module("amaranth.back.rtlil")
+
+#: Ports and signals of no bits. Verilog has none: they would get a bit, or two.
+_NO_BITS = re.compile(
+    r"^(?:  attribute .*\n)*  wire width 0 .*\n|^connect \S+ \{  \}\n", re.MULTILINE
+)
+#: An instance of one of Yosys's own cells, whose name is not one of a module.
+_OWN_CELL = re.compile(r"^(  cell )\\(\$\w+ )", re.MULTILINE)
 
 
 class ModuleLibrary:
@@ -123,4 +131,5 @@ def to_rtlil(component: wiring.Component, name: str, library: ModuleLibrary) -> 
 
     What is stamped below it is only instantiated; `library` then holds its modules.
     """
-    return _rtlil.convert(component, name=name, platform=library, emit_src=False)
+    text = _rtlil.convert(component, name=name, platform=library, emit_src=False)
+    return _OWN_CELL.sub(r"\1\2", _NO_BITS.sub("", text))

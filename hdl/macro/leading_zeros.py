@@ -44,7 +44,7 @@ class LeadingZeros(wiring.Component):
             word = Signal(self.config.input_bits, name=f"input{row}")
             m.d.comb += word.eq(self.data[row])
             words.append(word)
-        for plane in range(self.config.input_bits):
+        for plane in range(1, self.config.input_bits):
             present = Signal(name=f"present{plane}")
             m.d.comb += present.eq(Cat(word[plane] for word in words).any())
             # Later planes are more significant, and override.

@@ -130,6 +130,7 @@ class PlaneSelector(wiring.Component):
         m.d.comb += digit.eq(Cat(self._word(m, row), padding).word_select(self.step, planes))
         sign = self.signed & digit.bit_select(self.top, 1)
         extended = Signal.like(digit, name=f"extended{row}")
-        for bit in range(planes):
+        m.d.comb += extended[0].eq(digit[0])
+        for bit in range(1, planes):
             m.d.comb += extended[bit].eq(Mux(self.extend & (bit > self.top), sign, digit[bit]))
         return extended

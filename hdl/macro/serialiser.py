@@ -247,11 +247,11 @@ class RowSerialiser(Serialiser):
         # Planes that `top_plane` can name beyond `input_bits` are zero.
         padded = [*word, *[Const(0, 1)] * ((1 << config.plane_bits) - config.input_bits)]
         m.d.comb += sign.eq(vector.signed & Array(padded)[vector.top_plane])
-        bits = [Mux(bit > vector.top_plane, sign, word[bit]) for bit in range(config.input_bits)]
+        above = [Mux(bit > vector.top_plane, sign, word[bit]) for bit in range(1, len(word))]
         exists = self.read_request.payload.row < config.rows
         with m.If(self.enable):
             m.d.sync += [
-                self.operand.value.eq(Mux(read, exists, Cat(*bits, sign)).as_signed()),
+                self.operand.value.eq(Mux(read, exists, Cat(word[0], *above, sign)).as_signed()),
                 self.operand.row.eq(Mux(read, self.read_request.payload.row, current)),
             ]
 
