@@ -34,6 +34,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("compile", "compile:compile_", "Turn a network into a program file.", "onnx"),
     Command("run", "run:run", "Run a program file on a device.", "sim"),
     Command("info", "info:info", "Describe a program file."),
+    Command("cover", "cover:cover", "Run the macro's bench on all pairs of field values.", "sim"),
     Command("gates", "gates:gates", "Run the benches on netlists of presets.", "sim,fpga"),
     Command("mutate", "mutate:mutate", "Run the benches on mutants of a design.", "sim,fpga"),
     Command("resources", "resources:resources", "Count FPGA resources, time, estimate.", "fpga"),
