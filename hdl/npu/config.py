@@ -7,13 +7,21 @@ from amaranth.utils import bits_for, exact_log2
 from pydantic import Field, model_validator
 
 from ..config import Config
-from ..macro.config import MacroConfig
+from ..macro.config import Cell, MacroConfig
 from .isa import WORDS
 
 __all__ = ["NpuConfig"]
 
 #: Bytes of a packet's word: what the host reads and writes at once.
 WORD_BYTES = 4
+
+#: Cells that the macro of an NPU may have: those whose weights are written and met plane by plane.
+CELLS = (Cell.BITCELL, Cell.LOOKUP)
+#: Fields of the macro that an NPU leaves no choice: int8 times int8, a plane a cycle.
+MACRO_FIELDS: dict[str, int | bool] = {
+    "weight_bits": 8, "input_bits": 8, "accumulations": 1, "fusion": 1, "bits_per_cycle": 1,
+    "skip_zero_planes": False,
+}
 
 
 class NpuConfig(Config):
@@ -62,13 +70,16 @@ class NpuConfig(Config):
 
     @model_validator(mode="after")
     def _check_fit(self) -> "NpuConfig":
-        for field, value, needed in (
-            ("macro.weight_bits", self.macro.weight_bits, 8),
-            ("macro.input_bits", self.macro.input_bits, 8),
-            ("macro.accumulations", self.macro.accumulations, 1),
-        ):
+        if self.macro.cell not in CELLS:
+            cells = " or ".join(cell.value for cell in CELLS)
+            raise ValueError(
+                f"macro.cell must be {cells} in an NPU, not {self.macro.cell.value}"
+            )
+        for field, needed in MACRO_FIELDS.items():
+            value = getattr(self.macro, field)
             if value != needed:
-                raise ValueError(f"{field} must be {needed} in an NPU, not {value}")
+                needed, value = (str(each).lower() for each in (needed, value))
+                raise ValueError(f"macro.{field} must be {needed} in an NPU, not {value}")
         if self.lanes > self.activation_port:
             raise ValueError(
                 f"lanes must be at most activation_port ({self.activation_port}), as a cycle's "
@@ -101,9 +112,32 @@ class NpuConfig(Config):
         return self.weight_bytes // self.weight_port
 
     @property
+    def row_words(self) -> int:
+        """Words of the weight memory that one row of weights takes: a byte a weight, whole words.
+        """
+        return -(-self.macro.columns * self.macro.weight_bits // (8 * self.weight_port))
+
+    @property
     def group_words(self) -> int:
-        """Words of the weight memory that one row group takes: whole words, row after row."""
-        return -(-self.macro.rows_per_group * self.macro.columns // self.weight_port)
+        """Words of the weight memory that one row group takes, row after row."""
+        return self.macro.rows_per_group * self.row_words
+
+    @property
+    def group_bytes(self) -> int:
+        """Bytes of the weight memory that one row group takes."""
+        return self.group_words * self.weight_port
+
+    @property
+    def load_interval(self) -> int:
+        """Cycles from one row group to the next while weights are loaded into a bank at rest.
+
+        The memory gives a word a cycle. Where the rows of a group cannot be taken while a table is
+        filled, all but the first, which is read meanwhile, are read after it.
+        """
+        macro = self.macro
+        if macro.has_fill and not macro.stages_two_groups:
+            return macro.write_interval + (macro.rows_per_group - 1) * (self.row_words - 1)
+        return max(self.group_words, macro.write_interval)
 
     @property
     def channel_words(self) -> int:

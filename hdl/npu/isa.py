@@ -22,8 +22,9 @@ __all__ = [
 
 #: Words of 32 bits in a descriptor.
 WORDS = 16
-#: The version every descriptor carries; another one is refused.
-VERSION = 1
+#: The version every descriptor carries; another one is refused. It counts up when a descriptor, or
+#: the memory it works on, would be misread: version 1 had the rows of a row group packed together.
+VERSION = 2
 
 
 class Queue(enum.IntEnum):

@@ -24,7 +24,7 @@ class MatrixEngine(wiring.Component):
     -------
     load_start, compute_start : In(1)
     load_descriptor, compute_descriptor : In(32 * WORDS)
-    load_done, compute_done : Out(1)
+    load_done, compute_done, load_settled : Out(1)
         As in `WeightLoader` and `WindowFeeder`.
     weight_address, weight_data
         As in `WeightMemory`.
@@ -39,6 +39,7 @@ class MatrixEngine(wiring.Component):
     load_descriptor: Signal
     compute_descriptor: Signal
     load_done: Signal
+    load_settled: Signal
     compute_done: Signal
     weight_address: Signal
     weight_data: Signal
@@ -53,6 +54,7 @@ class MatrixEngine(wiring.Component):
                 "load_start": In(1),
                 "load_descriptor": In(32 * WORDS),
                 "load_done": Out(1),
+                "load_settled": Out(1),
                 "compute_start": In(1),
                 "compute_descriptor": In(32 * WORDS),
                 "compute_done": Out(1),
@@ -79,6 +81,7 @@ class MatrixEngine(wiring.Component):
             loader.descriptor.as_value().eq(self.load_descriptor),
             loader.start.eq(self.load_start),
             self.load_done.eq(loader.done),
+            self.load_settled.eq(loader.settled),
             self.weight_address.eq(loader.address),
             loader.data.eq(self.weight_data),
             feeder.descriptor.as_value().eq(self.compute_descriptor),
@@ -92,6 +95,7 @@ class MatrixEngine(wiring.Component):
             vector.bank.eq(feeder.descriptor.bank[:bank_bits]),
             vector.first.eq(1),
             vector.last.eq(1),
+            vector.fused.eq(0),
             macro.read_request.valid.eq(0),
             macro.read_request.payload.as_value().eq(0),
             macro.read_data.ready.eq(1),

@@ -87,7 +87,7 @@ class Npu(wiring.Component):
 
         self._connect_control(m, door, sequencer, program, counters)
         self._connect_queues(m, sequencer, tokens, queues)
-        self._connect_engines(m, queues, matrix, vector)
+        self._connect_engines(m, sequencer, queues, matrix, vector)
         connect(m, matrix.o, vector.i)
         connect(m, vector.read, activations.pool)
         connect(m, matrix.read, activations.window)
@@ -133,9 +133,12 @@ class Npu(wiring.Component):
                 sequencer.empty[queue].eq(component.empty),
             ]
 
-    def _connect_engines(self, m: Module, queues: Any, matrix: Any, vector: Any) -> None:
+    def _connect_engines(
+        self, m: Module, sequencer: Any, queues: Any, matrix: Any, vector: Any
+    ) -> None:
         load, compute, results = (queues[queue] for queue in Queue)
         m.d.comb += [
+            sequencer.settled.eq(matrix.load_settled),
             matrix.load_start.eq(load.start),
             matrix.load_descriptor.eq(load.descriptor),
             load.done.eq(matrix.load_done),

@@ -16,7 +16,8 @@ class Sequencer(wiring.Component):
     """Reads descriptors from the program memory, a word a cycle, until END or a fault.
 
     A descriptor goes to the queue of its opcode; a full queue holds the sequencer up. After END it
-    waits until all queues are empty.
+    waits until all queues are empty and the weights settled, as the next program begins with a
+    reset of the engines.
 
     Members
     -------
@@ -29,6 +30,8 @@ class Sequencer(wiring.Component):
     queues : Out(stream of 32-bit words) per queue
     empty : In(len(Queue))
         The queue is empty and its engine idle.
+    settled : In(1)
+        As in `WeightLoader`.
     done : Out(1)
         The program has ended with END.
     fault : Out(1)
@@ -43,6 +46,7 @@ class Sequencer(wiring.Component):
     data: Signal
     queues: list[stream.Interface]
     empty: Signal
+    settled: Signal
     done: Signal
     fault: Signal
     current: Signal
@@ -57,6 +61,7 @@ class Sequencer(wiring.Component):
                 "data": In(32),
                 "queues": Out(stream.Signature(32)).array(len(Queue)),
                 "empty": In(len(Queue)),
+                "settled": In(1),
                 "done": Out(1),
                 "fault": Out(1),
                 "current": Out(config.descriptor_bits),
@@ -115,7 +120,7 @@ class Sequencer(wiring.Component):
                             m.d.sync += self.current.eq(self.current + 1)
                         with m.If(word == 0):
                             m.d.sync += target.eq(chosen)
-            with m.State("Drain"), m.If(self.empty.all()):
+            with m.State("Drain"), m.If(self.empty.all() & self.settled):
                 m.d.comb += self.done.eq(1)
                 m.next = "Idle"
         return m

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weight loader: row groups from the weight memory into the macro."""
+"""Weight loader: row groups from the weight memory into the macro, row by row."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -13,11 +13,14 @@ __all__ = ["WeightLoader"]
 
 
 class WeightLoader(wiring.Component):
-    """Reads a row group word by word, then offers it to the macro.
+    """Reads rows word by word and offers each to the macro.
 
-    Throughput: a row group every ``config.group_words + 1 + config.macro.write_cycles`` cycles
-    where the macro is free. Cost: a register for one row group, which the macro needs while it
-    writes.
+    The words of a row enter a shift register from the top. While it is offered the memory's output
+    holds the first word of the next row: the address moves on only as a word enters.
+
+    Throughput: a word a cycle, so a row every ``config.row_words`` cycles where the macro takes
+    them; a row group every ``config.load_interval`` cycles where nothing uses its bank. Latency:
+    ``config.row_words + 1`` cycles from `start` to the first row.
 
     Members
     -------
@@ -25,7 +28,10 @@ class WeightLoader(wiring.Component):
         `descriptor` is there and stays until `done`.
     descriptor : In(layout(Opcode.LOAD_WEIGHTS))
     done : Out(1)
-        The last row group is written in this cycle.
+        The macro takes the last row in this cycle. It holds up vectors that would meet weights of a
+        table that is still being filled.
+    settled : Out(1)
+        No such table: a reset would leave the weights as they are.
     address : Out(...)
         Word of the weight memory; its data comes in the next cycle.
     data : In(8 * config.weight_port)
@@ -35,6 +41,7 @@ class WeightLoader(wiring.Component):
     start: Signal
     descriptor: data.View
     done: Signal
+    settled: Signal
     address: Signal
     data: Signal
     w: stream.Interface
@@ -46,6 +53,7 @@ class WeightLoader(wiring.Component):
                 "start": In(1),
                 "descriptor": In(layout(Opcode.LOAD_WEIGHTS)),
                 "done": Out(1),
+                "settled": Out(1),
                 "address": Out(config.weight_word_bits),
                 "data": In(8 * config.weight_port),
                 "w": Out(stream.Signature(config.macro.write_layout)),
@@ -55,48 +63,75 @@ class WeightLoader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        word_bits = 8 * config.weight_port
-        words = Signal(word_bits * config.group_words, reset_less=True)
-        count = Signal(range(config.group_words + 1))
-        left = Signal(16)
-        group = Signal(16)
         first_word = exact_log2(config.weight_port)
+        # The word at the memory's output, and the words of the row that have come.
+        position = Signal.like(self.address)
+        count = Signal(range(config.row_words + 1))
+        words = Signal(8 * config.weight_port * config.row_words, reset_less=True)
+        row = Signal(range(config.macro.rows_per_group))
+        group, left = Signal(16), Signal(16)
+        is_full, taken, enters, ends_group = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            # A group that the macro does not have is left out.
+            taken.eq(is_full & (self.w.ready | ~(group < config.macro.groups))),
+            enters.eq(~is_full | taken),
+            ends_group.eq(taken & (row == config.macro.rows_per_group - 1)),
+            is_full.eq(count == config.row_words),
+            self.w.valid.eq(is_full & (group < config.macro.groups)),
+        ]
+        self._offer(m, words, row, group)
+        self._settle(m, self.w.valid & ends_group)
+        with m.FSM():
+            with m.State("Idle"):
+                first = self.descriptor.address[first_word:][: len(self.address)]
+                m.d.comb += self.address.eq(first)
+                m.d.sync += [
+                    position.eq(first),
+                    group.eq(self.descriptor.group),
+                    left.eq((self.descriptor.groups - 1)[:16]),
+                ]
+                with m.If(self.start):
+                    m.next = "Stream"
+            with m.State("Stream"):
+                following = (position + 1)[: len(position)]
+                m.d.comb += self.address.eq(Mux(enters, following, position))
+                m.d.sync += position.eq(self.address)
+                with m.If(enters):
+                    word_bits = len(self.data)
+                    m.d.sync += [
+                        words.eq(Cat(words, self.data)[word_bits:]),
+                        count.eq(Mux(taken, 1, count + 1)[: len(count)]),
+                    ]
+                with m.If(taken):
+                    m.d.sync += row.eq(Mux(ends_group, 0, row + 1)[: len(row)])
+                with m.If(ends_group):
+                    m.d.sync += [group.eq(group + 1), left.eq(left - 1)]
+                    with m.If(left == 0):
+                        m.d.comb += self.done.eq(1)
+                        m.d.sync += count.eq(0)
+                        m.next = "Idle"
+        return m
+
+    def _offer(self, m: Module, words: Signal, row: Signal, group: Signal) -> None:
+        """The payload of the weight stream."""
         payload = self.w.payload
         weights = payload.weights.as_value()
         bank_bits = min(len(payload.bank), len(self.descriptor.bank))
         m.d.comb += [
             weights.eq(words[: len(weights)]),
+            payload.row.eq(row),
             payload.group.eq(group[: len(payload.group)]),
             payload.bank.eq(self.descriptor.bank[:bank_bits]),
         ]
-        with m.FSM():
-            with m.State("Idle"):
-                m.d.sync += [
-                    self.address.eq(self.descriptor.address[first_word:][: len(self.address)]),
-                    group.eq(self.descriptor.group),
-                    left.eq((self.descriptor.groups - 1)[:16]),
-                    count.eq(0),
-                ]
-                with m.If(self.start):
-                    m.next = "Read"
-            with m.State("Read"):
-                # The word asked for in the cycle before is there; words enter from the top.
-                m.d.sync += count.eq(count + 1)
-                with m.If(count != config.group_words):
-                    m.d.sync += self.address.eq(self.address + 1)
-                with m.If(count != 0):
-                    m.d.sync += words.eq(Cat(words, self.data)[word_bits:])
-                with m.If(count == config.group_words):
-                    m.next = "Write"
-            with m.State("Write"):
-                # A group that the macro does not have is left out.
-                m.d.comb += self.w.valid.eq(group < config.macro.groups)
-                m.d.sync += count.eq(0)
-                with m.If(self.w.ready | ~self.w.valid):
-                    m.d.sync += [group.eq(group + 1), left.eq(left - 1)]
-                    m.d.comb += self.done.eq(left == 0)
-                    with m.If(left == 0):
-                        m.next = "Idle"
-                    with m.Else():
-                        m.next = "Read"
-        return m
+
+    def _settle(self, m: Module, written: Value) -> None:
+        """Count the cycles in which the macro fills the table of the row group just written."""
+        if not self.config.macro.has_fill:
+            m.d.comb += self.settled.eq(1)
+            return
+        filling = Signal(range(self.config.macro.fill_cycles + 1))
+        m.d.comb += self.settled.eq(filling == 0)
+        with m.If(written):
+            m.d.sync += filling.eq(self.config.macro.fill_cycles)
+        with m.Elif(~self.settled):
+            m.d.sync += filling.eq(filling - 1)

@@ -54,6 +54,17 @@ CHOICES = {
         ({"macro": MACRO | {"input_bits": 9}}, "macro.input_bits must be 8 in an NPU, not 9"),
         ({"macro": MACRO | {"accumulations": 2}},
          "macro.accumulations must be 1 in an NPU, not 2"),
+        ({"macro": MACRO | {"cell": "bitcell", "fusion": 2}},
+         "macro.fusion must be 1 in an NPU, not 2"),
+        ({"macro": MACRO | {"cell": "bitcell", "bits_per_cycle": 4}},
+         "macro.bits_per_cycle must be 1 in an NPU, not 4"),
+        ({"macro": MACRO | {"skip_zero_planes": True}},
+         "macro.skip_zero_planes must be false in an NPU, not true"),
+        *(
+            ({"macro": MACRO | {"cell": cell}},
+             f"macro.cell must be bitcell or lookup in an NPU, not {cell}")
+            for cell in ("rom", "near")
+        ),
         (
             {"lanes": 8, "activation_port": 4},
             ("lanes must be at most activation_port (4), as a cycle's outputs are written at once, "
@@ -104,8 +115,9 @@ EXAMPLES = [
         },
         {
             "activation_address_bits": 10, "activation_lane_bits": 3, "weight_words": 33,
-            # 3 rows of 8 bytes are 24: two words of 16.
-            "group_words": 2, "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
+            # A row of 8 bytes is a word of 16; 8 table entries take longer than 3 rows.
+            "row_words": 1, "group_words": 3, "group_bytes": 48, "load_interval": 8,
+            "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
             "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "stamp_bits": 6,
             "beats": 4,
         },
@@ -118,7 +130,8 @@ EXAMPLES = [
         },
         {
             "activation_address_bits": 8, "activation_lane_bits": 2, "weight_words": 64,
-            "group_words": 1, "channel_words": 4, "weight_word_bits": 6, "channel_word_bits": 2,
+            "row_words": 1, "group_words": 1, "group_bytes": 4, "load_interval": 1,
+            "channel_words": 4, "weight_word_bits": 6, "channel_word_bits": 2,
             "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "stamp_bits": 4,
             "beats": 1,
         },
@@ -132,3 +145,22 @@ def test_what_follows(fields, derived):
     assert {name: getattr(config, name) for name in derived} == derived
     names = {name for name, value in vars(NpuConfig).items() if isinstance(value, property)}
     assert names == set(derived)
+
+
+LOADING = [
+    # A word a row; a table of 4 rows has 16 entries. Then five words a row, 20 a group.
+    ({"rows": 12, "columns": 4}, 4, 1, 16),
+    ({"rows": 12, "columns": 17}, 4, 5, 20),
+    ({"rows": 12, "columns": 17}, 32, 1, 16),
+    ({"rows": 12, "columns": 9, "cell": "bitcell"}, 4, 3, 3),
+    # 512 entries and one cycle, then nine rows, of which all but the first wait for memory.
+    ({"rows": 20, "columns": 9, "table": "blockram"}, 4, 3, 513 + 1 + 8 * 3),
+    ({"rows": 20, "columns": 9, "table": "blockram", "banks": 2}, 4, 3, 256),
+]
+
+
+@pytest.mark.parametrize(("macro", "port", "row_words", "load_interval"), LOADING)
+def test_loading(macro, port, row_words, load_interval):
+    fields = {"macro": macro, "weight_port": port}
+    config = NpuConfig.from_mapping(fields, source="npu.yaml")
+    assert (config.row_words, config.load_interval) == (row_words, load_interval)

@@ -20,9 +20,9 @@ from cimple.hdl.npu.isa import (
     layout,
 )
 
-#: Where version 1 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
+#: Where version 2 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
 #: them so; whatever changes here needs another version.
-VERSION_1 = {
+VERSION_2 = {
     Opcode.END: (),
     Opcode.LOAD_WEIGHTS: (
         "address 1 0 u32", "group 2 0 u16", "groups 2 16 u16", "bank 3 0 u8",
@@ -96,11 +96,11 @@ def test_names_are_unique():
 
 @pytest.mark.parametrize("opcode", Opcode)
 def test_fields_stay_where_they_are(opcode):
-    assert VERSION == 1
+    assert VERSION == 2
     assert {
         f"{field.name} {field.word} {field.low} {'i' if field.signed else 'u'}{field.bits}"
         for field in FIELDS[opcode]
-    } == {*HEADER, *VERSION_1[opcode]}
+    } == {*HEADER, *VERSION_2[opcode]}
 
 
 def test_a_whole_descriptor():
@@ -112,7 +112,7 @@ def test_a_whole_descriptor():
         "rounding": 1, "add_partial": 1, "channels": 0x0102, "channel": 0x0304, "partial": 0x0506,
     })
     assert descriptor.encode() == [
-        0xAB34_0103, 0, 0, 0, 0, 0, 0, 0x5678_1234, 0, 0, 0x9ABC_DEF0, 0x2222_1111, 0x037F_80FD,
+        0xAB34_0203, 0, 0, 0, 0, 0, 0, 0x5678_1234, 0, 0, 0x9ABC_DEF0, 0x2222_1111, 0x037F_80FD,
         0x0304_0102, 0x0000_0506, 0,
     ]
 

@@ -38,14 +38,10 @@ class Surroundings:
 
     def matrix(self, address):
         """The macro's weights after a load of all groups from `address` on, (rows, columns)."""
-        config, macro = self.config, self.config.macro
-        group_bytes = config.group_words * config.weight_port
-        rows = []
-        for group in range(macro.groups):
-            first = address + group * group_bytes
-            taken = self.weights[first : first + macro.rows_per_group * macro.columns]
-            rows.append(np.frombuffer(taken, np.int8).reshape(-1, macro.columns))
-        return np.concatenate(rows)[: macro.rows].astype(int)
+        macro, row_bytes = self.config.macro, self.config.row_words * self.config.weight_port
+        taken = self.weights[address : address + macro.rows * row_bytes]
+        rows = np.frombuffer(taken, np.int8).reshape(macro.rows, row_bytes)
+        return rows[:, : macro.columns].astype(int)
 
     def vectors(self, count):
         """Windows of `rows` bytes, one byte apart."""
@@ -130,3 +126,36 @@ def test_one_bank_is_written_while_another_computes(simulate, npu_config, stream
 
     simulate(engine, drive, load_other, collect, background=[around.serve_weights, memory.serve])
     assert ended == ["load", "compute"]
+
+
+PACE = [
+    ({"rows": 12, "columns": 6, "cell": "bitcell"}, 4),
+    ({"rows": 12, "columns": 6, "cell": "bitcell", "storage": "lutram"}, 8),
+    ({"rows": 12, "columns": 6}, 8),
+    ({"rows": 12, "columns": 30}, 4),
+    ({"rows": 30, "columns": 9, "table": "blockram", "banks": 8}, 4),
+    ({"rows": 20, "columns": 9, "table": "blockram"}, 4),
+    ({"rows": 20, "columns": 9, "table": "blockram"}, 16),
+]
+
+
+@pytest.mark.parametrize(("macro", "port"), PACE)
+def test_pace_of_loading(simulate, npu_config, macro, port):
+    """A load at rest, the macro itself behind the loader."""
+    config = npu_config(macro, weight_bytes=1024, weight_port=port)
+    engine = MatrixEngine(config)
+    around = Surroundings(engine, config, random.Random(3))
+    cycles = []
+
+    async def count(ctx):
+        while True:
+            await ctx.tick()
+            cycles.append(None)
+
+    async def drive(ctx):
+        await load(ctx, engine, config, 0, 0)
+
+    simulate(engine, drive, background=[around.serve_weights, count])
+    groups = config.macro.groups
+    assert groups > 1
+    assert len(cycles) == 2 + config.group_words + (groups - 1) * config.load_interval

@@ -10,7 +10,7 @@ import random
 import numpy as np
 import pytest
 
-from cimple.hdl.npu.isa import Descriptor, Opcode, Queue, Rounding
+from cimple.hdl.npu.isa import VERSION, Descriptor, Opcode, Queue, Rounding
 from cimple.hdl.npu.npu import Npu
 from cimple.hdl.npu.packets import (
     COUNTERS,
@@ -90,15 +90,14 @@ class Network:
     def _weights(self):
         """Row groups of all passes, and (first tap, taps, address, groups) of each pass."""
         config, macro = self.config, self.config.macro
-        group_bytes = config.group_words * config.weight_port
+        row_bytes = config.row_words * config.weight_port
         blob, passes = bytearray(), []
         for first in range(0, self.DEPTH, macro.rows):
             taps = min(macro.rows, self.DEPTH - first)
             groups = -(-taps // macro.rows_per_group)
             passes.append((first, taps, len(blob), groups))
-            for _ in range(groups):
-                used = self.source.randbytes(macro.rows_per_group * macro.columns)
-                blob += used + bytes(group_bytes - len(used))
+            for _ in range(groups * macro.rows_per_group):
+                blob += self.source.randbytes(macro.columns).ljust(row_bytes, b"\0")
         return blob, passes
 
     def _descriptors(self, passes, banks):
@@ -205,7 +204,7 @@ def test_reset_in_the_middle_of_a_run(npu_config, transact):
     config = npu_config(macro, **fields)
     packets = Network(config, Rounding.TFLITE, seed=2).packets()
     # How many cycles a run has when its RESET is offered; at first it pools, at last it fetches.
-    moments = [470, 300, 40, 5]
+    moments = [450, 280, 40, 5]
     sent, pauses = list(packets), {}
     for moment in moments:
         sent += [RUN, RESET]
@@ -260,7 +259,8 @@ def test_how_a_program_ends(npu_config, transact):
     end = Descriptor(Opcode.END, {}).encode()
     zeros = [0] * 15
     program = [
-        *first, *end, *behind, *end, *first, 5 | 1 << 8, *zeros, *first, 1 | 2 << 8, *zeros,
+        *first, *end, *behind, *end, *first, 5 | VERSION << 8, *zeros,
+        *first, 1 | VERSION - 1 << 8, *zeros,
     ]
     read = [header(Request.READ, 3, 5), address(Memory.ACTIVATIONS, 0)]
     runs = [[header(Request.RUN, 5), number] for number in (0, 2, 4, 6)]
@@ -273,6 +273,37 @@ def test_how_a_program_ends(npu_config, transact):
     assert answers[5].words == (0x04030201, 0, 0x04030201, 0, 0x04030201)
     for answer, number in zip(answers[6:], (5, 7), strict=True):
         assert (answer.status, answer.words) == (Status.BAD_DESCRIPTOR, (number,))
+
+
+@pytest.mark.parametrize("chance", [0, 0.5])
+def test_weights_survive_what_follows_their_program(npu_config, transact, chance):
+    """END waits for the last table: the next program, and RESET, begin with a reset."""
+    macro, fields = CONFIGS["lookup"]
+    # The entries of a full group's last row are filled last.
+    config = npu_config(macro | {"rows": 12, "banks": 1}, **fields)
+    assert config.macro.fill_cycles == 17
+    groups, rows = config.macro.groups, config.macro.rows
+    source = random.Random(3)
+    window = {"row_bytes": rows, "height": 1, "run_bytes": rows, "depth": rows}
+    one = {"out_width": 1, "out_height": 1}
+    result = one | {"channels": 5, "clamp_low": -128, "clamp_high": 127, "out_start": 64}
+    program = [
+        *(Descriptor(Opcode.LOAD_WEIGHTS, {"groups": groups}), Descriptor(Opcode.END, {})),
+        Descriptor(Opcode.COMPUTE, window | one), Descriptor(Opcode.REQUANTISE, result),
+        Descriptor(Opcode.END, {}),
+    ]
+    compute = [header(Request.RUN, 5), 2]
+    packets = [
+        write(Memory.ACTIVATIONS, 0, words_of(source.randbytes(rows))),
+        write(Memory.WEIGHTS, 0, words_of(source.randbytes(groups * config.group_bytes))),
+        write(Memory.PARAMETERS, 0, parameter_words(0, 1 << 30, 8) * 5),
+        program_packet(program),
+        # A RESET that waits while a program runs would end it, so something else waits first.
+        *(RUN, compute, READ_ALL, RUN, [header(Request.SYNC, 6), 0], RESET, compute, READ_ALL),
+    ]
+    model = NpuModel(config)
+    for packet, words in zip(packets, transact(config, packets, chance), strict=True):
+        assert model.expect(packet).difference(words) is None
 
 
 def test_a_program_that_waits_for_ever_can_be_reset(npu_config, transact):

@@ -8,6 +8,7 @@ from amaranth.hdl import Shape
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cimple.hdl.npu.isa import VERSION
 from cimple.hdl.npu.packets import (
     COUNTERS,
     IDENTITY_WORDS,
@@ -77,7 +78,7 @@ def test_identity(npu_config):
     words = identity(config)
     assert len(words) == IDENTITY_WORDS
     assert b"".join(word.to_bytes(4, "little") for word in words[:1]) == b"CIMP"
-    assert words[1] == 1
+    assert words[1] == VERSION
     assert "".join(f"{word:08x}" for word in words[2:6]) == config.digest()[:32]
     assert words[6] == 6 << 16 | 300
     assert words[7:11] == [512, 512, 32, 16]

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cimple.hdl.npu.isa import WORDS, Descriptor, Opcode, Queue
+from cimple.hdl.npu.isa import VERSION, WORDS, Descriptor, Opcode, Queue
 from cimple.hdl.npu.sequencer import Sequencer
 
 END = Descriptor(Opcode.END, {})
@@ -57,6 +57,11 @@ async def run(ctx, sequencer, first, limit=3000):
     raise AssertionError("the sequencer does not end")
 
 
+def nothing_at_work(ctx, sequencer):
+    ctx.set(sequencer.empty, 7)
+    ctx.set(sequencer.settled, 1)
+
+
 def random_program(source, count):
     opcodes = [opcode for opcode in Opcode if opcode.queue is not None]
     return [
@@ -81,7 +86,7 @@ def test_programs(simulate, npu_config, chance, first):
     around = Surroundings(sequencer, program, 1, chance)
 
     async def bench(ctx):
-        ctx.set(sequencer.empty, 7)
+        nothing_at_work(ctx, sequencer)
         for _ in range(2):
             for words in around.queues:
                 words.clear()
@@ -96,7 +101,7 @@ def test_a_word_a_cycle(simulate, npu_config):
     around = Surroundings(sequencer, [*random_program(random.Random(1), 15), END], 1, 0)
 
     async def bench(ctx):
-        ctx.set(sequencer.empty, 7)
+        nothing_at_work(ctx, sequencer)
         # A cycle to begin, one for the first word to come, one each to see END and empty queues.
         assert await run(ctx, sequencer, 0) == ("done", 2 + 15 * WORDS + 1, 15)
         assert await run(ctx, sequencer, 14) == ("done", 2 + WORDS + 1, 15)
@@ -113,12 +118,13 @@ def test_end_waits_until_everything_is_empty(simulate, npu_config):
         ctx.set(sequencer.start, 1)
         await ctx.tick()
         ctx.set(sequencer.start, 0)
-        for empty in [0, 1, 2, 3, 4, 5, 6, 6, 5, 3]:
+        for empty, settled in [*((n, 1) for n in [0, 1, 2, 3, 4, 5, 6, 6, 5, 3]), (7, 0)]:
             ctx.set(sequencer.empty, empty)
+            ctx.set(sequencer.settled, settled)
             for _ in range(4):
                 assert not ctx.get(sequencer.done)
                 await ctx.tick()
-        ctx.set(sequencer.empty, 7)
+        nothing_at_work(ctx, sequencer)
         assert ctx.get(sequencer.done)
         await ctx.tick()
         assert not ctx.get(sequencer.done)
@@ -138,7 +144,7 @@ class Raw:
 
 
 @pytest.mark.parametrize("header", [
-    1 << 8 | 5, 1 << 8 | 0x81, 1 << 8 | 0xFF, 0, 1, 0 << 8 | 4, 2 << 8 | 2, 0xF << 8 | 1, 9 << 8,
+    2 << 8 | 5, 2 << 8 | 0x81, 2 << 8 | 0xFF, 0, 1, 0 << 8 | 4, 1 << 8 | 2, 0xF << 8 | 1, 9 << 8,
 ])
 def test_unknown_opcode_or_version(simulate, npu_config, header):
     """The descriptor's number; nothing of it has gone anywhere, what was before it has."""
@@ -147,7 +153,7 @@ def test_unknown_opcode_or_version(simulate, npu_config, header):
     around = Surroundings(sequencer, [*program, Raw(header), END], 1, 0.2)
 
     async def bench(ctx):
-        ctx.set(sequencer.empty, 7)
+        nothing_at_work(ctx, sequencer)
         for _ in range(2):
             for words in around.queues:
                 words.clear()
@@ -161,12 +167,12 @@ def test_unknown_opcode_or_version(simulate, npu_config, header):
 def test_words_behind_the_header_are_not_looked_at(simulate, npu_config):
     """Fields may hold what would be END or a fault in a header."""
     sequencer = Sequencer(npu_config())
-    values = {"start": 1 << 8, "row_stride": 0x0500, "depth": 3, "zero_point": -1}
+    values = {"start": VERSION << 8, "row_stride": 0x0500, "depth": 3, "zero_point": -1}
     program = [Descriptor(Opcode.COMPUTE, values), END]
     around = Surroundings(sequencer, program, 1, 0)
 
     async def bench(ctx):
-        ctx.set(sequencer.empty, 7)
+        nothing_at_work(ctx, sequencer)
         assert (await run(ctx, sequencer, 0))[0] == "done"
         assert around.queues == expected(program)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # amaranth: UnusedElaboratable=no
-"""The weight loader: every group once, in order, with its weights, at the promised pace."""
+"""The weight loader: every row once, in order, with its weights, at the promised pace."""
 
 import random
 from itertools import pairwise
@@ -10,7 +10,7 @@ import pytest
 from cimple.hdl.npu.isa import FIELDS, Opcode
 from cimple.hdl.npu.weight_loader import WeightLoader
 
-#: Macros whose row groups fill words of the port exactly, in part, and many times.
+#: Macros whose rows fill words of the port exactly, in part, and many times.
 MACROS = [
     {"rows": 12, "columns": 6},
     {"rows": 5, "columns": 1, "cell": "bitcell", "banks": 8},
@@ -20,56 +20,49 @@ MACROS = [
 
 
 class Surroundings:
-    """The weight memory and the macro: takes a group `write_cycles` after it is offered."""
+    """The weight memory and the macro, which takes a row at once or after a pause."""
 
-    def __init__(self, loader, config, source, stalls=()):
+    def __init__(self, loader, config, source, pauses=(0,)):
         self.loader, self.config = loader, config
         self.content = source.randbytes(config.weight_bytes)
-        self.source, self.stalls = source, stalls
-        self.groups, self.times = [], []
+        self.source, self.pauses = source, pauses
+        #: Rows as they came, and the cycles of their transfers, counted from 0.
+        self.rows, self.times = [], []
 
     async def serve(self, ctx):
         loader, port = self.loader, self.config.weight_port
-        cycle, offered, wait, before = 0, 0, 0, None
+        cycle, before, pause = 0, None, self.source.choice(self.pauses)
         while True:
-            ready = offered and offered >= self.config.macro.write_cycles + wait
-            ctx.set(loader.w.ready, bool(ready))
-            if ctx.get(loader.w.valid) and not offered:
-                offered, wait = 1, self.source.choice([0, *self.stalls])
-                ready = offered >= self.config.macro.write_cycles + wait
-                ctx.set(loader.w.ready, bool(ready))
-            _, _, valid, payload, address = await ctx.tick().sample(
-                loader.w.valid, loader.w.payload, loader.address
+            # Ready goes up only while a row is offered, as the macro's does.
+            ctx.set(loader.w.ready, bool(ctx.get(loader.w.valid) and pause == 0))
+            _, _, valid, ready, payload, address = await ctx.tick().sample(
+                loader.w.valid, loader.w.ready, loader.w.payload, loader.address
             )
             assert before is None or (valid and payload == before)
             before = payload if valid and not ready else None
             if valid and ready:
-                weights = [list(row) for row in payload.weights]
-                self.groups.append((payload.group, payload.bank, weights))
+                place = (payload.bank, payload.group, payload.row)
+                self.rows.append((*place, list(payload.weights)))
                 self.times.append(cycle)
-            offered = 0 if ready else offered + bool(valid)
+                pause = self.source.choice(self.pauses)
+            elif valid:
+                pause -= 1
             word = self.content[port * address : port * (address + 1)]
             ctx.set(loader.data, int.from_bytes(word, "little"))
             cycle += 1
 
     def expected(self, fields):
-        """What a descriptor writes: of each group the rows, one after the other."""
+        """The rows that a descriptor writes."""
         macro = self.config.macro
-        groups = []
-        for index in range(fields["groups"]):
-            first = fields["address"] + index * self.config.group_words * self.config.weight_port
-            weights = [
-                [
-                    int.from_bytes(
-                        self.content[at : at + 1], "little", signed=True
-                    )
-                    for at in range(first + row * macro.columns, first + (row + 1) * macro.columns)
-                ]
-                for row in range(macro.rows_per_group)
-            ]
-            if fields["group"] + index < macro.groups:
-                groups.append((fields["group"] + index, fields["bank"], weights))
-        return groups
+        rows = []
+        for index in range(fields["groups"] * macro.rows_per_group):
+            group, row = divmod(index, macro.rows_per_group)
+            first = fields["address"] + index * self.config.row_words * self.config.weight_port
+            weights = self.content[first : first + macro.columns]
+            if fields["group"] + group < macro.groups:
+                place = (fields["bank"], fields["group"] + group, row)
+                rows.append((*place, [(byte + 128) % 256 - 128 for byte in weights]))
+        return rows
 
 
 async def load(ctx, loader, fields, limit=3000):
@@ -87,19 +80,18 @@ async def load(ctx, loader, fields, limit=3000):
 
 @pytest.mark.parametrize("port", [4, 8, 16, 32])
 @pytest.mark.parametrize("macro", MACROS)
-def test_groups(simulate, npu_config, macro, port):
+def test_rows(simulate, npu_config, macro, port):
     """Descriptors one right after the other, the macro busy at times."""
     config = npu_config(macro, weight_port=port, weight_bytes=1024)
     loader = WeightLoader(config)
     source = random.Random(port)
-    around = Surroundings(loader, config, source, stalls=(1, 7, 30))
+    around = Surroundings(loader, config, source, pauses=(0, 0, 0, 1, 7, 30))
     expected = []
-    group_bytes = config.group_words * port
 
     async def bench(ctx):
         for _ in range(8):
-            groups = source.randint(1, min(config.macro.groups + 2, 1024 // group_bytes))
-            words = (1024 - groups * group_bytes) // port
+            groups = source.randint(1, min(config.macro.groups + 2, 1024 // config.group_bytes))
+            words = (1024 - groups * config.group_bytes) // port
             fields = {
                 "address": port * source.randint(0, words), "groups": groups,
                 "group": source.randint(0, config.macro.groups),
@@ -109,16 +101,16 @@ def test_groups(simulate, npu_config, macro, port):
             expected.extend(around.expected(fields))
 
     simulate(loader, bench, background=[around.serve])
-    assert around.groups == expected
+    assert around.rows == expected
 
 
 @pytest.mark.parametrize("macro", MACROS)
 @pytest.mark.parametrize("port", [4, 32])
-def test_throughput(simulate, npu_config, macro, port):
+def test_pace(simulate, npu_config, macro, port):
+    """A row every `row_words` cycles, the first `row_words + 1` cycles after the start."""
     config = npu_config(macro, weight_port=port, weight_bytes=1024)
     loader = WeightLoader(config)
     around = Surroundings(loader, config, random.Random(1))
-    interval = config.group_words + 1 + config.macro.write_cycles
     cycles = []
 
     async def bench(ctx):
@@ -126,8 +118,45 @@ def test_throughput(simulate, npu_config, macro, port):
         cycles.append(await load(ctx, loader, fields))
 
     simulate(loader, bench, background=[around.serve])
-    assert {after - before for before, after in pairwise(around.times)} <= {interval}
-    assert cycles == [1 + config.macro.groups * interval]
+    assert around.times[0] == config.row_words + 1
+    assert {after - before for before, after in pairwise(around.times)} <= {config.row_words}
+    rows = config.macro.groups * config.macro.rows_per_group
+    assert cycles == [2 + rows * config.row_words]
+
+
+def test_the_next_rows_word_is_read_while_a_row_waits(simulate, npu_config):
+    """Behind a pause a row still comes `row_words` cycles after the one before."""
+    config = npu_config(MACROS[0], weight_port=4)
+    loader = WeightLoader(config)
+    around = Surroundings(loader, config, random.Random(1), pauses=(20,))
+
+    async def bench(ctx):
+        await load(ctx, loader, {"address": 0, "groups": 2})
+
+    simulate(loader, bench, background=[around.serve])
+    assert config.row_words == 2
+    assert {after - before for before, after in pairwise(around.times)} == {22}
+
+
+@pytest.mark.parametrize("macro", MACROS)
+def test_settled(simulate, npu_config, macro):
+    """Low for as long as the macro fills the table of the last row group."""
+    config = npu_config(macro)
+    loader = WeightLoader(config)
+    around = Surroundings(loader, config, random.Random(1))
+
+    async def bench(ctx):
+        assert ctx.get(loader.settled)
+        for group in (0, config.macro.groups):
+            await load(ctx, loader, {"address": 0, "groups": 1, "group": group})
+            waited = 0
+            while not ctx.get(loader.settled):
+                await ctx.tick()
+                waited += 1
+            # A row group that is left out fills nothing.
+            assert waited == (config.macro.fill_cycles if group == 0 else 0)
+
+    simulate(loader, bench, background=[around.serve])
 
 
 def test_groups_that_the_macro_does_not_have(simulate, npu_config):
@@ -140,8 +169,10 @@ def test_groups_that_the_macro_does_not_have(simulate, npu_config):
         # The number of the group has more bits in a descriptor than in the macro.
         for group in (3, 4, 256, 65533):
             await load(ctx, loader, {"address": 0, "groups": 3, "group": group})
-        assert around.groups == []
+        assert around.rows == []
         await load(ctx, loader, {"address": 0, "groups": 4, "group": 1})
 
     simulate(loader, bench, background=[around.serve])
-    assert [group for group, _, _ in around.groups] == [1, 2]
+    assert [(group, row) for _, group, row, _ in around.rows] == [
+        (group, row) for group in (1, 2) for row in range(4)
+    ]
