@@ -96,14 +96,13 @@ class NaiveNpu:
 
     def _load(self, d: Descriptor) -> None:
         macro, port = self.config.macro, self.config.weight_port
-        raw = macro.rows_per_group * macro.columns
-        group_bytes = -(-raw // port) * port
-        for index in range(d["groups"]):
-            for position in range(raw):
-                row = (d["group"] + index) * macro.rows_per_group + position // macro.columns
-                if row < macro.rows:
-                    byte = self.weights[d["address"] + index * group_bytes + position]
-                    self.banks[d["bank"]][row, position % macro.columns] = byte
+        row_bytes = -(-macro.columns // port) * port
+        for index in range(d["groups"] * macro.rows_per_group):
+            row = d["group"] * macro.rows_per_group + index
+            if row < macro.rows:
+                for column in range(macro.columns):
+                    byte = self.weights[d["address"] + index * row_bytes + column]
+                    self.banks[d["bank"]][row, column] = byte
 
     def _compute(self, d: Descriptor) -> None:
         bank = self.banks[d["bank"]]

@@ -27,9 +27,8 @@ def group_bytes(weights: Int8) -> bytes:
     rows = -(-len(weights) // macro.rows_per_group) * macro.rows_per_group
     filled = np.zeros((rows, macro.columns), np.int8)
     filled[: len(weights), : weights.shape[1]] = weights
-    size = CONFIG.group_words * CONFIG.weight_port
-    groups = filled.reshape(-1, macro.rows_per_group * macro.columns)
-    return b"".join(group.tobytes().ljust(size, b"\0") for group in groups)
+    size = CONFIG.row_words * CONFIG.weight_port
+    return b"".join(row.tobytes().ljust(size, b"\0") for row in filled)
 
 
 def convolve(

@@ -9,19 +9,18 @@ __all__ = ["LoadWeights"]
 
 
 class LoadWeights(Operation):
-    """A row group is rows of `columns` int8 weights, filled up to whole words of the memory."""
+    """A row group is rows of `columns` int8 weights, each filled up to whole words."""
 
     opcode = Opcode.LOAD_WEIGHTS
 
     def __init__(self, number: int, descriptor: Descriptor, config: NpuConfig) -> None:
         super().__init__(number, descriptor, config)
-        self.group_bytes = config.group_words * config.weight_port
         self.require_at_least_one("groups")
         highest = (1 << 16) - descriptor["groups"]
         self.require("group", 0, highest, "16 bits, less the groups")
         self.require("bank", 0, config.macro.banks - 1, "the macro's banks")
         self.require_multiple("address", config.weight_port, "weight_port")
-        highest = config.weight_bytes - descriptor["groups"] * self.group_bytes
+        highest = config.weight_bytes - descriptor["groups"] * config.group_bytes
         self.require("address", 0, highest, "weight_bytes, less the groups'")
 
     @property
@@ -31,11 +30,11 @@ class LoadWeights(Operation):
 
     def execute(self, state: State) -> None:
         macro, (bank, groups) = self.config.macro, self.weights_touched
-        shape = (macro.rows_per_group, macro.columns)
         for index, group in enumerate(groups):
-            start = self.descriptor["address"] + index * self.group_bytes
-            weights = state.memories.weights[start : start + shape[0] * shape[1]]
-            state.array.write(group, bank, weights.reshape(shape))
+            start = self.descriptor["address"] + index * self.config.group_bytes
+            weights = state.memories.weights[start : start + self.config.group_bytes]
+            rows = weights.reshape(macro.rows_per_group, -1)[:, : macro.columns]
+            state.array.write(group, bank, rows)
         state.rows_known[bank, self._rows] = True
 
     def forget(self, state: State) -> None:
