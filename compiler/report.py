@@ -6,7 +6,8 @@ The cycles are a bound from the NPU's rates, each engine taken alone and never h
 - array: 8 planes a vector;
 - feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
 - lanes: `lanes` results requantised a cycle;
-- loader: a weight word a cycle, or what the macro takes to write a row group.
+- loader: a weight word a cycle, or what the macro takes to write row groups; and for each load
+  what it takes to fill the last one's table.
 
 What a run takes is measured by the NPU (time stamps).
 """
@@ -134,7 +135,6 @@ def _layer(
         return LayerReport(name=layer.name, kind=layer.kind, shape=shape, macs=0, bounds=bounds)
     matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
     groups = {load.weights: weights.place(load.weights)[0] for load in loads}
-    group_cycles = max(config.group_words, config.macro.write_cycles)
     return LayerReport(
         name=layer.name, kind=layer.kind, shape=shape, macs=layer.macs,
         depth=layer.matrix.shape[0],
@@ -142,10 +142,15 @@ def _layer(
         channel_tiles=len({step.weights.channels for step in matrix_steps}),
         areas=len({step.area for step in matrix_steps}),
         descriptors=2 * len(matrix_steps) + len(loads),
-        weight_bytes=sum(groups.values()) * config.group_words * config.weight_port,
-        load_cycles=sum(groups[load.weights] for load in loads) * group_cycles,
+        weight_bytes=sum(groups.values()) * config.group_bytes,
+        load_cycles=sum(_load_cycles(groups[load.weights], config) for load in loads),
         bounds=_matrix_cycles(layer, matrix_steps, config),
     )
+
+
+def _load_cycles(groups: int, config: NpuConfig) -> int:
+    """Cycles from a load's first word to the first in which its weights can be used."""
+    return config.group_words + (groups - 1) * config.load_interval + config.macro.fill_cycles
 
 
 def _matrix_cycles(

@@ -39,8 +39,7 @@ def place_weights(
         layer = layers[load.weights.layer]
         assert isinstance(layer, MatrixLayer)
         data = _row_groups(layer, load.weights, config)
-        group_bytes = config.group_words * config.weight_port
-        places[load.weights] = (len(data) // group_bytes, address)
+        places[load.weights] = (len(data) // config.group_bytes, address)
         address += len(data)
         parts.append(data)
     if address > config.weight_bytes:
@@ -52,13 +51,12 @@ def place_weights(
 
 
 def _row_groups(layer: MatrixLayer, weights: WeightSet, config: NpuConfig) -> bytes:
-    """Row groups that hold the set's rows, columns and rows filled up with zeros."""
+    """Row groups that hold the set's rows, each in whole words, filled up with zeros."""
     macro, rows, channels = config.macro, weights.rows, weights.channels
     groups = -(-rows.depth // macro.rows_per_group)
-    table = np.zeros((groups * macro.rows_per_group, macro.columns), np.int8)
+    row_bytes = config.row_words * config.weight_port
+    table = np.zeros((groups * macro.rows_per_group, row_bytes), np.int8)
     table[: rows.depth, : channels.count] = layer.matrix[
         rows.first : rows.first + rows.depth, channels.first : channels.first + channels.count
     ]
-    padded = np.zeros((groups, config.group_words * config.weight_port), np.int8)
-    padded[:, : macro.rows_per_group * macro.columns] = table.reshape(groups, -1)
-    return padded.tobytes()
+    return table.tobytes()

@@ -28,9 +28,11 @@ def test_a_convolution(tmp_path: Path) -> None:
     # 4 and 2 channels in lanes of 2.
     assert layer.bounds["lanes"] == 9 * 2 * (2 + 1)
     assert (layer.bound_by, layer.ideal_cycles) == ("array", 288)
-    # 18 rows are 5 groups of 4, each written in 16 cycles.
-    assert layer.load_cycles == 4 * 5 * 16
-    assert layer.weight_bytes == 4 * 5 * 16
+    # 18 rows are 5 groups of 4. The first is read in 4 cycles, the others' tables and its own are
+    # filled in 16 each, and the last entry is stored a cycle later.
+    assert layer.load_cycles == 4 * (4 + 5 * 16 + 1)
+    # A row of 4 weights takes a whole word of 8 bytes.
+    assert layer.weight_bytes == 4 * 5 * 4 * 8
     assert layer.descriptors == 12
     assert made.peak_macs == 18 * 4 / 8
     assert made.utilisation(layer) == 1944 / (288 * 9)

@@ -11,8 +11,8 @@ from tests.compiler.layered import image, matrix_layer
 from tests.compiler.networks import npu
 
 
-def test_groups_hold_rows_and_columns_padded_to_the_port() -> None:
-    config = npu(rows=6, columns=3, banks=2, weight_port=16)
+def test_rows_are_padded_to_the_port_and_groups_to_their_rows() -> None:
+    config = npu(rows=6, columns=3, banks=2, weight_port=4)
     assert config.macro.rows_per_group == 3
     layer = matrix_layer(image("x", 1, 1, 10), 4, Window(1, 1))
     plan = schedule([layer], {0: tile(layer, config)}, config)
@@ -23,13 +23,13 @@ def test_groups_hold_rows_and_columns_padded_to_the_port() -> None:
         rows, channels = load.weights.rows, load.weights.channels
         assert groups == -(-rows.depth // 3)
         for group in range(groups):
-            data = np.frombuffer(made.data, np.int8, 16, address + 16 * group)
             for row in range(3):
+                data = np.frombuffer(made.data, np.int8, 4, address + 4 * (3 * group + row))
                 for column in range(3):
                     k, c = rows.first + 3 * group + row, channels.first + column
                     inside = 3 * group + row < rows.depth and column < channels.count
-                    assert data[3 * row + column] == (matrix[k, c] if inside else 0)
-            assert not data[9:].any()
+                    assert data[column] == (matrix[k, c] if inside else 0)
+                assert not data[3:].any()
     addresses = [made.place(load.weights)[1] for load in plan.loads]
     assert addresses == sorted(set(addresses))
     assert all(address % config.weight_port == 0 for address in addresses)
@@ -41,4 +41,4 @@ def test_a_set_is_stored_once() -> None:
     plan = schedule([layer], {0: tile(layer, config)}, config)
     made = place_weights([layer], plan.loads, config)
     assert len(plan.loads) > len(made.places) == 2
-    assert len(made.data) == 2 * 3 * 16
+    assert len(made.data) == 2 * 3 * 4 * 8
