@@ -15,8 +15,8 @@ __all__ = [
 ]
 
 FORMAT: Literal["cimple-program"] = "cimple-program"
-#: Another version is refused.
-VERSION: Literal[1] = 1
+#: Another version is refused. Version 1 had the rows of a row group of weights packed together.
+VERSION: Literal[2] = 2
 
 _Byte = Annotated[int, Field(ge=-128, le=127)]
 _Count = Annotated[int, Field(ge=0, le=1 << 31)]
@@ -124,7 +124,7 @@ class Manifest(_Part):
     """The whole of `manifest.json`."""
 
     format: Literal["cimple-program"] = FORMAT
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     #: Version of the compiler.
     compiler: str
     model_name: str

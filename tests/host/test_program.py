@@ -143,9 +143,9 @@ def test_compressed_members_are_refused(data: bytes) -> None:
 MANIFEST_CASES: dict[str, tuple[str, Any, str]] = {
     "format": ("format", "zip", "not a program file: manifest.json does not say 'cimple-program'"),
     "version": (
-        "version", 2,
+        "version", 1,
         (
-            "version of the program file must be 1, not 2; compile the network with this version "
+            "version of the program file must be 2, not 1; compile the network with this version "
             "of cimple, or run it with the one that compiled it"
         ),
     ),
