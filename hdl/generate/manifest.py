@@ -20,8 +20,9 @@ from ..version import version
 
 __all__ = ["FORMAT_VERSION", "manifest"]
 
-#: Counts up when a reader of an older manifest could misread a newer one.
-FORMAT_VERSION = 1
+#: Counts up when a reader of an older manifest could misread a newer one. In version 1 a row group
+#: of weights was one transfer, and lay in an NPU's weight memory without gaps between its rows.
+FORMAT_VERSION = 2
 
 
 def manifest(
@@ -97,8 +98,17 @@ def _macro_facts(config: MacroConfig) -> dict[str, Any]:
         "binary_operations_per_cycle": config.binary_operations,
         "vector_latency_cycles": {str(n): config.vector_latency(n) for n in bits},
         "vector_interval_cycles": {str(n): config.vector_interval(n) for n in bits},
-        "group_write_cycles": config.write_cycles,
+        **(_write_facts(config) if config.is_writable else {}),
         "row_read_latency_cycles": config.read_latency,
+    }
+
+
+def _write_facts(config: MacroConfig) -> dict[str, int]:
+    """Cycles to take a row group, then to fill its table, and from one to the next."""
+    return {
+        "write_cycles": config.write_cycles,
+        "fill_cycles": config.fill_cycles,
+        "write_interval_cycles": config.write_interval,
     }
 
 
@@ -110,8 +120,11 @@ def _npu_facts(config: NpuConfig) -> dict[str, Any]:
         "binary_operations_per_cycle": config.macro.binary_operations,
         "vector_interval_cycles": config.macro.vector_interval(config.macro.input_bits),
         "vector_output_cycles": config.beats,
-        "weight_group_bytes": config.group_words * config.weight_port,
-        "group_write_cycles": config.macro.write_cycles,
+        "rows_per_group": config.macro.rows_per_group,
+        "weight_row_bytes": config.row_words * config.weight_port,
+        "weight_group_bytes": config.group_bytes,
+        "load_interval_cycles": config.load_interval,
+        "fill_cycles": config.macro.fill_cycles,
     }
 
 

@@ -144,6 +144,9 @@ def test_manifest_holds_parameters_digests_and_facts(design):
     }
     assert manifest["facts"]["vector_latency_cycles"]["8"] == CONFIG.vector_latency(8)
     assert manifest["facts"]["rows_per_group"] == 3
+    assert manifest["facts"]["write_cycles"] == 3
+    assert manifest["facts"]["fill_cycles"] == CONFIG.fill_cycles
+    assert manifest["facts"]["write_interval_cycles"] == CONFIG.write_interval
     assert {manifest["files"][key] for key in ("verilog", "waivers", "core")} < set(design.files)
 
 
@@ -154,7 +157,11 @@ def test_the_manifest_of_an_npu_says_what_a_host_has_to_know():
     memories = {memory.name.lower(): memory_bytes(config, memory) for memory in Memory}
     assert facts["memory_bytes"] == memories
     assert facts["vector_interval_cycles"] == config.macro.input_bits
-    assert facts["group_write_cycles"] == config.macro.write_cycles
+    assert facts["rows_per_group"] == config.macro.rows_per_group
+    assert facts["weight_row_bytes"] == config.row_words * config.weight_port
+    assert facts["weight_group_bytes"] == config.group_bytes
+    assert facts["load_interval_cycles"] == config.load_interval
+    assert facts["fill_cycles"] == config.macro.fill_cycles
 
 
 class Counter(wiring.Component):
