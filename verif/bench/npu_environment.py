@@ -144,8 +144,8 @@ class NpuEnvironment:
         for first in range(0, len(loads) - 1, self.config.descriptors - 1):
             some = [*loads[:-1][first : first + self.config.descriptors - 1], loads[-1]]
             macro = self.config.macro
-            groups = macro.banks * macro.groups
-            self.allow(groups * (self.config.group_words + macro.write_cycles + 8))
+            cycles = self.config.load_interval + macro.fill_cycles + 8
+            self.allow(macro.banks * macro.groups * cycles)
             self.send_descriptors(some)
 
     def read_all(self) -> Iterable[Packet]:

@@ -44,7 +44,7 @@ class NpuStimulus:
         self.config = config
         self._small = effort < 0.5
         self.random = np.random.default_rng(seed)
-        self._group_bytes = config.group_words * config.weight_port
+        self._group_bytes = config.group_bytes
         self.any_multiplier = False
         self.move()
 

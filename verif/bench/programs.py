@@ -186,7 +186,7 @@ class RandomProgram:
 
     def _loads(self, bank: int, depth: int) -> list[Fields]:
         """The weights of a pass, or now and then of any row groups, in one go or two."""
-        macro, size = self.config.macro, self.config.group_words * self.config.weight_port
+        macro, size = self.config.macro, self.config.group_bytes
         groups, first = min(-(-depth // macro.rows_per_group), len(self._weights) // size), 0
         if self._chance(0.2):
             groups, first = 1 + self._below(groups), self._below(macro.groups + 1)
@@ -209,7 +209,8 @@ class RandomProgram:
             self._link_any(load)
             self._last_load[current.bank] = load
             self._settled.append(load)
-            cycles = self.config.group_words + self.config.macro.write_cycles + 8
+            # Row groups are written one after the other, or between vectors of the bank.
+            cycles = self.config.load_interval + self.config.macro.fill_cycles + 16
             self.cycles += fields["groups"] * cycles
 
     def _emit(self, current: _Pass) -> None:
