@@ -30,7 +30,6 @@ CONFIG = NpuConfig(macro=MacroConfig(rows=16, columns=4, banks=2))
 #: Where the images lie in the activation memory.
 IMAGE, FEATURES, POOLED, RESULT = 0x000, 0x040, 0x140, 0x180
 #: Where the weights of each layer lie in the weight memory, and their row groups.
-GROUP_BYTES = CONFIG.group_words * CONFIG.weight_port
 GROUPS_1 = -(-9 // CONFIG.macro.rows_per_group)
 GROUPS_2 = -(-16 // CONFIG.macro.rows_per_group)
 
@@ -42,7 +41,7 @@ PROGRAM = [
         "address": 0, "group": 0, "groups": GROUPS_1, "bank": 0, "signal": COMPUTE,
     }),
     Descriptor(Opcode.LOAD_WEIGHTS, {
-        "address": GROUPS_1 * GROUP_BYTES, "group": 0, "groups": GROUPS_2, "bank": 1,
+        "address": GROUPS_1 * CONFIG.group_bytes, "group": 0, "groups": GROUPS_2, "bank": 1,
         "signal": COMPUTE,
     }),
     # Layer 1: a window is 3 runs of 3 bytes and begins one row up and one byte to the left.
@@ -100,13 +99,12 @@ def run(image: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def row_groups(weights: np.ndarray) -> bytes:
-    """Weights as LOAD_WEIGHTS wants them: rows and columns filled up, each group in whole words."""
-    macro = CONFIG.macro
-    groups = -(-len(weights) // macro.rows_per_group)
-    filled = np.zeros((groups * macro.rows_per_group, macro.columns), np.int8)
+    """Weights as LOAD_WEIGHTS wants them: whole groups of rows, each row in whole words."""
+    groups = -(-len(weights) // CONFIG.macro.rows_per_group)
+    row_bytes = CONFIG.row_words * CONFIG.weight_port
+    filled = np.zeros((groups * CONFIG.macro.rows_per_group, row_bytes), np.int8)
     filled[: weights.shape[0], : weights.shape[1]] = weights
-    padding = GROUP_BYTES - macro.rows_per_group * macro.columns
-    return np.pad(filled.reshape(groups, -1), ((0, 0), (0, padding))).tobytes()
+    return filled.tobytes()
 
 
 def send(npu: NpuModel, memory: Memory, offset: int, data: bytes) -> None:
