@@ -63,7 +63,7 @@ class Accumulator(wiring.Component):
         doublings = 0 if config.cell is Cell.NEAR else config.bits_per_cycle
         running = Signal(signed(config.column_bits))
         total = Signal.like(running)
-        # What is cut off are sign bits: the width holds every dot product, and each step towards it.
+        # What is cut off are sign bits: the width holds every dot product, and each step to it.
         shifted = narrow(running << doublings, running.shape())
         if config.bits_per_cycle == 1 and doublings:
             m.submodules.adder = adder = AddSub(config, len(running))

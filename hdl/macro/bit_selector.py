@@ -132,10 +132,10 @@ def _ice40_cells(pairs: list[tuple[str, str]], high: int) -> str:
         init, before = (_LINK, f"link{index - 1}") if index else (_PAIR, "low")
         here = f"here{index}"
         test = f"~read & high == {high}'d{index}" if index else f"read | high != {high}'d0"
+        ports = f".I0({a}), .I1({b}), .I2({before}), .I3({here}), .O(link{index})"
         lines += [
             f"  wire {here} = {test};",
             f"  wire link{index};",
-            f"  SB_LUT4 #(.LUT_INIT({init})) pair{index} "
-            f"(.I0({a}), .I1({b}), .I2({before}), .I3({here}), .O(link{index}));",
+            f"  SB_LUT4 #(.LUT_INIT({init})) pair{index} ({ports});",
         ]
     return "\n".join([*lines, f"  assign o = link{len(pairs) - 1};", ""])

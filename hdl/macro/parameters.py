@@ -29,7 +29,7 @@ class Cell(enum.Enum):
     #: Weights that are fixed when the Verilog is generated, as in a mask ROM: tables as for
     #: `lookup`, made of plain logic.
     ROM = "rom"
-    #: Weights in a memory beside multipliers, a row a cycle: near-memory computing, to compare with.
+    #: Weights in a memory beside multipliers, a row a cycle: near-memory computing, to compare.
     NEAR = "near"
 
 
@@ -84,7 +84,7 @@ _NO_TABLES = "it says what the tables of a lookup are made for"
 _NO_FUSION = "only a bitcell can tell the sign bit of a weight from the others"
 _ALWAYS_ONE = (1,)
 
-#: The legal values of each field with each cell; those of `banks` for each storage are in the check.
+#: The legal values of each field with each cell; those of `banks` for each storage are below.
 LEGAL: dict[Cell, CellLimits] = {
     Cell.BITCELL: CellLimits(
         {"banks": (1, 2, 4, 8, 16), "table": (Table.LUTRAM,)},

@@ -168,7 +168,8 @@ class Serialiser(wiring.Component):
 class PlaneSerialiser(Serialiser):
     """Steps are planes, `bits_per_cycle` at once, the most significant first.
 
-    Where `skip_zero_planes` is set, a vector begins with the first step in which an input has a one.
+    Where `skip_zero_planes` is set, a vector begins with the first step in which any input has a
+    one.
     """
 
     def _first_steps(self, m: Module) -> tuple[Value, Value]:

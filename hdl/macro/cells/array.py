@@ -25,7 +25,7 @@ def StepLayout(config: MacroConfig) -> data.StructLayout:
     ``store`` names the row group, one bit each, in the cycles that store something in bank
     ``bank``. Where a table is filled, ``stage`` puts the row on the weight stream to ``stage_in``
     of the staging memory; the row at ``stage_out`` is read from there, and in the next cycle added
-    to the running sum, or subtracted, or the sum cleared; the cycle after it is stored as ``entry``.
+    to the running sum, or subtracted, or the sum cleared; a cycle later it is stored as ``entry``.
     """
     step = {"store": config.groups, "bank": config.bank_bits}
     if config.has_fill:
@@ -94,6 +94,17 @@ class CellArray(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """What a cell fills in."""
         raise NotImplementedError
+
+    def _reading(self, m: Module) -> Signal:
+        """Whether a memory with registered reads is read: not where its bank is being written.
+
+        Nothing of such a bank is under way. So no word is ever read and written at once, which
+        synthesis can see here; it would else build what makes that harmless around a block RAM.
+        """
+        written = self.step.store.any() & (self.step.bank == self.bank)
+        reading = Signal()
+        m.d.comb += reading.eq(self.enable & ~written)
+        return reading
 
     def _registered(self, m: Module, name: str, value: data.View) -> data.View:
         """A register for what is on its way to the leaves."""

@@ -30,9 +30,10 @@ class LookupArray(CellArray):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         staged = self._staging_memory(m)
+        reading = self._reading(m) if self.config.table is Table.BLOCKRAM else None
         sums = [self._running_sum(m, staged[column], column) for column in range(self.columns)]
         for group in range(self.config.groups):
-            product = self._table(m, group, Cat(sums))
+            product = self._table(m, group, Cat(sums), reading)
             for column in range(self.columns):
                 m.d.comb += self.leaves[column][0][group].eq(product[column])
         return m
@@ -70,27 +71,28 @@ class LookupArray(CellArray):
             m.d.sync += total.eq(adder.o)
         return total
 
-    def _table(self, m: Module, group: int, entry: Value) -> data.View:
+    def _table(
+        self, m: Module, group: int, entry: Value, reading: Signal | None
+    ) -> data.View:
         """The sums of the subset that the operand names, a cycle later."""
         config = self.config
         shape = data.ArrayLayout(signed(config.leaf_bits), self.columns)
         depth = config.banks << config.rows_per_group
         m.submodules[f"table{group}"] = table = memory.Memory(shape=shape, depth=depth, init=[])
-        in_blocks = config.table is Table.BLOCKRAM
-        table.attrs["ram_style"] = "block" if in_blocks else "distributed"
+        table.attrs["ram_style"] = "distributed" if reading is None else "block"
         write = table.write_port()
         m.d.comb += [
             write.en.eq(self.step.store[group]),
             write.addr.eq(Cat(self.step.entry, self.step.bank)[: len(write.addr)]),
             write.data.eq(entry),
         ]
-        read = table.read_port(domain="sync" if in_blocks else "comb")
+        read = table.read_port(domain="comb" if reading is None else "sync")
         first = group * config.rows_per_group
         rows = Value.cast(self.operand[0])[first : first + config.rows_per_group]
         # The last group may have fewer rows; the entries of those missing are never addressed.
         bits = Signal(config.rows_per_group, name=f"address{group}")
         m.d.comb += [bits.eq(rows), read.addr.eq(Cat(bits, self.bank)[: len(read.addr)])]
-        if in_blocks:
-            m.d.comb += read.en.eq(self.enable)
+        if reading is not None:
+            m.d.comb += read.en.eq(reading)
             return read.data
         return self._registered(m, f"product{group}", read.data)

@@ -32,7 +32,7 @@ class NearArray(CellArray):
             write.en.eq(self.step.store.any()),
             write.addr.eq(Cat(number, self.step.bank)[: len(write.addr)]),
             write.data.eq(self.weights),
-            read.en.eq(self.enable),
+            read.en.eq(self._reading(m)),
             read.addr.eq(Cat(self.operand.row, self.bank)[: len(read.addr)]),
         ]
         value = Signal(signed(config.input_bits + 1), reset_less=True)
