@@ -93,14 +93,12 @@ class MacroConfig(MacroParameters):
     def rows_per_leaf(self) -> int:
         """Rows whose weights share one leaf of the adder tree.
 
-        On the ECP5 a `bitcell` adds two rows in the carry cells that multiply them.
+        A `bitcell` adds two rows in the carry cells of the ECP5 that multiply them; on the iCE40
+        eight, one after the other, as a LUT there adds by choice.
         """
-        return 2 if self.adds_in_cells else self.rows_per_group
-
-    @property
-    def adds_in_cells(self) -> bool:
-        """Whether AND gates and first adders share carry cells, which plain Verilog cannot say."""
-        return self.cell is Cell.BITCELL and self.target is Target.ECP5
+        if self.cell is not Cell.BITCELL:
+            return self.rows_per_group
+        return {Target.GENERIC: 1, Target.ECP5: 2, Target.ICE40: 8}[self.target]
 
     @property
     def leaf_ranges(self) -> tuple[Range, ...]:
@@ -306,7 +304,9 @@ class MacroConfig(MacroParameters):
     @property
     def product_registers(self) -> int:
         """Registers between the step register and the adder tree."""
-        return {Cell.BITCELL: 0, Cell.LOOKUP: 1, Cell.ROM: 1, Cell.NEAR: 2}[self.cell]
+        if self.cell is Cell.BITCELL:
+            return 1 if self.target is Target.ICE40 else 0
+        return {Cell.LOOKUP: 1, Cell.ROM: 1, Cell.NEAR: 2}[self.cell]
 
     @property
     def tree_levels(self) -> int:

@@ -5,12 +5,11 @@ The faithful digital SRAM-CIM array: each cell multiplies its weight bit with th
 row, and the tree adds the products (as the 22 nm macro of Chih et al., ISSCC 2021, 16.4).
 """
 
-from typing import Any
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
-from amaranth.lib import data
-
-from ..config import Storage
+from ...narrow import narrow
+from ..adder_tree import shape_of
+from ..config import Storage, Target
 from .and_adder import AndAdder
 from .array import CellArray
 from .latch import Latch
@@ -35,14 +34,49 @@ class BitcellArray(CellArray):
         for column in range(self.columns):
             weights = [self._weight(m, row.word_select(column, bits), column) for row in stored]
             for plane in range(self.config.bits_per_cycle):
-                leaves: Any = self.leaves[column][plane]
                 inputs = Value.cast(self.operand[plane])
-                if self.config.adds_in_cells:
-                    self._add_pairs(m, weights, inputs, leaves, f"{column}_{plane}")
-                    continue
-                for row, weight in enumerate(weights):
-                    m.d.comb += leaves[row].eq(Mux(inputs[row], weight, 0))
+                for index in range(self.config.leaves):
+                    rows = slice(index * self.config.rows_per_leaf,
+                                 (index + 1) * self.config.rows_per_leaf)
+                    name = f"{column}_{plane}_{index}"
+                    leaf = self._leaf(m, weights[rows], list(inputs[rows]), name)
+                    self._assign(m, self.leaves[column][plane][index], leaf, name)
         return m
+
+    def _assign(self, m: Module, leaf: Value, value: Value, name: str) -> None:
+        """Hand a leaf to the tree, through a register where the configuration has one."""
+        if self.config.product_registers:
+            product = Signal(signed(self.config.leaf_bits), name=f"product{name}", reset_less=True)
+            with m.If(self.enable):
+                m.d.sync += product.eq(value)
+            value = product
+        m.d.comb += leaf.eq(value)
+
+    def _leaf(self, m: Module, weights: list[Value], inputs: list[Value], name: str) -> Value:
+        """The sum of the weights of a few rows whose input bit is one."""
+        if len(weights) == 2 and self.config.target is Target.ECP5:
+            return self._add_in_cells(m, weights, inputs, name)
+        total: Value = Mux(inputs[0], weights[0], 0)
+        low, high = self.config.weight_range
+        for count, (weight, one) in enumerate(zip(weights[1:], inputs[1:], strict=True), start=2):
+            # A LUT of the iCE40 chooses between what it adds and what it adds to: no AND gates.
+            following = Signal(shape_of((count * low, count * high)), name=f"sum{name}_{count}")
+            m.d.comb += following.eq(Mux(one, narrow(total + weight, following.shape()), total))
+            total = following
+        return total
+
+    def _add_in_cells(
+        self, m: Module, weights: list[Value], inputs: list[Value], name: str
+    ) -> Value:
+        """Two rows, added in the carry cells that multiply them."""
+        m.submodules[f"add{name}"] = adder = AndAdder(len(weights[0]))
+        m.d.comb += [
+            adder.a.eq(weights[0]),
+            adder.b.eq(weights[1]),
+            adder.x.eq(inputs[0]),
+            adder.y.eq(inputs[1]),
+        ]
+        return adder.o
 
     def _weight(self, m: Module, weight: Value, column: int) -> Value:
         """The weight with its sign; where the column is a lower one of fused ones, without."""
@@ -56,25 +90,6 @@ class BitcellArray(CellArray):
             return ~self.fused[0] | Value.cast(column == 1)
         alone, pairs, triples = (self.fused == mode for mode in range(3))
         return [alone, alone | pairs, alone | triples, Value.cast(1)][column]
-
-    def _add_pairs(
-        self, m: Module, weights: list[Value], inputs: Value, leaves: data.View, name: str
-    ) -> None:
-        """Leaves of two rows, added in the cells that multiply them."""
-        for index in range(0, len(weights), 2):
-            pair = weights[index : index + 2]
-            if len(pair) == 1:
-                m.d.comb += leaves[index // 2].eq(Mux(inputs[index], pair[0], 0))
-                continue
-            adder = AndAdder(len(pair[0]))
-            m.submodules[f"add{name}_{index}"] = adder
-            m.d.comb += [
-                adder.a.eq(pair[0]),
-                adder.b.eq(pair[1]),
-                adder.x.eq(inputs[index]),
-                adder.y.eq(inputs[index + 1]),
-                leaves[index // 2].eq(adder.o),
-            ]
 
     def _incoming(self, m: Module) -> Value:
         """The row to be stored; latches take it in the second half of the next cycle."""
