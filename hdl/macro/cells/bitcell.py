@@ -7,11 +7,11 @@ row, and the tree adds the products (as the 22 nm macro of Chih et al., ISSCC 20
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, signed
 
-from ...narrow import narrow
 from ..adder_tree import shape_of
 from ..config import Storage, Target
 from .and_adder import AndAdder
 from .array import CellArray
+from .choice_adder import ChoiceAdder
 from .latch import Latch
 from .row_memory import row_memory
 
@@ -59,10 +59,11 @@ class BitcellArray(CellArray):
         total: Value = Mux(inputs[0], weights[0], 0)
         low, high = self.config.weight_range
         for count, (weight, one) in enumerate(zip(weights[1:], inputs[1:], strict=True), start=2):
-            # A LUT of the iCE40 chooses between what it adds and what it adds to: no AND gates.
-            following = Signal(shape_of((count * low, count * high)), name=f"sum{name}_{count}")
-            m.d.comb += following.eq(Mux(one, narrow(total + weight, following.shape()), total))
-            total = following
+            following = shape_of((count * low, count * high))
+            adder = ChoiceAdder(Value.cast(total).shape(), weight.shape(), following)
+            m.submodules[f"add{name}_{count}"] = adder
+            m.d.comb += [adder.a.eq(total), adder.b.eq(weight), adder.one.eq(one)]
+            total = adder.o
         return total
 
     def _add_in_cells(
