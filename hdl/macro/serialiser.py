@@ -92,8 +92,10 @@ class Serialiser(wiring.Component):
         read_was_last = Signal()
 
         current = Signal.like(begin)
-        launch, launch_read = Signal(), Signal()
-        may_begin, may_read = Signal(), Signal()
+        launch = Signal()
+        launch_read = Signal()
+        may_begin = Signal()
+        may_read = Signal()
         vector_held = self.hold & (vector_bank == self.hold_bank)
         request_held = self.hold & (request_bank == self.hold_bank)
         m.d.comb += [

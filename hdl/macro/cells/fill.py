@@ -23,22 +23,29 @@ class FillWriter(CellWriter):
         m = Module()
         config = self.config
         rows = config.rows_per_group
-        counting, summing = Signal(), Signal()
+        # One to a line: a signal that shares its assignment has no name in the Verilog.
+        counting = Signal()
+        summing = Signal()
         count = Signal(rows)
-        group, bank = Signal(config.group_bits), Signal(config.bank_bits)
+        counted_group = Signal(config.group_bits)
+        counted_bank = Signal(config.bank_bits)
         at_end = Signal()
         starts = Signal()
         m.d.comb += [
             at_end.eq(counting & (count == (1 << rows) - 1)),
             self.filling.eq(counting | summing),
-            self.filled_bank.eq(bank),
+            self.filled_bank.eq(counted_bank),
             starts.eq(self.ready & (self.row == rows - 1)),
         ]
         self._take_rows(m, counting, at_end)
         with m.If(counting):
             m.d.sync += [count.eq(count + 1), counting.eq(~at_end)]
         with m.If(starts):
-            m.d.sync += [counting.eq(1), group.eq(self.group), bank.eq(self.bank)]
+            m.d.sync += [
+                counting.eq(1),
+                counted_group.eq(self.group),
+                counted_bank.eq(self.bank),
+            ]
 
         # The row that changes from the entry before is that of the lowest bit set in the count.
         changing = Signal(config.member_bits)
@@ -48,21 +55,22 @@ class FillWriter(CellWriter):
         gray = Signal(rows)
         m.d.comb += gray.eq(count ^ (count >> 1))
         self._read_stage(m, changing, starts)
-        stored_group, stored_bank = Signal.like(group), Signal.like(bank)
+        summed_group = Signal.like(counted_group)
+        summed_bank = Signal.like(counted_bank)
         entry = Signal(rows)
         m.d.sync += [
             summing.eq(counting),
             self.step.clear.eq(~counting | (count == 0)),
             self.step.subtract.eq(~(gray & count & -count).any()),
             entry.eq(gray),
-            stored_group.eq(group),
-            stored_bank.eq(bank),
+            summed_group.eq(counted_group),
+            summed_bank.eq(counted_bank),
             self.step.entry.eq(entry),
-            self.step.bank.eq(stored_bank),
+            self.step.bank.eq(summed_bank),
         ]
         for index in range(config.groups):
             # A number beyond the last group stores nothing, in the same time.
-            m.d.sync += self.step.store[index].eq(summing & (stored_group == index))
+            m.d.sync += self.step.store[index].eq(summing & (summed_group == index))
         return m
 
     def _take_rows(self, m: Module, counting: Value, at_end: Value) -> None:
@@ -87,7 +95,8 @@ class FillWriter(CellWriter):
             m.d.comb += [self.step.stage_in.eq(self.row), self.step.stage_out.eq(changing)]
             return
         address = stage_bits(self.config)
-        half_in, half_out = Signal(), Signal()
+        half_in = Signal()
+        half_out = Signal()
         with m.If(starts):
             m.d.sync += [half_in.eq(~half_in), half_out.eq(half_in)]
         m.d.comb += [
