@@ -132,12 +132,15 @@ class Macro(wiring.Component):
         write_turn = Signal()
         with m.If(writer.changes & writer.ready):
             m.d.sync += write_turn.eq(0)
+        # What goes on beside a fill is of other banks, and does not end the turn of what waits.
         with m.Elif(
-            (self.i.valid & self.i.ready) | (self.read_request.valid & self.read_request.ready)
+            ~writer.filling
+            & ((self.i.valid & self.i.ready)
+               | (self.read_request.valid & self.read_request.ready))
         ):
             m.d.sync += write_turn.eq(1)
         # While a table is filled nothing of its bank begins, so what waits must have its turn then.
-        passes_over = writer.filling & steps.waits & ~write_turn
+        passes_over = writer.filling & steps.waits
         m.d.comb += [
             writer.valid.eq(self.w.valid),
             writer.row.eq(offered.row),
