@@ -130,14 +130,15 @@ class Macro(wiring.Component):
         m.submodules.writer = writer
         offered = self.w.payload
         write_turn = Signal()
+        # What goes on beside it in other banks does not pass the turn on.
+        goes_before = Cat(
+            readers.valid & readers.ready
+            & (self.config.bank_of(readers.payload) == steps.hold_bank)
+            for readers in (self.i, self.read_request)
+        ).any()
         with m.If(writer.changes & writer.ready):
             m.d.sync += write_turn.eq(0)
-        # What goes on beside a fill is of other banks, and does not end the turn of what waits.
-        with m.Elif(
-            ~writer.filling
-            & ((self.i.valid & self.i.ready)
-               | (self.read_request.valid & self.read_request.ready))
-        ):
+        with m.Elif(writer.changes & goes_before):
             m.d.sync += write_turn.eq(1)
         # While a table is filled nothing of its bank begins, so what waits must have its turn then.
         passes_over = writer.filling & steps.waits
