@@ -48,10 +48,12 @@ class FillWriter(CellWriter):
             ]
 
         # The row that changes from the entry before is that of the lowest bit set in the count.
+        # It joins the subset where the bit above is clear, and leaves it where that is set.
         changing = Signal(config.member_bits)
+        leaves = Signal()
         for row in reversed(range(rows)):
             with m.If(count[row]):
-                m.d.comb += changing.eq(row)
+                m.d.comb += [changing.eq(row), leaves.eq(count[row + 1 : row + 2])]
         gray = Signal(rows)
         m.d.comb += gray.eq(count ^ (count >> 1))
         self._read_stage(m, changing, starts)
@@ -61,7 +63,7 @@ class FillWriter(CellWriter):
         m.d.sync += [
             summing.eq(counting),
             self.step.clear.eq(~counting | (count == 0)),
-            self.step.subtract.eq(~(gray & count & -count).any()),
+            self.step.subtract.eq(leaves),
             entry.eq(gray),
             summed_group.eq(counted_group),
             summed_bank.eq(counted_bank),
