@@ -25,8 +25,6 @@ _rtlil: Any = import_module("amaranth.back.rtlil")
 _NO_BITS = re.compile(
     r"^(?:  attribute .*\n)*  wire width 0 .*\n|^connect \S+ \{  \}\n", re.MULTILINE
 )
-#: An instance of one of Yosys's own cells, whose name is not one of a module.
-_OWN_CELL = re.compile(r"^(  cell )\\(\$\w+ )", re.MULTILINE)
 
 
 class ModuleLibrary:
@@ -132,4 +130,4 @@ def to_rtlil(component: wiring.Component, name: str, library: ModuleLibrary) -> 
     What is stamped below it is only instantiated; `library` then holds its modules.
     """
     text = _rtlil.convert(component, name=name, platform=library, emit_src=False)
-    return _OWN_CELL.sub(r"\1\2", _NO_BITS.sub("", text))
+    return _NO_BITS.sub("", text)

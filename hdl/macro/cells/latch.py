@@ -11,6 +11,19 @@ from ...stamp import ModuleLibrary
 
 __all__ = ["Latch"]
 
+_MODULE = """\
+module {name} (store, clk, i, o);
+  // Level-sensitive latches, transparent in the low half of a cycle with `store`.
+  input store, clk;
+  input [{top}:0] i;
+  output reg [{top}:0] o;
+  /* verilator lint_off LATCH */
+  always @*
+    if (store & ~clk) o = i;
+  /* verilator lint_on LATCH */
+endmodule
+"""
+
 
 class Latch(wiring.Component):
     """Latches that take a word in the low half of a cycle with `store`.
@@ -18,7 +31,7 @@ class Latch(wiring.Component):
     `store` and `i` come from registers, so that they are steady while the latches are transparent.
     For everything that is sampled at rising edges the word is there in that cycle, and stays; that
     is what Amaranth's simulator and the formal proofs see, which have no latches. In Verilog they
-    are cells of Yosys's type `$dlatch`.
+    are latches; those do not start as zero.
 
     Members
     -------
@@ -38,15 +51,16 @@ class Latch(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         if isinstance(platform, ModuleLibrary):
-            transparent = Signal()
-            m.d.comb += transparent.eq(self.store & ~ClockSignal())
+            name = platform.verilog_module((Latch, self.width), f"latch{self.width}", self._text)
             m.submodules.cells = Instance(
-                "$dlatch",
-                p_WIDTH=self.width, p_EN_POLARITY=1, i_EN=transparent, i_D=self.i, o_Q=self.o,
-            )  # fmt: skip
+                name, i_store=self.store, i_clk=ClockSignal(), i_i=self.i, o_o=self.o
+            )
         else:
             stored = Signal(self.width, reset_less=True)
             with m.If(self.store):
                 m.d.sync += stored.eq(self.i)
             m.d.comb += self.o.eq(Mux(self.store, self.i, stored))
         return m
+
+    def _text(self, name: str) -> str:
+        return _MODULE.format(name=name, top=self.width - 1)
