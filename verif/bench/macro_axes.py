@@ -68,8 +68,9 @@ def values_of(config: MacroConfig) -> dict[str, str]:
     group, block = config.rows_per_group, _block(config)
     labels["accumulations"] = _class("accumulations", config.accumulations)
     labels["rows"] = _shape(config.rows, group, AXES["rows"])
-    labels["columns"] = _shape(config.columns, block, (AXES["columns"][0], "", *AXES["columns"][1:]))
-    given, written, first, other = "given", "written", "first seed", "other seed"
+    one, whole, part = AXES["columns"]
+    labels["columns"] = _shape(config.columns, block, (one, part, whole, part))
+    written, first, other, given = AXES["weights"]
     seeded = other if config.weights_seed else first
     labels["weights"] = written if config.is_writable else given if config.weights else seeded
     return labels
@@ -196,7 +197,7 @@ def _shape(size: int, unit: int, labels: tuple[str, ...]) -> str:
         return one
     if size % unit == 0:
         return whole
-    return part if part and size < unit else rest
+    return part if size < unit else rest
 
 
 def _sizes(label: str, unit: int, most: int) -> list[int]:

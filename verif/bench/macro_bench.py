@@ -157,7 +157,7 @@ async def read_back(dut: Any) -> None:
     config = env.config
     env.write(*env.stimulus.all_weights("random"))
     await env.drain()
-    step = max(1, round(0.2 / env.effort))
+    step = max(1, round(0.3 / env.effort))
     rows = [*range(0, config.rows, step), config.rows - 1, (1 << config.row_bits) - 1]
     requests = [{"row": row, "bank": bank} for bank in range(config.banks) for row in rows]
     env.tb.random.shuffle(requests)

@@ -85,7 +85,7 @@ class MacroEnvironment:
     @property
     def effort(self) -> float:
         """Share of the usual number of stimuli: large macros simulate slowly."""
-        return min(1.0, max(0.1, 4096 / self.config.binary_operations))
+        return min(1.0, max(0.15, 256 / self.config.binary_operations))
 
     def scaled(self, count: int) -> int:
         """That many stimuli, fewer for a large macro."""

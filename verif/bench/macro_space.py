@@ -6,7 +6,7 @@ and Patton, IEEE Trans. Software Engineering 23(7), 1997).
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 from ...hdl.macro.config import LEGAL, Cell, MacroConfig
@@ -27,8 +27,11 @@ __all__ = ["covering_array", "labels_of", "one_of_each", "pairs_of"]
 #: Of so many drawn configurations the best is taken.
 _CANDIDATES = 24
 _ATTEMPTS = 4000
-#: Weight bits of a macro that takes seconds to simulate and is not trivial.
+#: Weight bits of a macro that is quick to simulate and not trivial.
 _SIZE = 96
+#: Products of a weight bit and an input bit in a cycle of one that is not too slow; fused columns,
+#: which are simulated as one block, count as often.
+_MOST_PRODUCTS = 512
 
 
 def labels_of(config: MacroConfig) -> set[Label]:
@@ -82,6 +85,8 @@ def _draw(wanted: Iterable[Label], source: random.Random) -> MacroConfig:
     pinned = dict(wanted)
     for _ in range(_ATTEMPTS):
         config = build(_choice(pinned, source), source)
+        if config and config.binary_operations * config.fusion > _MOST_PRODUCTS:
+            continue
         if config and set(wanted) <= labels_of(config) | set(classes_of(config).items()):
             return config
     raise RuntimeError(f"no configuration was drawn that has {wanted}")

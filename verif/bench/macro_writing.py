@@ -114,7 +114,8 @@ async def banks_at_full_rate(dut: Any) -> None:
         already = len(env.log["w"])
         cycles = (writes + 1) * config.write_interval
         env.write(*(env.stimulus.write(bank=written) for _ in range(writes)))
-        await vectors_in_a_row(env, used, max(8, 2 * cycles // (config.steps(config.input_bits) + 1)))
+        most = config.steps(config.input_bits)
+        await vectors_in_a_row(env, used, max(8, 2 * cycles // (most + 1)))
         await env.settle()
         env.write(*(env.stimulus.write(bank=written) for _ in range(writes)))
         await reads_in_a_row(env, used, max(8, cycles))
