@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from cimple.fpga.netlist import netlist
+from cimple.fpga.yosys import find_yosys
 from cimple.hdl.kinds import KINDS
 from cimple.verif.bench.build import build_bench
 from cimple.verif.bench.run import run_bench
@@ -61,7 +63,10 @@ def plant(tree: Path, fault: dict[str, str] | None) -> None:
 def outcome_with(
     fault: dict[str, str] | None, config_name: str, only: str | None, scratch: Path
 ) -> Any:
-    """The bench's run on Verilog generated from a copy of the sources with the fault."""
+    """The bench's run on Verilog generated from a copy of the sources with the fault.
+
+    With a fault it ends at the first case that fails.
+    """
     plant(scratch, fault)
     path = scratch / "design.yaml"
     path.write_text(yaml.safe_dump(LIST["configs"][config_name]))
@@ -73,10 +78,20 @@ def outcome_with(
     )
     assert generated.returncode == 0, generated.stderr
     top, simulator = config.to_mapping()["name"], find_simulator("icarus")
-    build = build_bench(generated.stdout, top, simulator)
+    verilog, family = generated.stdout, family_for(config_name)
+    if family:
+        verilog = netlist(verilog, top, family, find_yosys())
+    build = build_bench(verilog, top, simulator)
     return run_bench(
-        build, top, simulator, bench_of(config), config, seed=1, timeout=120, only=only
+        build, top, simulator, bench_of(config), config, seed=1, timeout=120, only=only,
+        first_failure=fault is not None,
     )
+
+
+def family_for(config: str) -> str | None:
+    """What the faults of a configuration are looked for in the netlist of; all or none of them."""
+    (family,) = {fault.get("netlist") for fault in LIST["faults"] if fault["config"] == config}
+    return family
 
 
 def cases_for(config: str) -> str | None:
