@@ -114,20 +114,20 @@ def _natural(text: str) -> tuple[int, str]:
 _PAGE = """\
 # Configurations under the bench
 
-Every case of the macro's bench on each of {configurations} small configurations, which together have
-every legal value of every field and every legal pair of values. Written by `cimple cover`; a
-configuration is there only if all its cases passed.
+Every case of the macro's bench on each of {configurations} small configurations. Together they are
+to have every legal value of every field and every legal pair of values. Written by `cimple cover`;
+a configuration is there only if all its cases passed.
 
-{cases} cases passed. The last case of each simulation checks that its stimuli had all the kinds that
-its configuration allows: {stimuli} kinds over all configurations.
+{cases} cases passed. The last case of each simulation checks that its stimuli had all the kinds
+that its configuration allows: {stimuli} kinds over all configurations.
 
 | | run | legal |
 |---|---:|---:|
 | values of fields | {labels} | {legal_labels} |
 | pairs of values | {pairs} | {legal_pairs} |
 {missing}
-Rows and columns count by how they fill row groups and blocks of columns; `accumulations` by classes, in
-pairs `input_bits` and `pipeline` too. Of every other field each value counts.
+Rows and columns count by how they fill row groups and blocks of columns; `accumulations` by
+classes, in pairs `input_bits` and `pipeline` too. Of every other field each value counts.
 
 | field | values run | which |
 |---|---:|---|
