@@ -7,7 +7,10 @@ from amaranth.sim import Simulator
 
 @pytest.fixture
 def simulate():
-    """Run an async bench ``bench(ctx)`` on a component with one clock; it must reach its end."""
+    """Run an async bench ``bench(ctx)`` on a component; it must reach its end.
+
+    The component has one clock, or none where it is combinational.
+    """
 
     def run(component, bench):
         ended = []
@@ -17,7 +20,7 @@ def simulate():
             ended.append(True)
 
         simulator = Simulator(component)
-        simulator.add_clock(1e-6)
+        simulator.add_clock(1e-6, if_exists=True)
         simulator.add_testbench(testbench)
         simulator.run()
         assert ended, "the bench was left waiting"

@@ -1,27 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-# amaranth: UnusedElaboratable=no
 """Adder trees: exact sums, one a cycle, after the stated number of cycles."""
 
+import itertools
 import random
 
 import pytest
-from amaranth.sim import Simulator
 
-from cimple.hdl.macro.adder_tree import AdderTree
+from cimple.hdl.macro.adder_tree import BinaryTree, CarrySaveTree
 from cimple.hdl.packing import pack
 
+#: Registers of each tree: of 9 leaves the binary one has 4 levels, the other 6, 4, 3, 2 and a sum.
+CASES = [
+    (BinaryTree, 2, 1, 1), (BinaryTree, 3, 1, 2), (BinaryTree, 5, 1, 3), (BinaryTree, 5, 2, 2),
+    (BinaryTree, 8, 2, 2), (BinaryTree, 9, 3, 2), (BinaryTree, 9, 12, 1), (BinaryTree, 17, 4, 2),
+    (CarrySaveTree, 2, 1, 1), (CarrySaveTree, 3, 1, 2), (CarrySaveTree, 4, 1, 3),
+    (CarrySaveTree, 5, 2, 2), (CarrySaveTree, 9, 1, 5), (CarrySaveTree, 9, 12, 1),
+    (CarrySaveTree, 17, 4, 2),
+]
 
-@pytest.mark.parametrize(
-    ("leaves", "pipeline", "registers"),
-    [(2, 1, 1), (3, 1, 2), (5, 1, 3), (5, 2, 2), (8, 2, 2), (9, 3, 2), (9, 12, 1), (17, 4, 2)],
-)
-def test_streams_of_sums(simulate, leaves, pipeline, registers):
-    bits = 5
-    tree = AdderTree(leaves, bits, pipeline)
-    assert tree.registers == registers
+
+def ranges_of(leaves, source):
+    """Ranges within 5 bits; of every other leaf narrower, one of a sign only."""
+    wide = (-16, 15)
+    narrow = [(-1, 0), (0, 3), (-16, 0), (-2, 7)]
+    return [wide if index % 2 == 0 else source.choice(narrow) for index in range(leaves)]
+
+
+@pytest.mark.parametrize(("kind", "leaves", "pipeline", "registers"), CASES)
+def test_streams_of_sums(simulate, kind, leaves, pipeline, registers):
     source = random.Random(leaves * 100 + pipeline)
-    inputs = [[-16] * leaves, [15] * leaves, [0] * leaves]
-    inputs += [[source.randint(-16, 15) for _ in range(leaves)] for _ in range(30)]
+    ranges = ranges_of(leaves, source)
+    tree = kind(ranges, 5, pipeline)
+    assert tree.registers == registers
+    lows, highs = zip(*ranges, strict=True)
+    inputs = [list(lows), list(highs), [0] * leaves]
+    inputs += [[source.randint(*limits) for limits in ranges] for _ in range(30)]
+    inputs += [[source.choice(limits) for limits in ranges] for _ in range(30)]
     sums = []
 
     async def bench(ctx):
@@ -30,7 +44,7 @@ def test_streams_of_sums(simulate, leaves, pipeline, registers):
             enable = source.random() < 0.7
             ctx.set(tree.enable, enable)
             # What is there while nothing moves must not be seen.
-            values = [source.randint(-16, 15) for _ in range(leaves)]
+            values = [source.randint(*limits) for limits in ranges]
             if enable:
                 values = next(pending, [0] * leaves)
             ctx.set(tree.i.as_value(), pack(tree.i.shape(), values))
@@ -45,8 +59,27 @@ def test_streams_of_sums(simulate, leaves, pipeline, registers):
     assert sums[registers:] == [sum(values) for values in inputs]
 
 
-def test_one_leaf_is_a_wire():
-    tree = AdderTree(1, 6, 1)
+@pytest.mark.parametrize("kind", [BinaryTree, CarrySaveTree])
+@pytest.mark.parametrize("leaves", [2, 3, 4])
+def test_every_sum_of_small_numbers(simulate, kind, leaves):
+    tree = kind([(-2, 1)] * leaves, 2, 12)
+    wrong = []
+
+    async def bench(ctx):
+        ctx.set(tree.enable, 1)
+        for values in itertools.product(range(-2, 2), repeat=leaves):
+            ctx.set(tree.i.as_value(), pack(tree.i.shape(), values))
+            await ctx.tick()
+            if ctx.get(tree.o) != sum(values):
+                wrong.append(values)
+
+    simulate(tree, bench)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("kind", [BinaryTree, CarrySaveTree])
+def test_one_leaf_is_a_wire(simulate, kind):
+    tree = kind([(-32, 31)], 6, 1)
     assert tree.registers == 0
     seen = []
 
@@ -56,7 +89,26 @@ def test_one_leaf_is_a_wire():
             await ctx.delay(1e-9)
             seen.append(ctx.get(tree.o))
 
-    simulator = Simulator(tree)
-    simulator.add_testbench(bench)
-    simulator.run()
+    simulate(tree, bench)
     assert seen == [-32, 31, -1, 0]
+
+
+@pytest.mark.parametrize("kind", [BinaryTree, CarrySaveTree])
+@pytest.mark.parametrize(
+    ("ranges", "width"), [([(-8, 7)] * 2, 5), ([(-8, 7)] * 4, 6), ([(0, 3), (-1, 0)], 3)]
+)
+def test_the_sum_is_as_wide_as_its_range(simulate, kind, ranges, width):
+    tree = kind(ranges, 4, 1)
+    assert len(tree.o) == width
+    ends = []
+
+    async def bench(ctx):
+        ctx.set(tree.enable, 1)
+        for side in (0, 1):
+            values = [limits[side] for limits in ranges]
+            ctx.set(tree.i.as_value(), pack(tree.i.shape(), values))
+            await ctx.tick().repeat(tree.registers)
+            ends.append(ctx.get(tree.o))
+
+    simulate(tree, bench)
+    assert tuple(ends) == tree.range

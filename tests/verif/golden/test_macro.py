@@ -55,7 +55,8 @@ def test_planes_beyond_the_inputs_are_zero(signed):
 def cases(draw):
     rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 4))
     bits = draw(st.integers(1, 8))
-    weight = st.integers(-128, 127)
+    half = draw(st.sampled_from((1, 2, 8, 128)))
+    weight = st.integers(-half, half - 1)
     matrix = draw(st.lists(st.lists(weight, min_size=columns, max_size=columns),
                            min_size=rows, max_size=rows))
     words = draw(st.lists(st.integers(0, 255), min_size=rows, max_size=rows))
@@ -99,6 +100,91 @@ def test_banks_are_apart_and_the_only_bank_is_any():
     single.write(0, 1, [[7]])
     assert vector(single, [1], bank=0) == [7]
     assert single.read(0, 1).tolist() == [7]
+
+
+def test_weights_of_one_bit_are_zero_or_minus_one():
+    model = model_with([[0, -1], [-1, -1]], weight_bits=1)
+    assert vector(model, [3, 5]) == [-5, -8]
+    assert vector(model, [3, 255], signed=1) == [1, -2]
+    with pytest.raises(ValueError, match=r"^weights must be between -1 and 0$"):
+        model.write(0, 0, [[1, 0]])
+
+
+def test_binary_networks_by_the_affine_correction():
+    """Weights and inputs of +1 and -1: w = 1 + 2 w' with w' 0 or -1, x = 2 x' - 1."""
+    random = np.random.default_rng(1)
+    weights, inputs = random.choice((-1, 1), (9, 4)), random.choice((-1, 1), 9)
+    model = model_with(((weights - 1) // 2).tolist(), weight_bits=1, input_bits=1)
+    stored = vector(model, ((inputs + 1) // 2).tolist(), bits=1)
+    assert stored is not None
+    sums = 4 * np.array(stored) + 2 * int(((inputs + 1) // 2).sum())
+    # What is left is minus the sum of the column's weights, a constant of the layer.
+    assert (sums - weights.sum(axis=0) == inputs @ weights).all()
+
+
+#: Two rows of four columns of four bits; the low digits count unsigned.
+DIGITS = [[0x1, -0x6, 0x3, -0x2], [-0x1, 0x7, -0x8, 0x0]]
+
+
+@pytest.mark.parametrize(
+    ("fused", "wide"),
+    [
+        (0, DIGITS),
+        # -6 is the digit 0xA with its sign: 1 + 16 * -6; 0xF + 16 * 7.
+        (1, [[1 - 96, 0, 3 - 32, 0], [15 + 112, 0, 8, 0]]),
+        (2, [[1 + 160 + 768, 0, 0, -2], [15 + 112 - 2048, 0, 0, 0]]),
+        (3, [[1 + 160 + 768 - 8192, 0, 0, 0], [15 + 112 + 2048, 0, 0, 0]]),
+    ],
+)
+def test_fused_columns(fused, wide):
+    model = model_with(DIGITS, weight_bits=4, fusion=4)
+    for data in ([1, 0], [0, 1], [3, 200], [255, 255]):
+        expected = [sum(x * row[c] for x, row in zip(data, wide, strict=True)) for c in range(4)]
+        result = model.vector(data, 7, 0, 0, 1, 1, fused=fused)
+        assert result is not None
+        assert result.tolist() == expected
+    assert model.read(0, 0).tolist() == DIGITS[0], "reading back gives the columns' own weights"
+
+
+def test_pairs_in_a_wider_macro():
+    model = model_with([[1, 2, 3, 4, 5, 6]], weight_bits=8, fusion=2)
+    result = model.vector([1], 0, 0, 0, 1, 1, fused=1)
+    assert result is not None
+    assert result.tolist() == [1 + 512, 0, 3 + 1024, 0, 5 + 1536, 0]
+
+
+def test_a_rom_has_its_weights():
+    config = MacroConfig(rows=2, columns=2, cell=Cell.ROM, weights=((1, -2), (3, 100)))
+    model = MacroModel(config)
+    assert vector(model, [10, 255]) == [10 + 3 * 255, -20 + 25500]
+    assert model.read(1, 0).tolist() == [3, 100]
+    seeded = config.replace(weights=(), weights_seed=9)
+    assert MacroModel(seeded).weights[0].tolist() == [list(row) for row in seeded.rom_weights]
+
+
+@pytest.mark.parametrize(
+    ("fields", "data", "bits", "saved"),
+    [
+        ({}, [0b101, 0], 8, 5),
+        ({}, [0, 0], 8, 7),  # one step is left, so that there is an output
+        ({}, [0x80, 1], 8, 0),
+        ({}, [0x80, 1], 7, 6),  # the eighth bit does not count
+        ({}, [1, 1], 1, 0),
+        ({"bits_per_cycle": 4}, [0b101, 0], 8, 1),
+        ({"bits_per_cycle": 4}, [0b10000, 0], 8, 0),
+        ({"bits_per_cycle": 4}, [1, 0], 5, 1),
+        ({"input_bits": 5}, [1, 1], 8, 7),  # planes beyond the words are zero
+    ],
+)
+def test_steps_that_zero_planes_save(fields, data, bits, saved):
+    model = model_with([[1], [1]], skip_zero_planes=True, **fields)
+    assert model.zero_steps(data, bits - 1) == saved
+    vector(model, data, bits)
+    vector(model, data, bits, signed=1)
+    assert model.skipped == 2 * saved
+    other = model_with([[1], [1]], **fields)
+    assert other.zero_steps(data, bits - 1) == 0
+    assert vector(other, data, bits) == vector(model, data, bits)
 
 
 def test_accumulation():

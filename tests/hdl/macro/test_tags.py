@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tags arrive beside the sums that they belong to, however the datapath is held up."""
+
+import random
+
+import pytest
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from cimple.hdl.macro import Cell, MacroConfig
+from cimple.hdl.macro.tags import TagLayout, tag_line
+from cimple.hdl.packing import pack, unpack
+
+
+class Line(wiring.Component):
+    """The delay line with ports."""
+
+    tag: data.View
+    enable: Signal
+    joined: data.View
+    outputs: data.View
+
+    def __init__(self, config):
+        self.config = config
+        layout = TagLayout(config)
+        outputs = data.ArrayLayout(layout, config.output_registers)
+        super().__init__(
+            {"tag": In(layout), "enable": In(1), "joined": Out(layout), "outputs": Out(outputs)}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        joined, outputs = tag_line(m, self.config, self.tag, self.enable)
+        m.d.comb += self.joined.eq(joined)
+        m.d.comb += [self.outputs[index].eq(tag) for index, tag in enumerate(outputs)]
+        return m
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rows": 2, "cell": Cell.BITCELL},
+        {"rows": 9, "cell": Cell.BITCELL, "bits_per_cycle": 4},
+        {"rows": 5, "cell": Cell.BITCELL, "fusion": 4, "weight_bits": 4, "accumulations": 2},
+        {"rows": 40, "cell": Cell.LOOKUP, "accumulations": 3},
+        {"rows": 3, "cell": Cell.NEAR},
+    ],
+)
+def test_delays(simulate, fields):
+    config = MacroConfig(columns=4, **fields)
+    dut = Line(config)
+    source = random.Random(repr(fields))
+    empty = dict.fromkeys(dict(TagLayout(config)), 0)
+    # Tags in the order in which they enter; before the first there is nothing.
+    entered = []
+    checked = []
+
+    def delayed(cycles):
+        return entered[-1 - cycles] if cycles < len(entered) else empty
+
+    async def bench(ctx):
+        for _ in range(200):
+            tag = {name: source.getrandbits(1) for name in empty} | {"fused": 0}
+            if config.fused_bits:
+                tag["fused"] = source.getrandbits(config.fused_bits)
+            enable = source.random() < 0.7
+            ctx.set(dut.tag.as_value(), pack(TagLayout(config), tag))
+            ctx.set(dut.enable, enable)
+            entered.append(tag)
+            joined = unpack(dut.joined.shape(), ctx.get(dut.joined.as_value()))
+            assert joined == delayed(config.array_registers - config.join_registers)
+            outputs = unpack(dut.outputs.shape(), ctx.get(dut.outputs.as_value()))
+            for index, output in enumerate(outputs):
+                expected = delayed(config.array_registers + index)
+                if index:
+                    # Behind the accumulator there are whole dot products only.
+                    expected = expected | {"valid": expected["valid"] & expected["last"]}
+                assert output == expected
+                checked.append(output["valid"])
+            await ctx.tick()
+            if not enable:
+                entered.pop()
+
+    simulate(dut, bench)
+    assert any(checked)
