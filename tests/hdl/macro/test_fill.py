@@ -11,7 +11,8 @@ from cimple.hdl.macro import MacroConfig
 from cimple.hdl.macro.cells.fill import FillWriter
 from cimple.hdl.macro.config import Table, Target
 
-SMALL: dict[str, Any] = {"banks": 2, "rows": 7}  # three rows a group, the last one with two rows too many
+# Three rows a group, the last one with two rows too many.
+SMALL: dict[str, Any] = {"banks": 2, "rows": 7}
 
 
 class Cells:
