@@ -10,13 +10,17 @@ from amaranth.sim import Simulator
 from cimple.hdl.macro.config import Cell, MacroConfig
 from cimple.hdl.macro.macro import Macro
 
-__all__ = ["EXAMPLE", "record", "stall", "vector", "write"]
+__all__ = ["EXAMPLE", "record", "skip", "stall", "vector", "write"]
 
 #: Four rows in one table, one column, inputs of four bits.
 EXAMPLE = MacroConfig(rows=4, columns=1, weight_bits=4, input_bits=4, cell=Cell.LOOKUP)
 
 #: What its column holds at first.
 WEIGHTS = (3, -2, 1, 7)
+
+#: The same with two planes a cycle and nothing spent on planes of zeros.
+SKIPPING = EXAMPLE.replace(cell=Cell.BITCELL, bits_per_cycle=2, skip_zero_planes=True)
+
 
 def vector() -> str:
     """A vector of four bits and one of two, with nothing in the way."""
@@ -27,7 +31,7 @@ def vector() -> str:
 def write() -> str:
     """A row group while vectors of the same bank come without end."""
     vectors = [_vector([1, 1, 1, 1], bits=2)] * 2
-    trace = record({"i": vectors, "w": [_group((1, 1, 1, 1))]}, cycles=27)
+    trace = record({"i": vectors, "w": _group((1, 1, 1, 1))}, cycles=28)
     return _draw(trace, ("i", "w", "o"))
 
 
@@ -38,8 +42,18 @@ def stall() -> str:
     return _draw(trace, ("i", "o"))
 
 
-def _group(weights: Sequence[int]) -> dict[str, Any]:
-    return {"weights": [[weight] for weight in weights], "group": 0, "bank": 0}
+def skip() -> str:
+    """A vector that needs all its planes, one that needs a quarter of them, one of zeros."""
+    vectors = [_vector(data, bits=4) for data in ([15, 0, 1, 0], [1, 2, 3, 0], [0, 0, 0, 0])]
+    return _draw(record({"i": vectors}, cycles=11, config=SKIPPING), ("i", "o"))
+
+
+def _group(weights: Sequence[int], *, size: int = 4) -> list[dict[str, Any]]:
+    """The transfers that write a column, in groups of `size` rows."""
+    return [
+        {"weights": [weight], "row": number % size, "group": number // size, "bank": 0}
+        for number, weight in enumerate(weights)
+    ]
 
 
 def _vector(data: Sequence[int], *, bits: int) -> dict[str, Any]:
@@ -51,17 +65,22 @@ def _vector(data: Sequence[int], *, bits: int) -> dict[str, Any]:
 Trace = list[dict[str, int]]
 
 _OUTPUT = "o.payload[0]"
+_ROW = "w.row"
 
 
 def record(
-    inputs: Mapping[str, Sequence[Any]], *, cycles: int, o_ready: Sequence[int] = ()
+    inputs: Mapping[str, Sequence[Any]],
+    *,
+    cycles: int,
+    o_ready: Sequence[int] = (),
+    config: MacroConfig = EXAMPLE,
 ) -> Trace:
     """What the streams `i`, `w` and `o` show in each cycle.
 
     The weights are in the macro before the first cycle; each stream's values are offered as soon as
     those before them are taken.
     """
-    macro = Macro(EXAMPLE)
+    macro = Macro(config)
     trace: Trace = []
 
     async def bench(ctx: Any) -> None:
@@ -88,10 +107,12 @@ def record(
 
 
 async def _preload(ctx: Any, macro: Macro) -> None:
-    ctx.set(macro.w.payload, _group(WEIGHTS))
-    ctx.set(macro.w.valid, 1)
-    await ctx.tick().until(macro.w.ready)
+    for row in _group(WEIGHTS, size=macro.config.rows_per_group):
+        ctx.set(macro.w.payload, row)
+        ctx.set(macro.w.valid, 1)
+        await ctx.tick().until(macro.w.ready)
     ctx.set(macro.w.valid, 0)
+    await ctx.tick().repeat(macro.config.fill_cycles + 1)
 
 
 def _sample(ctx: Any, macro: Macro) -> dict[str, int]:
@@ -99,7 +120,7 @@ def _sample(ctx: Any, macro: Macro) -> dict[str, int]:
         f"{name}.{part}": ctx.get(getattr(getattr(macro, name), part))
         for name in ("i", "w", "o") for part in ("valid", "ready")
     }
-    return sample | {_OUTPUT: ctx.get(macro.o.payload[0])}
+    return sample | {_OUTPUT: ctx.get(macro.o.payload[0]), _ROW: ctx.get(macro.w.payload.row)}
 
 
 def _draw(trace: Trace, streams: Sequence[str]) -> str:
@@ -107,6 +128,9 @@ def _draw(trace: Trace, streams: Sequence[str]) -> str:
     for name in streams:
         for signal in (f"{name}.valid", f"{name}.ready"):
             lines.append(_line(signal, ["1" if sample[signal] else "." for sample in trace]))
+        if name == "w":
+            rows = [str(sample[_ROW]) if sample["w.valid"] else "" for sample in trace]
+            lines.append(_line(_ROW, rows))
     values = [str(sample[_OUTPUT]) if sample["o.valid"] else "" for sample in trace]
     lines.append(_line(_OUTPUT, values))
     return "\n".join(lines) + "\n"

@@ -108,11 +108,11 @@ def test_steps_and_tags(simulate, fields):
     dut = serialiser(config)
     assert type(dut) is (RowSerialiser if config.cell is Cell.NEAR else PlaneSerialiser)
     source = random.Random(repr(fields))
-    vectors = [random_vector(config, source) for _ in range(40)]
+    vectors = [random_vector(config, source) for _ in range(24)]
     vectors[-1]["last"] = 1
     requests = [
         {"row": source.getrandbits(config.row_bits), "bank": source.getrandbits(config.bank_bits)}
-        for _ in range(20)
+        for _ in range(12)
     ]
     expected, seen, saved = [], [], []
 
@@ -168,7 +168,7 @@ def test_steps_and_tags(simulate, fields):
 
     simulate(dut, bench)
     assert seen == expected
-    assert sum(tag["reads"] for _, _, tag in seen) == 20
+    assert sum(tag["reads"] for _, _, tag in seen) == 12
     assert any(saved) is config.skip_zero_planes
 
 
