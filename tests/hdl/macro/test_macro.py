@@ -290,8 +290,14 @@ def test_vectors_and_writes_take_turns(simulate, fields):
     assert all(before != after for before, after in pairwise(turns))
 
 
-def test_nothing_is_lost_when_outputs_are_taken_late(simulate):
-    config = MacroConfig(**bitcell(6, 2, fusion=2, bits_per_cycle=2, accumulations=2))
+@pytest.mark.parametrize(
+    "fields",
+    [bitcell(6, 2), bitcell(6, 4, fusion=4), bitcell(3, 2, fusion=2, bits_per_cycle=2),
+     bitcell(3, 2, fusion=2, accumulations=2), lookup(6, 2, accumulations=2), near(2, 2)],
+    ids=name_of,
+)
+def test_nothing_is_lost_when_outputs_are_taken_late(simulate, fields):
+    config = MacroConfig(**fields)
     run = Bench(config)
     outputs, expected = [], []
 
