@@ -30,7 +30,7 @@ def vector() -> str:
 
 def write() -> str:
     """A row group while vectors of the same bank come without end."""
-    vectors = [_vector([1, 1, 1, 1], bits=2)] * 2
+    vectors = [_vector([1, 1, 1, 1], bits=2)] * 3
     trace = record({"i": vectors, "w": _group((1, 1, 1, 1))}, cycles=28)
     return _draw(trace, ("i", "w", "o"))
 

@@ -36,6 +36,7 @@ class Cell(enum.Enum):
 class Storage(enum.Enum):
     """What the bits of a `bitcell` are stored in."""
 
+    #: A flip-flop a bit: for every tool and process.
     FLIPFLOP = "flipflop"
     #: A latch a bit, two thirds of a flip-flop in silicon. Transparent while the clock is low.
     LATCH = "latch"
@@ -62,10 +63,13 @@ class Tree(enum.Enum):
 
 
 class Target(enum.Enum):
-    """Whose cells the Verilog may name. `generic` is plain Verilog, for any tool and process."""
+    """Whose cells the Verilog may name, within `ifdef SYNTHESIS`; simulators see none."""
 
+    #: Plain Verilog, for any tool and process.
     GENERIC = "generic"
+    #: Lattice ECP5: carry cells that multiply or subtract, LUTs and the multiplexers that join them.
     ECP5 = "ecp5"
+    #: Lattice iCE40: LUTs that choose bits of inputs; its block RAMs have 256 entries of 16 bits.
     ICE40 = "ice40"
 
 

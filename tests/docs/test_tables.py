@@ -5,14 +5,15 @@ import enum
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from manual import DOCS, extension, pages
 
 from cimple.compiler.onnx_file import SUPPORTED
-from cimple.hdl.config import Config, field_table
+from cimple.hdl.config import Config, ConfigError, field_table
 from cimple.hdl.load import load_config, preset_files
-from cimple.hdl.macro.config import LEGAL_BANKS, Cell, MacroConfig
+from cimple.hdl.macro.config import LEGAL, Cell, MacroConfig, Storage, Table, Target, Tree
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import FIELDS, WORDS, Opcode, Queue
 from cimple.hdl.npu.packets import IDENTITY_WORDS, Counter, Memory, Request, Status
@@ -64,10 +65,54 @@ def test_every_field_of_a_configuration(fragment: str, kind: type[Config]) -> No
     assert all(row[-1] for row in rows_of(fragments[fragment]()))
 
 
-def test_every_legal_combination_of_cell_and_banks() -> None:
-    rows = [row[:2] for row in rows_of(fragments["cells.md"]())]
-    legal = [[f"`{cell.value}`", str(banks)] for cell in Cell for banks in LEGAL_BANKS[cell]]
-    assert [row for row in rows if row[1].isdigit()] == legal
+def combinations() -> list[tuple[str, list[str]]]:
+    """Of the table of legal values: the field of each row, and its cells."""
+    rows = rows_of(fragments["cells.md"]())
+    heading = ["Field", *(f"`{cell.value}`" for cell in Cell)]
+    return [(row[0].strip("`"), row[1:]) for row in rows[rows.index(heading) + 1 :]]
+
+
+def test_every_legal_combination_of_cell_and_value() -> None:
+    """What the table says is accepted, and what it leaves out is refused."""
+    table = dict(combinations())
+    assert set(table) == {field for limits in LEGAL.values() for field in limits.values}
+    base = MacroConfig(rows=4, columns=4, weight_bits=4, input_bits=16)
+    seen = {True: 0, False: 0}
+    for field, columns in table.items():
+        everything = set(", ".join(columns).split(", "))
+        for cell, text in zip(Cell, columns, strict=True):
+            for shown in everything:
+                fields = {"cell": cell, field: yaml_value(shown)}
+                # Only LUT-RAM has room for 16 banks.
+                if cell is Cell.BITCELL and shown == "`16`" and field == "banks":
+                    fields["storage"] = Storage.LUTRAM
+                legal = shown in text.split(", ")
+                seen[legal] += 1
+                if legal:
+                    base.replace(**fields)
+                else:
+                    with pytest.raises(ConfigError):
+                        base.replace(**fields)
+    assert min(seen.values()) > 20
+
+
+def yaml_value(shown: str) -> Any:
+    text = shown.strip("`")
+    return {"true": True, "false": False}.get(text, int(text) if text.isdigit() else text)
+
+
+def test_every_limit_of_a_cell_has_a_reason_in_the_manual() -> None:
+    rows = rows_of(fragments["cell_limits.md"]())
+    for cell, limits in LEGAL.items():
+        for field, reason in limits.reasons.items():
+            assert not reason or [f"`{cell.value}`", f"`{field}`", reason] in rows
+
+
+@pytest.mark.parametrize("kind", [Storage, Table, Tree, Target])
+def test_every_choice_has_a_meaning(kind: type[enum.Enum]) -> None:
+    rows = rows_of(fragments["choices.md"]())
+    meanings = {row[1].strip("`"): row[2] for row in rows if row[0] == f"`{kind.__name__.lower()}`"}
+    assert set(meanings) == {member.value for member in kind}
 
 
 @pytest.mark.parametrize("kind", [MacroConfig, NpuConfig])
