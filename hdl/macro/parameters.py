@@ -67,7 +67,7 @@ class Target(enum.Enum):
 
     #: Plain Verilog, for any tool and process.
     GENERIC = "generic"
-    #: Lattice ECP5: carry cells that multiply or subtract, LUTs and the multiplexers that join them.
+    #: Lattice ECP5: carry cells that multiply or subtract, LUTs and multiplexers that join them.
     ECP5 = "ecp5"
     #: Lattice iCE40: LUTs that choose bits of inputs; its block RAMs have 256 entries of 16 bits.
     ICE40 = "ice40"
