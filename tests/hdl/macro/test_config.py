@@ -104,12 +104,13 @@ def test_a_near_macro_adds_whole_products():
 
 def test_carry_cells_of_the_ecp5_add_two_rows():
     config = MacroConfig(rows=5, columns=2, weight_bits=4, cell=Cell.BITCELL, target=Target.ECP5)
-    assert config.adds_in_cells
+    assert config.rows_per_leaf == 2
     assert config.rows_per_group == 1, "rows are written one by one all the same"
     assert config.leaf_ranges == ((-16, 14), (-16, 14), (-8, 7))
     assert config.leaf_bits == 5
-    for other in ({"target": Target.ICE40}, {"cell": Cell.LOOKUP}):
-        assert not config.replace(**other).adds_in_cells
+    for other, rows in (({"target": Target.ICE40}, 8), ({"target": Target.GENERIC}, 1)):
+        assert config.replace(**other).rows_per_leaf == rows
+    assert config.replace(cell=Cell.LOOKUP).rows_per_leaf == 4
 
 
 @pytest.mark.parametrize(
