@@ -69,7 +69,7 @@ class Target(enum.Enum):
     GENERIC = "generic"
     #: Lattice ECP5: carry cells that multiply or subtract, LUTs and multiplexers that join them.
     ECP5 = "ecp5"
-    #: Lattice iCE40: LUTs that choose bits of inputs; its block RAMs have 256 entries of 16 bits.
+    #: Lattice iCE40: logic cells that choose bits, or add by choice; block RAMs with 256 entries.
     ICE40 = "ice40"
 
 

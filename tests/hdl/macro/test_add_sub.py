@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adders that are named as cells of the ECP5: what they compute, exhaustively, in every form."""
+"""Adders that are named as cells of a family: what they compute, exhaustively, in every form."""
 
 import itertools
 from typing import Any
 
 import pytest
+from amaranth.hdl import signed as signed_shape
 
 from cimple.hdl.macro import MacroConfig
 from cimple.hdl.macro.add_sub import AddSub
 from cimple.hdl.macro.cells.and_adder import AndAdder
+from cimple.hdl.macro.cells.choice_adder import ChoiceAdder
 from cimple.hdl.macro.config import Target
 from cimple.hdl.stamp import ModuleLibrary, to_rtlil
 
@@ -54,6 +56,38 @@ def test_two_products(simulate, width):
 
     simulate(dut, bench)
     assert wrong == []
+
+
+#: Widths of a, of b, and of a sum that holds them.
+CHOICES = [(1, 1, 2), (2, 2, 3), (4, 2, 4), (3, 3, 5)]
+
+
+def choice_adder(widths):
+    return ChoiceAdder(*map(signed_shape, widths))
+
+
+@pytest.mark.parametrize("widths", CHOICES)
+def test_a_sum_by_choice(simulate, widths):
+    dut: Any = choice_adder(widths)
+    wrong = []
+
+    async def bench(ctx):
+        for a, b, one in itertools.product(signed(widths[0]), signed(widths[1]), (0, 1)):
+            for port, value in ((dut.a, a), (dut.b, b), (dut.one, one)):
+                ctx.set(port, value)
+            await ctx.delay(1e-9)
+            if a + b in signed(widths[2]) and ctx.get(dut.o) != a + b * one:
+                wrong.append((a, b, one))
+
+    simulate(dut, bench)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("widths", CHOICES)
+def test_logic_cells_that_add_by_choice(icarus_faults, widths):
+    ports = {"a": widths[0], "b": widths[1], "one": 1}
+    wanted = "$signed(a) + (one ? $signed(b) : 0)"
+    assert icarus_faults(lambda: choice_adder(widths), "ice40", ports, wanted) == 0
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5])

@@ -153,8 +153,9 @@ CASES = [
     {"cell": BITCELL, "bits_per_cycle": 4, "storage": Storage.LATCH},
     {"cell": BITCELL, "target": Target.ECP5, "banks": 2},
     {"cell": BITCELL, "target": Target.ECP5, "bits_per_cycle": 2},
+    {"cell": BITCELL, "target": Target.ICE40, "banks": 2, "bits_per_cycle": 2},
     *[{"cell": BITCELL, "fusion": fusion, "target": target}
-      for fusion in (2, 4) for target in (Target.GENERIC, Target.ECP5)],
+      for fusion in (2, 4) for target in Target],
     *[{"cell": LOOKUP, "banks": banks} for banks in (1, 2, 4, 8)],
     {"cell": LOOKUP, "target": Target.ECP5},
     {"cell": LOOKUP, "table": Table.BLOCKRAM, "target": Target.ICE40, "banks": 8},

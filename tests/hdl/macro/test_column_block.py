@@ -90,6 +90,7 @@ def outputs_of(config, weights, inputs, fused):
         {"cell": Cell.BITCELL, "rows": 6, "columns": 2, "fusion": 2, "accumulations": 2},
         {"cell": Cell.BITCELL, "rows": 5, "columns": 4, "fusion": 4, "target": Target.ECP5},
         {"cell": Cell.BITCELL, "rows": 6, "columns": 2, "bits_per_cycle": 4, "fusion": 2},
+        {"cell": Cell.BITCELL, "rows": 17, "columns": 2, "fusion": 2, "target": Target.ICE40},
         {"cell": Cell.LOOKUP, "rows": 13, "columns": 4, "pipeline": 2, "accumulations": 2},
         {"cell": Cell.LOOKUP, "rows": 2, "columns": 1},
         {"cell": Cell.ROM, "rows": 9, "columns": 2, "weights_seed": 5, "tree": Tree.CARRY_SAVE},

@@ -102,14 +102,21 @@ def test_a_near_macro_adds_whole_products():
     assert config.plane_sum_bits == config.step_sum_bits == config.leaf_bits
 
 
-def test_carry_cells_of_the_ecp5_add_two_rows():
-    config = MacroConfig(rows=5, columns=2, weight_bits=4, cell=Cell.BITCELL, target=Target.ECP5)
-    assert config.rows_per_leaf == 2
+@pytest.mark.parametrize(
+    ("target", "leaf_bits", "ranges"),
+    [
+        (Target.GENERIC, 4, ((-8, 7),) * 9),
+        # Two rows are added in the cells that multiply them, or eight one after the other.
+        (Target.ECP5, 5, ((-16, 14),) * 4 + ((-8, 7),)),
+        (Target.ICE40, 7, ((-64, 56), (-8, 7))),
+    ],
+)
+def test_rows_that_are_added_in_cells_of_a_family(target, leaf_bits, ranges):
+    config = MacroConfig(rows=9, columns=2, weight_bits=4, cell=Cell.BITCELL, target=target)
     assert config.rows_per_group == 1, "rows are written one by one all the same"
-    assert config.leaf_ranges == ((-16, 14), (-16, 14), (-8, 7))
-    assert config.leaf_bits == 5
-    for other, rows in (({"target": Target.ICE40}, 8), ({"target": Target.GENERIC}, 1)):
-        assert config.replace(**other).rows_per_leaf == rows
+    assert config.leaf_ranges == ranges
+    assert config.leaf_bits == leaf_bits
+    assert config.leaves == len(ranges)
     assert config.replace(cell=Cell.LOOKUP).rows_per_leaf == 4
 
 
@@ -196,6 +203,8 @@ BITCELL = {"cell": Cell.BITCELL}
         (BITCELL | {"rows": 64, "pipeline": 4}, {8: 8 + 0 + 2 + 1}),
         (BITCELL | {"rows": 65, "pipeline": 7}, {8: 8 + 0 + 1 + 1}),
         (BITCELL | {"rows": 64, "target": Target.ECP5}, {8: 8 + 0 + 5 + 1}),
+        # Eight rows, a register, a tree of eight leaves.
+        (BITCELL | {"rows": 64, "target": Target.ICE40}, {8: 8 + 1 + 3 + 1}),
         (BITCELL | {"rows": 64, "bits_per_cycle": 4}, {8: 2 + 6 + 2 + 1, 5: 2 + 6 + 2 + 1}),
         (BITCELL | {"rows": 64, "fusion": 2}, {8: 8 + 6 + 2}),
         (BITCELL | {"rows": 64, "fusion": 4, "weight_bits": 4}, {8: 8 + 6 + 3}),

@@ -158,6 +158,7 @@ CASES = [
     bitcell(1, 1, weight_bits=1, input_bits=1),
     bitcell(5, 2, input_bits=5, banks=2, accumulations=3),
     bitcell(11, 3, weight_bits=8, target=Target.ECP5, skip_zero_planes=True),
+    bitcell(19, 2, banks=2, target=Target.ICE40),
     bitcell(10, 4, fusion=4, banks=2),
     bitcell(10, 4, fusion=2, input_bits=6, accumulations=4, target=Target.ECP5),
     bitcell(10, 3, bits_per_cycle=4, input_bits=6),
