@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cimple.hdl.macro.config import MacroConfig
+from cimple.hdl.macro.config import Cell, MacroConfig
 from cimple.host import cli
 from cimple.host.commands import cover as cover_module
 from cimple.host.cover import cover_page
@@ -16,7 +16,7 @@ from cimple.verif.bench.run import BenchCase, BenchRun
 
 CONFIGS = [
     MacroConfig(rows=4, columns=2, input_bits=2),
-    MacroConfig(rows=1, columns=2, cell="rom", weights=((1, -1),), weight_bits=2),
+    MacroConfig(rows=1, columns=2, cell=Cell.ROM, weights=((1, -1),), weight_bits=2),
 ]
 
 

@@ -105,8 +105,10 @@ def build(choice: Mapping[str, Any], source: random.Random) -> MacroConfig | Non
         if not rows or not columns or whole.is_writable != (choice["weights"] == "written"):
             return None
         # Large ones take long to simulate and show little more.
-        shape = {name: source.choice(sizes[:4] * 4 + sizes)
-                 for name, sizes in (("rows", rows), ("columns", columns))}
+        shape: dict[str, Any] = {
+            name: source.choice(sizes[:4] * 4 + sizes)
+            for name, sizes in (("rows", rows), ("columns", columns))
+        }
         half = 1 << whole.weight_bits - 1
         match choice["weights"]:
             case "other seed":
