@@ -59,18 +59,17 @@ async def _first_use(env: MacroEnvironment, w: RowGroups, stream: str) -> None:
     config, log = env.config, env.log
     offer = {"i": env.stimulus.vector, "read_request": env.stimulus.read}[stream]
     source = env.tb.sources[stream]
-    # After a use it is the writer's turn.
-    source.put(offer(bank=0))
     await env.settle()
     w.open(env.stimulus.write(bank=0))
     await env.drain()
     w.close()
+    await env.tb.step()
     source.put(offer(bank=0))
     await env.drain()
     written, user = log["w"][-1].cycle, log[stream][-1]
     begin = env.begin_of(user) if stream == "i" else user.cycle
     waited, expected = begin - written, config.fill_cycles + 1
-    require(user.since <= written, f"{stream} was meant to be there before the write")
+    require(user.since == written + 1, f"{stream} was meant to come right after the write")
     require(waited == expected, f"{stream} began {waited} cycles after a write, not {expected}")
     if config.banks == 1 or not config.has_fill:
         return
