@@ -120,6 +120,19 @@ async def bad_descriptors(dut: Any) -> None:
 
 
 @bench_case()
+async def programs_in_a_row(dut: Any) -> None:
+    """The next program begins at once: loaded weights are there, and nothing else is left."""
+    env = await NpuEnvironment.start(dut)
+    for _ in range(env.rounds(8)):
+        env.send(*env.stimulus.data())
+        packets, runs = env.stimulus.in_a_row()
+        env.allow(env.config.macro.groups * env.load_cycles)
+        env.send(*packets, *runs, *env.stimulus.read_results())
+        await env.drain()
+    await env.finish(answers=8)
+
+
+@bench_case()
 async def requests_wait_for_a_run(dut: Any) -> None:
     """Whatever is sent while a program runs waits for its end, a malformed RESET too."""
     env = await NpuEnvironment.start(dut)

@@ -137,6 +137,11 @@ class NpuEnvironment:
         """Wait at least so long for an answer."""
         self.tb.patience = max(self.tb.patience, 5000 + cycles)
 
+    @property
+    def load_cycles(self) -> int:
+        """Cycles that loading a row group surely does not exceed."""
+        return self.config.load_interval + self.config.macro.fill_cycles + 8
+
     def refresh(self) -> None:
         """Make everything known again that an ended program has left undefined."""
         loads = self.stimulus.load_all()
@@ -144,8 +149,7 @@ class NpuEnvironment:
         for first in range(0, len(loads) - 1, self.config.descriptors - 1):
             some = [*loads[:-1][first : first + self.config.descriptors - 1], loads[-1]]
             macro = self.config.macro
-            cycles = self.config.load_interval + macro.fill_cycles + 8
-            self.allow(macro.banks * macro.groups * cycles)
+            self.allow(macro.banks * macro.groups * self.load_cycles)
             self.send_descriptors(some)
 
     def read_all(self) -> Iterable[Packet]:

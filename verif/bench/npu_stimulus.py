@@ -10,6 +10,7 @@ from ...hdl.npu.isa import WORDS, Descriptor, Opcode
 from ...hdl.npu.packets import CHANNEL_BYTES, Memory, Request, address, header, memory_bytes
 from .programs import RandomProgram, parameters
 from .roundings import ROUNDING_INPUTS, near_ties, rounding_program
+from .short_programs import short_programs
 from .walks import Arena
 
 __all__ = ["NpuStimulus", "Packet"]
@@ -189,6 +190,16 @@ class NpuStimulus:
         words = [word for descriptor in descriptors for word in descriptor]
         packets = self.writes(Memory.PROGRAM, WORD_BYTES * WORDS * start, words)
         return packets, self.simple(Request.RUN, start)
+
+    def in_a_row(self) -> tuple[list[Packet], list[Packet]]:
+        """Write short programs somewhere; the RUNs that start them one right after the other."""
+        programs = short_programs(
+            self.config, self.random, activations=self.activations, weights=self.weights,
+            channels=self.channels, bad=self.bad_descriptor(),
+        )
+        packets, run = self.run_words(programs.words)
+        order = (programs.load, programs.product, programs.cut, programs.product)
+        return packets, [self.simple(Request.RUN, run[1] + first) for first in order]
 
     def load_all(self) -> list[Descriptor]:
         """A program that loads every row group of every bank."""

@@ -62,5 +62,5 @@ def test_npu(name: str, simulator: str) -> None:
     (run,) = result.runs
     failed = [f"{case.name}: {case.message}" for case in run.run.cases if case.outcome != "passed"]
     assert not failed, f"seed {SEED}, {name}:\n" + "\n".join(failed)
-    assert len(run.run.cases) == 18, "a case was not run"
+    assert len(run.run.cases) == 19, "a case was not run"
     assert result.passed
