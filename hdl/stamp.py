@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from importlib import import_module
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect, flipped
 
@@ -85,6 +85,10 @@ class Stamp(wiring.Component):
         The component's, known without building it.
     build : callable
         Returns the component. It must have a `sync` domain and no other.
+    reset : Signal, optional
+        Resets the emitted module too. Needed where its registers must be reset and a design around
+        it uses `ResetInserter`, which does not reach into instances: a register that starts high
+        and is low ever after, beside the stamp, is set by either kind of reset.
 
     Members
     -------
@@ -97,7 +101,9 @@ class Stamp(wiring.Component):
         kind: str,
         signature: wiring.Signature,
         build: Callable[[], wiring.Component],
+        reset: Signal | None = None,
     ) -> None:
+        self._reset = reset
         self._key = key
         self._kind = kind
         self._build = build
@@ -114,7 +120,8 @@ class Stamp(wiring.Component):
         return m
 
     def _port_connections(self) -> dict[str, Any]:
-        connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        reset = ResetSignal() if self._reset is None else ResetSignal() | self._reset
+        connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": reset}
         for path, member, value in self.signature.flatten(self):
             value = Value.cast(value)
             # A port of no bits (the bank of a macro with one bank) does not exist in Verilog.

@@ -88,7 +88,10 @@ class Macro(wiring.Component):
         enable = Signal()
         m.d.comb += steps.enable.eq(enable)
         joined, outputs = tag_line(m, self.config, steps.tag, enable)
-        blocks = self._column_blocks()
+        # The sums of vectors cut short by a reset are cleared in the cycle after it.
+        was_reset = Signal(init=1)
+        m.d.sync += was_reset.eq(0)
+        blocks = self._column_blocks(was_reset)
         for name, block in blocks.items():
             m.submodules[name] = block
             m.d.comb += [
@@ -103,7 +106,7 @@ class Macro(wiring.Component):
         self._deliver(m, outputs[-1], enable, list(blocks.values()))
         return m
 
-    def _column_blocks(self) -> dict[str, Any]:
+    def _column_blocks(self, was_reset: Signal) -> dict[str, Any]:
         """The blocks from left to right; only the last may be narrower."""
         config, width = self.config, self.config.columns_per_block
         blocks = {}
@@ -116,6 +119,7 @@ class Macro(wiring.Component):
                 kind=f"columns{columns}",
                 signature=ColumnBlock.signature_for(config, columns),
                 build=partial(ColumnBlock, config, place, columns),
+                reset=was_reset,
             )
         return blocks
 
