@@ -12,14 +12,18 @@ from collections.abc import Callable, Hashable
 from importlib import import_module
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Signal, Value
+from amaranth.hdl import ClockSignal, Fragment, Instance, Module, ResetSignal, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, connect, flipped
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 __all__ = ["ModuleLibrary", "Stamp", "to_rtlil"]
 
-#: By name, as the type stubs of Amaranth leave this module out.
+#: By name, as the type stubs of Amaranth leave these modules out.
 _rtlil: Any = import_module("amaranth.back.rtlil")
+_ir: Any = import_module("amaranth.hdl._ir")
+
+#: Called with each component that is converted and the fragment that it has become.
+Inspect = Callable[[wiring.Component, Any], None]
 
 #: Ports and signals of no bits. Verilog has none: they would get a bit, or two.
 _NO_BITS = re.compile(
@@ -30,10 +34,14 @@ _NO_BITS = re.compile(
 class ModuleLibrary:
     """The modules of one Verilog file: each distinct sub-block, under a name of its own.
 
-    Used as the platform of a conversion, so that every `Stamp` below finds it.
+    Used as the platform of a conversion, so that every `Stamp` below finds it. `inspect` sees what
+    is converted before it is: elaborating a design takes long, so it happens once for all uses.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(
+        self, prefix: str, inspect: Inspect = lambda component, fragment: None
+    ) -> None:
+        self.inspect = inspect
         self._prefix = prefix
         self._names: dict[Hashable, str] = {}
         self._texts: dict[str, str] = {}
@@ -136,5 +144,16 @@ def to_rtlil(component: wiring.Component, name: str, library: ModuleLibrary) -> 
 
     What is stamped below it is only instantiated; `library` then holds its modules.
     """
-    text = _rtlil.convert(component, name=name, platform=library, emit_src=False)
+    fragment = Fragment.get(component, library)
+    library.inspect(component, fragment)
+    text = _rtlil.convert(fragment, name=name, ports=_ports(component), emit_src=False)
     return _NO_BITS.sub("", text)
+
+
+def _ports(component: wiring.Component) -> dict[str, tuple[Value, Any]]:
+    """Value and direction by name, as Amaranth finds them for a component it elaborates itself."""
+    directions = {In: _ir.PortDirection.Input, Out: _ir.PortDirection.Output}
+    return {
+        "__".join(str(part) for part in path): (Value.cast(value), directions[member.flow])
+        for path, member, value in component.signature.flatten(component)
+    }

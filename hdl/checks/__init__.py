@@ -5,7 +5,7 @@ Generated Verilog is full of harmless width differences and unused names, so the
 them are waived there (`hdl/lint.vlt`) and kept here.
 """
 
-from .design_rules import check
+from .design_rules import check, findings_of
 from .finding import Finding
 
-__all__ = ["Finding", "check"]
+__all__ = ["Finding", "check", "findings_of"]

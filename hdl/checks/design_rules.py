@@ -15,7 +15,7 @@ from .narrowing import narrowing
 from .syntax import Fragment
 from .usage import Usage
 
-__all__ = ["check"]
+__all__ = ["check", "findings_of"]
 
 _LIBRARY = Path(wiring.__file__).parent
 
@@ -30,7 +30,8 @@ def check(component: wiring.Component) -> list[Finding]:
       use all of them in every configuration.
     """
     library = _Stamped()
-    return list(dict.fromkeys([*_check_one(component, library), *library.findings]))
+    found = findings_of(component, Fragment.get(component, library))
+    return list(dict.fromkeys([*found, *library.findings]))
 
 
 class _Stamped(ModuleLibrary):
@@ -44,12 +45,13 @@ class _Stamped(ModuleLibrary):
     def module_name(self, key: Hashable, kind: str, build: Callable[[], wiring.Component]) -> str:
         if key not in self._seen:
             self._seen.add(key)
-            self.findings += _check_one(build(), self)
+            component = build()
+            self.findings += findings_of(component, Fragment.get(component, self))
         return kind
 
 
-def _check_one(component: wiring.Component, library: _Stamped) -> list[Finding]:
-    fragment: Any = Fragment.get(component, library)
+def findings_of(component: wiring.Component, fragment: Any) -> list[Finding]:
+    """As `check`, for a component that is elaborated already; what is stamped is left out."""
     usage = Usage(fragment)
     findings = [found for part in _tree(fragment) for found in narrowing(part)]
     inner = [

@@ -2,6 +2,7 @@
 """Generation: the same bytes everywhere, whole files or none, a manifest that tells the truth."""
 
 import errno
+import gc
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from amaranth.hdl import Module, Signal
@@ -22,6 +24,7 @@ from cimple.hdl.generate import Design, generate, write
 from cimple.hdl.generate.inventory import inventory
 from cimple.hdl.generate.plain_names import plain_names
 from cimple.hdl.generate.verilog import emit_rtlil, emit_verilog
+from cimple.hdl.kinds import Kind
 from cimple.hdl.load import load_config
 from cimple.hdl.macro import Cell, MacroConfig
 from cimple.hdl.npu.config import NpuConfig
@@ -196,6 +199,64 @@ class Pair(wiring.Component):
             m.submodules[f"counter{index}"] = block
         m.d.sync += self.o.eq(~self.o)
         return m
+
+
+class Leaky(wiring.Component):
+    """Two equal blocks that drop a carry each, and a port that nothing drives."""
+
+    i: Signal
+    o: Signal
+
+    made: ClassVar[list[str]] = []
+
+    def __init__(self, config=None):
+        super().__init__({"i": In(4), "o": Out(4)})
+
+    def elaborate(self, platform):
+        self.made.append("whole")
+        m = Module()
+        for index in range(2):
+            block: Any = Stamp(Dropping, "part", Dropping.PORTS, Dropping)
+            m.submodules[f"part{index}"] = block
+            m.d.comb += block.i.eq(self.i)
+        return m
+
+
+class Dropping(wiring.Component):
+    """A sum without its carry."""
+
+    PORTS = wiring.Signature({"i": In(4), "o": Out(4)})
+
+    i: Signal
+    o: Signal
+
+    def __init__(self):
+        super().__init__(self.PORTS)
+
+    def elaborate(self, platform):
+        Leaky.made.append("part")
+        m = Module()
+        m.d.comb += self.o.eq(self.i + self.i)
+        return m
+
+
+def test_design_rules_are_part_of_generation_and_nothing_is_made_twice(monkeypatch):
+    monkeypatch.setattr(Kind, "build", lambda kind, config: Leaky())
+    monkeypatch.setattr(Leaky, "made", [])
+    with pytest.raises(RuntimeError) as raised:
+        generate(CONFIG)
+    assert str(raised.value).startswith("cim_5x6 breaks design rules: test_generate.py:")
+    for rule in ("narrowing: unsigned of 5 bits does not fit o", "undriven: o is a port"):
+        assert str(raised.value).count(rule) == 1
+    assert sorted(Leaky.made) == ["part", "whole"]
+
+
+def test_unchecked_generation_and_its_surroundings(monkeypatch):
+    monkeypatch.setattr(Kind, "build", lambda kind, config: Leaky())
+    before = gc.get_threshold()
+    verilog = generate(CONFIG, checked=False).verilog
+    assert "module cim_5x6_part(" in verilog
+    assert gc.get_threshold() == before
 
 
 def test_inventory_counts_every_instance():
