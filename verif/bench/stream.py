@@ -121,6 +121,12 @@ class Sink:
     def __init__(self, port: StreamPort, stalls: Iterator[bool]) -> None:
         self.port = port
         self.stalls = stalls
+        self._ready = False
+
+    @property
+    def steady(self) -> bool:
+        """Whether `drive` would change nothing, in this cycle and all that follow."""
+        return isinstance(self.stalls, repeat) and self._ready is not next(self.stalls)
 
     def hold(self) -> None:
         """Take nothing until `stalls` is set anew."""
@@ -128,11 +134,13 @@ class Sink:
 
     def clear(self) -> None:
         """Take nothing in this cycle, as in a reset."""
+        self._ready = False
         self.port.ready_pin.value = 0
 
     def drive(self) -> None:
         """Set the pin for the cycle that begins."""
-        self.port.ready_pin.value = int(not next(self.stalls))
+        self._ready = not next(self.stalls)
+        self.port.ready_pin.value = int(self._ready)
 
 
 @dataclass(frozen=True)

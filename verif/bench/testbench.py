@@ -11,7 +11,8 @@ from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge
+from cocotb.simtime import get_sim_time
+from cocotb.triggers import First, RisingEdge, Timer
 
 from .case import report_alive
 from .check import require
@@ -20,12 +21,26 @@ from .stream import Sink, Source, StreamMonitor, StreamPort, Transfer
 
 __all__ = ["Testbench"]
 
+#: Simulated time of a cycle, in ns.
+_PERIOD = 10
+
+#: Most cycles that a bench sleeps, so that it gives a sign of life even where they take long.
+_LONGEST_SLEEP = 1000
+
+#: Fewest cycles for which it falls asleep.
+_SHORTEST_SLEEP = 4
+
 
 class Testbench:
     """A design with ports `clk`, `rst` (high for a reset, synchronous) and streams.
 
     In every cycle: all streams are sampled at the rising edge that ends it, then their monitors
     report in the order in which the streams were added, then the drivers set the next cycle's pins.
+
+    Where no stream has anything to do, cycles pass without Python: the simulator toggles the clock,
+    and the bench sleeps until the design offers something. What monitors and drivers see and do is
+    the same in every cycle. A simulator that knows undefined values is watched in every cycle, as
+    `ready` may be undefined for a while; there Python's share of the time is small.
 
     Parameters
     ----------
@@ -52,7 +67,9 @@ class Testbench:
         self._ports: list[StreamPort] = []
         self._edge = RisingEdge(dut.clk)
         self._last_transfer = 0
-        Clock(dut.clk, 10, "ns").start()
+        self._silent = False
+        self._may_sleep = "verilator" in cocotb.SIM_NAME.lower()
+        Clock(dut.clk, _PERIOD, "ns", impl="gpi").start()
 
     def add_source(self, name: str, layout: Any, report: Callable[[Transfer], None]) -> Source:
         """A stream that the bench sends on; `report` gets every transfer."""
@@ -96,33 +113,69 @@ class Testbench:
             self.cycle += 1
         self.dut.rst.value = 0
         self._last_transfer = self.cycle
+        # Nothing was sampled, so nothing is known of what the outputs are now.
+        self._silent = False
 
     async def step(self, cycles: int = 1) -> None:
         """Let some cycles pass."""
-        for _ in range(cycles):
-            await self._edge
-            for port in self._ports:
-                port.sample()
-            for monitor in self.monitors.values():
-                monitor.check(self.cycle)
-            for source in self.sources.values():
-                source.drive()
-            for sink in self.sinks.values():
-                sink.drive()
-            if any(port.transfers for port in self._ports):
-                self._last_transfer = self.cycle
-            self.cycle += 1
-            report_alive()
+        end = self.cycle + cycles
+        while self.cycle < end:
+            await self._sleep(end - self.cycle - 1)
+            await self._pass_cycle()
+
+    async def _pass_cycle(self) -> None:
+        await self._edge
+        for port in self._ports:
+            port.sample()
+        for monitor in self.monitors.values():
+            monitor.check(self.cycle)
+        for source in self.sources.values():
+            source.drive()
+        for sink in self.sinks.values():
+            sink.drive()
+        if any(port.transfers for port in self._ports):
+            self._last_transfer = self.cycle
+        self._silent = not any(port.valid for port in self._ports)
+        self.cycle += 1
+        report_alive()
+
+    async def _sleep(self, most: int) -> None:
+        """Let up to `most` cycles pass in which nothing is valid; maybe none.
+
+        Called in the time step of a rising edge. Ends amid a cycle: the first one in which the
+        design offers something, or the one after `most`.
+        """
+        cycles = min(most, _LONGEST_SLEEP)
+        # To fall asleep and to wake up takes as long as some cycles do.
+        if cycles < _SHORTEST_SLEEP or not self._is_quiet():
+            return
+        offers = (RisingEdge(sink.port.valid_pin) for sink in self.sinks.values())
+        began = get_sim_time("ns")
+        await First(Timer(cycles * _PERIOD + _PERIOD // 2, "ns"), *offers)
+        self.cycle += int(get_sim_time("ns") - began) // _PERIOD
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing happens until the design offers something.
+
+        Nothing is valid, nothing waits to be sent, and no pin of a driver is going to change.
+        """
+        return (
+            self._may_sleep
+            and self._silent
+            and all(source.idle for source in self.sources.values())
+            and all(sink.steady for sink in self.sinks.values())
+        )
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Let cycles pass until `condition` holds.
+        """Let cycles pass until `condition` holds, which must depend on transfers alone.
 
         Raises AssertionError, which names `what` and the streams that wait, when there was no
         transfer for `patience` cycles.
         """
         self._last_transfer = self.cycle
         while not condition():
-            await self.step()
+            await self._sleep(self._last_transfer + self.patience - self.cycle)
+            await self._pass_cycle()
             require(
                 self.cycle - self._last_transfer <= self.patience,
                 f"no transfer for {self.patience} cycles while waiting for {what}; {self._state()}",
