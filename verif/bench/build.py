@@ -15,7 +15,7 @@ from .cache import cached_build
 from .process import after, run_job
 from .simulators import Simulator
 
-__all__ = ["build_bench", "build_once"]
+__all__ = ["bench_key", "build_bench", "build_once", "compile_bench"]
 
 _BUILD_ARGS = {
     # What Verilator would lint was linted when the Verilog was generated.
@@ -23,6 +23,9 @@ _BUILD_ARGS = {
     # The Verilog is that of 2005, and the runner asks for SystemVerilog: the last one counts.
     "icarus": ["-g2005"],
 }
+
+#: Main program of a simulation by Verilator, instead of cocotb's.
+_MAIN = Path(__file__).resolve().parent / "clocked.cpp"
 
 #: Longest time for a build, in seconds.
 _BUILD_TIMEOUT = 3600
@@ -34,14 +37,20 @@ def build_bench(verilog: str, top: str, simulator: Simulator) -> Path:
     Raises:
         CimpleError: a part of the simulator is missing, or the Verilog does not build.
     """
+    key = ["bench", *bench_key(verilog, top, simulator)]
+    return cached_build(key, lambda entry: build_once(entry, verilog, top, simulator))
+
+
+def bench_key(verilog: str, top: str, simulator: Simulator) -> list[str]:
+    """All that what `compile_bench` makes depends on."""
     require_cocotb()
     from cocotb_tools import config
 
-    arguments = _BUILD_ARGS[simulator.name]
     # The simulation is linked to cocotb's libraries by their path.
     cocotb = f"{config.libs_dir} {metadata.version('cocotb')}"
-    key = ["bench", simulator.fingerprint, cocotb, top, verilog, json.dumps(arguments)]
-    return cached_build(key, lambda entry: build_once(entry, verilog, top, simulator))
+    arguments = json.dumps(_BUILD_ARGS[simulator.name])
+    main = _MAIN.read_text(encoding="utf-8") if simulator.name == "verilator" else ""
+    return [simulator.fingerprint, cocotb, top, verilog, arguments, main]
 
 
 def require_cocotb() -> None:
@@ -57,27 +66,36 @@ def require_cocotb() -> None:
 
 def build_once(entry: Path, verilog: str, top: str, simulator: Simulator) -> None:
     """As `build_bench`, but into the directory `entry`, and kept nowhere else."""
-    require_cocotb()
     with tempfile.TemporaryDirectory(prefix="cimple-build-") as scratch:
-        work = Path(scratch)
-        job = {
-            "simulator": simulator.name,
-            "sources": _write_sources(work, verilog, top, simulator),
-            "top": top,
-            "build_args": _BUILD_ARGS[simulator.name],
-            "build_dir": str(work / "build"),
-        }
-        end = run_job("build", job, work, simulator.environment(), after(_BUILD_TIMEOUT))
-        if end.code != 0:
-            raise CimpleError(f"{simulator.name} cannot build {top}:\n{_errors_of(end.output)}")
-        built = {"verilator": top, "icarus": "sim.vvp"}[simulator.name]
-        shutil.copy2(work / "build" / built, entry / built)
+        built = compile_bench(Path(scratch), verilog, top, simulator)
+        shutil.copy2(built, entry / built.name)
+
+
+def compile_bench(work: Path, verilog: str, top: str, simulator: Simulator) -> Path:
+    """As `build_bench`, in the directory `work`; what runs, among all that it was made of."""
+    require_cocotb()
+    job = {
+        "simulator": simulator.name,
+        "sources": _write_sources(work, verilog, top, simulator),
+        "top": top,
+        "build_args": _BUILD_ARGS[simulator.name],
+        "build_dir": str(work / "build"),
+    }
+    environment = simulator.environment()
+    if simulator.name == "verilator":
+        # Variables of the makefile that Verilator writes and the runner calls.
+        environment["MAKEFLAGS"] += f" VM_USER_CLASSES={_MAIN.stem} VM_USER_DIR=.."
+    end = run_job("build", job, work, environment, after(_BUILD_TIMEOUT))
+    if end.code != 0:
+        raise CimpleError(f"{simulator.name} cannot build {top}:\n{_errors_of(end.output)}")
+    return work / "build" / {"verilator": top, "icarus": "sim.vvp"}[simulator.name]
 
 
 def _write_sources(work: Path, verilog: str, top: str, simulator: Simulator) -> list[str]:
     sources = {f"{top}.v": verilog}
     if simulator.name == "verilator":
         sources = {"ports.vlt": _visible_ports(verilog, top), **sources}
+        shutil.copy2(_MAIN, work)
     for name, text in sources.items():
         (work / name).write_text(text, encoding="utf-8")
     return [str(work / name) for name in sources]

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a bench inside a simulation and the process that started it agree on."""
 
-__all__ = ["CONFIG_VARIABLE", "EVENTS_VARIABLE"]
+from dataclasses import dataclass
+
+__all__ = ["CONFIG_VARIABLE", "EVENTS_VARIABLE", "IDLE_VARIABLE", "IdlePlan"]
 
 #: Environment variable with the path of the configuration's YAML file.
 CONFIG_VARIABLE = "CIMPLE_BENCH_CONFIG"
@@ -10,3 +12,20 @@ CONFIG_VARIABLE = "CIMPLE_BENCH_CONFIG"
 #: ``outcome: started``), when it ends (``outcome`` passed or failed, ``seconds``), and every few
 #: seconds in which simulated time went on (``alive``).
 EVENTS_VARIABLE = "CIMPLE_BENCH_EVENTS"
+
+#: Environment variable with the JSON of the `IdlePlan` of `idle_bench`.
+IDLE_VARIABLE = "CIMPLE_BENCH_IDLE"
+
+
+@dataclass(frozen=True)
+class IdlePlan:
+    """What `idle_bench` does, and where it leaves what it saw."""
+
+    vectors: int
+    pause: int
+    """Clock cycles from the output of a vector to the next vector."""
+    transfers: str
+    """Path of the file of transfers, as `replay.cpp` reads it."""
+    result: str
+    """Path of the JSON file of the rest: the `first` cycle of each pause, and nanoseconds of
+    processor time: `idle_ns` in pauses, `awake_ns` besides."""

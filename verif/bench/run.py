@@ -4,7 +4,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -57,6 +57,7 @@ def run_bench(
     only: str | None = None,
     first_failure: bool = False,
     watch: Callable[[BenchCase], None] = lambda case: None,
+    variables: Mapping[str, str] | None = None,
 ) -> BenchRun:
     """Run the cases of a bench in a simulation that `build_bench` made.
 
@@ -80,6 +81,8 @@ def run_bench(
         Whether the run ends with the first case that fails.
     watch : callable
         Called with each case when it starts and when it ends.
+    variables : mapping, optional
+        More environment variables for the bench.
     """
     with tempfile.TemporaryDirectory(prefix="cimple-run-") as scratch:
         work = Path(scratch)
@@ -88,6 +91,7 @@ def run_bench(
         environment = simulator.environment() | {
             CONFIG_VARIABLE: str(work / "config.yaml"),
             EVENTS_VARIABLE: str(events.path),
+            **(variables or {}),
         }
         job = {
             "simulator": simulator.name,
