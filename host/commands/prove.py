@@ -58,8 +58,8 @@ def prove(
 ) -> None:
     """Prove properties of a macro, or of an NPU's macro, with SymbiYosys and z3.
 
-    Exit code 0: all were proven, but for those named as beyond a solver; 1: one was not; 2: it
-    could not be tried.
+    Exit code 0: all were proven, but for those named as skipped; 1: one was not; 2: it could not
+    be tried.
     """
     chosen = _chosen(property_ or [])
     jobs = list(_jobs(chosen, _macro(config) if config else None))
@@ -80,7 +80,7 @@ def prove(
             tried += 1
             proven += verdict.proven
     if not tried:
-        raise CimpleError("nothing to prove: every property is beyond a solver for this macro")
+        raise CimpleError("nothing could be proven: every property was skipped for this macro")
     console.print(f"{proven} of {tried} proven")
     if proven < tried:
         raise typer.Exit(1)
@@ -109,7 +109,7 @@ def _jobs(
         if macro is not None:
             yield each, macro
         else:
-            yield from ((each, SMALL[size]) for size in each.sizes)
+            yield from ((each, SMALL[size]) for size in (*each.sizes, *each.longer))
 
 
 def _line(property_: Property, macro: MacroConfig, verdict: Verdict) -> str:

@@ -37,7 +37,8 @@ def tried(monkeypatch) -> list[str]:
 
 def test_without_a_configuration_all_sizes_are_proven(tried, capsys):
     assert command() == 1
-    assert tried == [f"{each.name} {size}" for each in PROPERTIES for size in each.sizes]
+    sizes = [(each, size) for each in PROPERTIES for size in (*each.sizes, *each.longer)]
+    assert tried == [f"{each.name} {size}" for each, size in sizes]
     out = capsys.readouterr().out
     turns = sum(name.startswith("turns ") for name in tried)
     assert f"{len(tried) - turns} of {len(tried)} proven" in out
@@ -57,6 +58,13 @@ def test_what_is_beyond_a_solver_is_skipped(tried, capsys):
     assert "skipped   beyond a solver: rows is 16" in capsys.readouterr().out
 
 
+def test_what_a_macro_does_not_have_is_skipped(tried, capsys):
+    assert command("tiny_4x1", "-p", "fusion", "-p", "planes") == 0
+    assert tried == ["planes tiny_4x1"]
+    out = capsys.readouterr().out
+    assert "skipped   nothing to prove: columns cannot be fused with fusion: 1" in out
+
+
 def test_an_npu_stands_for_its_macro(tried):
     assert command("npu_tiny", "-p", "planes") == 0
     assert len(tried) == 1
@@ -67,7 +75,7 @@ def test_an_npu_stands_for_its_macro(tried):
     [
         (["-p", "speed"], "--property speed: no such property; properties are: streams, "),
         (["nowhere"], "nowhere: no such file or preset; "),
-        (["edge_16x4", "-p", "product"], "nothing to prove: every property is beyond a solver"),
+        (["edge_16x4", "-p", "product"], "nothing could be proven: every property was skipped"),
     ],
 )
 def test_what_cannot_be_tried_is_an_error(words, message, tried, capsys):

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cell's writer and its array side by side, one row group after another offered to them."""
+"""A cell's writer and its array side by side, one row after another offered to them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, ShapeLike, Signal, Value
 
-from ...hdl.macro.cells import cell_array, cell_writer
-from ...hdl.macro.config import Cell, MacroConfig
+from ...hdl.macro.cells import CellWriter, cell_array, cell_writer
+from ...hdl.macro.config import MacroConfig
 from .proof import Probe, Proof
+from .row_order import RowOrder
 from .stream_rules import StreamRule
 
 __all__ = ["ArrayProof", "gray_position", "subset_sum"]
@@ -25,14 +27,17 @@ def subset_sum(weights: list[Value], chosen: Value) -> Value:
 
 
 class ArrayProof(Proof):
-    """Writer and array, connected as in the macro, without what decides when to write.
+    """Writer and array, connected as in the macro, without what decides when weights may change.
 
-    A row group begins in any cycle, and then stays offered until it is done: that is what the macro
-    guarantees, and is proven of it. All columns are alike, so one or two stand for them.
+    That is a free input here. Rows are offered as the macro's surroundings must offer them. All
+    columns are alike, so a few stand for them: two, or those that can be fused.
     """
 
-    #: Columns of the array under proof, at most.
+    #: Columns of the array under proof, at most, where they cannot be fused.
     COLUMNS = 2
+
+    #: What the array is made of, once `open` has been called.
+    parts: Any
 
     def __init__(
         self,
@@ -41,39 +46,50 @@ class ArrayProof(Proof):
         probes: Mapping[str, Probe] | None = None,
     ) -> None:
         self.config = config
-        self.columns = min(self.COLUMNS, config.columns)
-        self.writer = cell_writer(config)
-        self.array = cell_array(config, self.columns)
-        offered = {
-            "start": 1,
-            "group": config.group_bits,
-            "write_bank": config.bank_bits,
-            "weights": config.rows_per_group * self.columns * config.weight_bits,
-        }
+        self.columns = max(config.fusion, min(self.COLUMNS, config.columns))
+        self.writer: CellWriter | None = cell_writer(config)
+        self.array = cell_array(config, 0, self.columns)
+        offered: dict[str, ShapeLike] = {}
+        if self.writer is not None:
+            offered = {
+                "valid": 1,
+                "row": config.member_bits,
+                "group": config.group_bits,
+                "write_bank": config.bank_bits,
+                "weights": self.columns * config.weight_bits,
+                "may_change": 1,
+            }
         super().__init__({**offered, **inputs}, probes)
-
-    @property
-    def has_tables(self) -> bool:
-        """Writing a row group fills a table, entry by entry."""
-        return self.config.cell is Cell.LOOKUP
 
     def open(self, m: Module) -> None:
         """Put writer and array into `m`, with what is offered to them."""
+        # Elaborated here, so that what is inside can be referred to.
+        array: Any = self.array
+        inside = array.elaborate(None)
+        array.elaborate = lambda platform: inside
+        m.submodules.array = array
+        self.parts = inside.submodules
+        if self.writer is None:
+            m.d.comb += self.array.step.as_value().eq(0)
+            return
         m.submodules.writer = writer = self.writer
-        m.submodules.array = array = self.array
         bank = self.free_bank("write_bank")
         m.d.comb += [
-            writer.start.eq(self.offer("start")),
+            writer.valid.eq(self.offer("valid")),
+            writer.row.eq(self.offer("row")),
             writer.group.eq(self.offer("group")),
             writer.bank.eq(bank),
-            array.step.eq(writer.step),
-            array.weights.as_value().eq(self.offer("weights")),
+            writer.may_change.eq(self.offer("may_change")),
+            self.array.step.eq(writer.step),
+            self.array.weights.as_value().eq(self.offer("weights")),
         ]
-        offered = Cat(self.offer("group"), bank, self.offer("weights"))
-        rule = StreamRule.of(m, "rule_w", writer.start, writer.done, offered)
+        offered = Cat(self.offer("row"), self.offer("group"), bank, self.offer("weights"))
+        rule = StreamRule.of(m, "rule_w", writer.valid, writer.ready, offered)
         self.assume(m, rule.kept)
-        # What the induction needs: a row group that was begun is offered still.
-        self.claim(m, "row_group_stays", ~writer.busy | rule.held)
+        self.order = RowOrder.of(
+            m, self.config, rule, self.offer("row"), Cat(self.offer("group"), bank)
+        )
+        self.assume(m, self.order.kept)
 
     def offer(self, name: str) -> Signal:
         """A free input."""
@@ -84,9 +100,7 @@ class ArrayProof(Proof):
         bank = self.offer(name)
         return bank if self.config.banks > 1 else bank & 0
 
-    def column_weights(self, column: int) -> list[Value]:
-        """The weights offered for one column."""
-        return [
-            Value.cast(self.array.weights[row][column])
-            for row in range(self.config.rows_per_group)
-        ]
+    @property
+    def changes(self) -> Value:
+        """The last row of a group is transferred: the weights change with it."""
+        return self.order.last

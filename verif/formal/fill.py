@@ -1,103 +1,119 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sequence of writing a row group, and the sums it computes on its way."""
 
-from amaranth.hdl import Module, Signal
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
-from .array_proof import ArrayProof, gray_position, subset_sum
-from .proof import Probe
+from .array_proof import ArrayProof
+from .walk import Walk, walk_probes
 
 __all__ = ["Fill"]
 
 
 class Fill(ArrayProof):
-    """Writing takes `write_cycles`; a table gets each entry once, with the sum of its subset.
+    """A row a transfer; then a table gets each entry once, with the sum of its subset.
 
-    For cells without tables what is left is the time it takes and the place that is written.
+    For cells without tables what is left is that a row is stored at once, where it is named.
     """
 
     def __init__(self, config: MacroConfig) -> None:
-        columns = range(min(self.COLUMNS, config.columns))
-        probes = {f"sum{column}": Probe(f"array.sum{column}", config.leaf_bits)
-                  for column in columns}
-        free = {"enable": 1, "plane": config.rows, "bank": config.bank_bits}
-        super().__init__(config, free, probes if self._fills(config) else None)
-
-    @staticmethod
-    def _fills(config: MacroConfig) -> bool:
-        return config.write_cycles > 1
+        columns = max(config.fusion, min(self.COLUMNS, config.columns))
+        operand = Value.cast(Signal(config.operand_layout))
+        free = {"enable": 1, "operand": len(operand), "bank": config.bank_bits}
+        super().__init__(config, free, walk_probes(config, columns))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self.open(m)
-        config, writer, step = self.config, self.writer, self.writer.step
-        elapsed = self._claim_time(m)
-        named = Signal(config.groups)
-        m.d.comb += [bit.eq(self.offer("group") == index) for index, bit in enumerate(named)]
-        self.claim(m, "stores_in_the_named_group_alone",
-                   (step.enable & ~named == 0) & (writer.start | (step.enable == 0)))
-        self.claim(m, "stores_in_the_named_bank",
-                   (step.enable == 0) | (step.bank == self.free_bank("write_bank")))
-        if self._fills(config):
-            self._claim_walk(m, elapsed)
-            self._claim_sums(m)
+        if self.config.has_fill:
+            walk = Walk(self, m)
+            walk.claim(m)
+            self._claim_time(m, walk)
+            self._claim_entries(m, walk)
+            ends = walk.stores.valid & (walk.stores.position == walk.last_position)
+            self.reach(m, "filled", ends & self.step.store.any())
+            if self.config.stages_two_groups:
+                follows = walk.stores.valid & walk.counts.valid & (walk.counts.position == 1)
+                self.reach(m, "next_walk_without_a_gap",
+                           follows & (walk.stores.position == walk.last_position))
         else:
-            self.claim(m, "stores_at_once", ~writer.start | (step.enable == named))
+            self._claim_at_once(m)
         self._claim_stall(m)
-        self.reach(m, "written", writer.done & named.any() & self.offer("weights").any())
         return m
 
-    def _claim_time(self, m: Module) -> Signal:
-        """Steps of the row group so far; the last step is that of `write_cycles`."""
-        last = self.config.write_cycles - 1
-        elapsed = Signal(range(last + 2))
-        with m.If(self.writer.start & ~self.writer.done):
-            m.d.sync += elapsed.eq(elapsed + (elapsed <= last))
-        with m.Else():
-            m.d.sync += elapsed.eq(0)
-        started = self.writer.start
-        self.claim(m, "done_after_write_cycles",
-                   self.writer.done == (started & (elapsed == last)))
-        self.claim(m, "busy_in_all_steps_but_the_first", self.writer.busy == (elapsed != 0))
-        return elapsed
+    @property
+    def step(self) -> Any:
+        """What the writer tells the array."""
+        writer: Any = self.writer
+        return writer.step
 
-    def _claim_walk(self, m: Module, elapsed: Signal) -> None:
+    def _claim_at_once(self, m: Module) -> None:
+        writer: Any = self.writer
+        named = Cat(self.offer("group") == index for index in range(self.config.groups))
+        taken = self.offer("valid") & self.offer("may_change")
+        self.claim(m, "changes_with_each_row", writer.changes == self.offer("valid"))
+        self.claim(m, "taken_when_it_may", writer.ready == taken)
+        self.claim(m, "stores_at_once_where_it_is_named",
+                   self.step.store == (named & taken.replicate(len(named))))
+        self.claim(m, "stores_in_the_named_bank",
+                   ~taken | (self.step.bank == self.free_bank("write_bank")))
+        self.claim(m, "never_filling", ~writer.filling)
+        before = Signal()
+        m.d.sync += before.eq(self.step.store.any())
+        self.reach(m, "one_after_the_other", self.step.store.any() & before)
+
+    def _claim_time(self, m: Module, walk: Walk) -> None:
+        """A bank cannot be used for `fill_cycles`; groups follow each other in `write_interval`."""
+        writer: Any = self.writer
+        config, elapsed = self.config, walk.elapsed
+        filling = (elapsed != 0) & (elapsed <= config.fill_cycles)
+        self.claim(m, "fills_for_fill_cycles", writer.filling == filling)
+        self.claim(m, "names_the_bank_that_it_fills",
+                   ~filling | (writer.filled_bank == walk.counts.bank))
+        self.claim(m, "stores_in_the_bank_it_fills",
+                   ~walk.stores.valid | (walk.stores.bank == walk.counts.bank))
+        is_last = self.offer("row") == config.rows_per_group - 1
+        waits, rows = self.offer("valid") & is_last, self.offer("valid") & ~is_last
+        entries = walk.last_position + 1
+        if config.stages_two_groups:
+            same_bank = self.free_bank("write_bank") == walk.counts.bank
+            free = ~filling | ((elapsed == entries) & same_bank)
+            self.claim(m, "rows_are_taken_meanwhile", ~rows | writer.ready)
+        else:
+            free = ~filling
+            self.claim(m, "rows_are_taken_between_walks", ~rows | (writer.ready == free))
+        self.claim(m, "last_row_changes_weights", writer.changes == (waits & free))
+        self.claim(m, "last_row_is_taken_when_it_may",
+                   ~waits | (writer.ready == (free & self.offer("may_change"))))
+
+    def _claim_entries(self, m: Module, walk: Walk) -> None:
         """Each entry of the table once."""
-        entries, step = 1 << self.config.rows_per_group, self.writer.step
-        stored = Signal(entries)
-        now = Signal(entries)
-        group_exists = self.offer("group") < self.config.groups
+        stores = walk.stores
+        stored, now = Signal(walk.last_position + 1), Signal(walk.last_position + 1)
+        exists = stores.valid & (stores.group < self.config.groups)
         m.d.comb += [
-            bit.eq(self.writer.start & group_exists & step.enable.any() & (step.entry == entry))
+            bit.eq(self.step.store.any() & (self.step.entry == entry))
             for entry, bit in enumerate(now)
         ]
-        with m.If(~self.writer.start | self.writer.done):
-            m.d.sync += stored.eq(0)
-        with m.Else():
+        is_last = stores.position == walk.last_position
+        with m.If(stores.valid & ~is_last):
             m.d.sync += stored.eq(stored | now)
+        with m.Else():
+            m.d.sync += stored.eq(0)
         self.claim(m, "no_entry_twice", (stored & now) == 0)
-        self.claim(m, "every_entry",
-                   ~(self.writer.done & group_exists) | ((stored | now) == (1 << entries) - 1))
+        self.claim(m, "every_entry", ~(exists & is_last) | (stored | now).all())
         # What the induction needs: how far the walk is.
-        self.claim(m, "gray_order", elapsed == gray_position(step.entry))
-        for entry in range(entries):
-            position = _position(entry)
+        for entry, bit in enumerate(stored):
             self.claim(m, f"stored_before_{entry}",
-                       ~(self.writer.start & group_exists)
-                       | (stored[entry] == (position < elapsed)))
-
-    def _claim_sums(self, m: Module) -> None:
-        """The running sum of each column is that of the entry that is being stored."""
-        for column in range(self.columns):
-            expected = subset_sum(self.column_weights(column), self.writer.step.entry)
-            held = self.probe(f"sum{column}").as_signed()
-            self.claim(m, f"running_sum_{column}", ~self.writer.start | (held == expected))
+                       bit == (exists & (stores.position > _position(entry))))
 
     def _claim_stall(self, m: Module) -> None:
         """What is in the array's registers stays in a stall, whatever is written meanwhile."""
         m.d.comb += [
             self.array.enable.eq(self.offer("enable")),
-            self.array.plane.eq(self.offer("plane")),
+            Value.cast(self.array.operand).eq(self.offer("operand")),
             self.array.bank.eq(self.free_bank("bank")),
         ]
         leaves = self.array.leaves.as_value()

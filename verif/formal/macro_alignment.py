@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The blocks of columns: each gets the planes, weights and tags that belong together."""
+"""The blocks of columns: each gets the operands, weights and tags that belong together."""
 
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
-from ...hdl.macro.serialiser import PlaneTag
+from ...hdl.macro.tags import TagLayout
 from .macro_proof import MacroProof, tag_probes
 
 __all__ = ["Alignment"]
 
 
 class Alignment(MacroProof):
-    """A tag reaches the accumulators with the sum of its plane, and all columns are alike.
+    """A tag reaches the accumulators with the sum of its step, and all columns are alike.
 
-    The sum is there `array_registers` steps after the plane (`Storage` and `TreeSums` prove that of
-    the blocks), so the tag must be as late; the dot product is complete a step later.
+    The sum is there `array_registers` steps after the operand (`Storage`, `TreeSums` and `JoinSums`
+    prove that of the blocks), so the tag must be as late; each register behind the accumulator adds
+    one, and takes complete dot products only.
     """
 
     def __init__(self, config: MacroConfig) -> None:
@@ -25,24 +26,21 @@ class Alignment(MacroProof):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self.open(m)
-        blocks = self._blocks()
-        summed, complete = self._delayed(m)
+        blocks, steps = self._blocks(), self.serialiser
+        before_join, outputs = self._delayed(m)
         for index, block in enumerate(blocks):
-            tag, vector = block.plane, block.vector
-            self.claim(m, f"same_stalls_{index}", block.enable == self.serialiser.enable)
-            self.claim(m, f"same_plane_{index}", (block.plane_bits == self.serialiser.plane_bits)
-                       & (block.bank == self.serialiser.bank))
-            self.claim(m, f"same_step_{index}",
-                       block.step.as_value() == self.writer.step.as_value())
-            self.claim(m, f"tag_with_its_sum_{index}",
-                       (tag.valid == summed.valid)
-                       & (~tag.valid | (tag.first == summed.first)
-                          & (tag.negative == summed.negative)))
-            self.claim(m, f"tag_with_its_dot_{index}",
-                       (vector.valid == (complete.valid & complete.last))
-                       & (~vector.valid | (vector.first == complete.opens)))
+            self.claim(m, f"same_stalls_{index}", block.enable == steps.enable)
+            self.claim(m, f"same_operand_{index}",
+                       (Value.cast(block.operand) == Value.cast(steps.operand))
+                       & (block.bank == steps.bank) & (block.fused == steps.tag.fused))
+            self.claim(m, f"tag_with_planes_{index}", _same(block.join_tag, before_join))
+            for place, expected in enumerate(outputs):
+                self.claim(m, f"tag_with_sum_{place}_{index}",
+                           _same(block.output_tags[place], expected))
+        self._claim_weights(m, blocks)
         self._claim_columns(m, blocks)
-        self.reach(m, "complete", blocks[-1].vector.valid & ~self.macro.o.valid)
+        complete = outputs[-1].valid & outputs[-1].last
+        self.reach(m, "complete", complete & ~self.macro.o.valid)
         return m
 
     def _blocks(self) -> list[Any]:
@@ -51,35 +49,42 @@ class Alignment(MacroProof):
         places = range(0, self.config.columns, self.config.columns_per_block)
         return [getattr(submodules, f"columns{first}") for first in places]
 
-    def _delayed(self, m: Module) -> tuple[Any, Any]:
-        """The serialiser's tag, as late as a plane's sum and as its vector's dot product."""
-        names = list(tag_probes(self.config))
-        tag: Any = self.serialiser.tag
-        stages = [tag]
-        for name in names:
-            delayed: Any = Signal(PlaneTag, name=f"expected_{name}")
+    def _delayed(self, m: Module) -> tuple[Any, list[Any]]:
+        """The serialiser's tag, as late as the planes' sums, and as what each register takes."""
+        config = self.config
+        stages: list[Any] = [self.serialiser.tag]
+        for stage, name in enumerate(tag_probes(config)):
+            delayed: Any = Signal(TagLayout(config), name=f"expected_{name}")
             with m.If(self.serialiser.enable):
-                m.d.sync += delayed.eq(tag)
-            tag = delayed
-            stages.append(tag)
-        # What the induction needs: the tags on their way.
-        for name, expected in zip(names[:-1], stages[1:], strict=False):
-            self.claim(m, f"{name}_on_its_way", self.probe(name) == expected.as_value())
-        last, expected = self.tag("complete"), stages[-1]
-        ends = expected.valid & expected.last
-        self.claim(m, "complete_on_its_way",
-                   (last.valid == ends) & (~ends | (last.opens == expected.opens)))
-        return stages[-2], stages[-1]
+                m.d.sync += delayed.eq(stages[-1])
+                if stage >= config.array_registers:
+                    m.d.sync += delayed.valid.eq(stages[-1].valid & stages[-1].last)
+            stages.append(delayed)
+            # What the induction needs: the tags on their way.
+            self.claim(m, f"{name}_on_its_way", self.probe(name) == delayed.as_value())
+        summed = config.array_registers
+        return stages[summed - config.join_registers], stages[summed:]
+
+    def _claim_weights(self, m: Module, blocks: list[Any]) -> None:
+        """Every column gets its weights, with what the writer says of them."""
+        if not self.config.is_writable:
+            return
+        for index, block in enumerate(blocks):
+            self.claim(m, f"same_writing_{index}",
+                       block.step.as_value() == self.writer.step.as_value())
+        spread = Cat(block.weights.as_value() for block in blocks)
+        self.claim(m, "weights_in_order", spread == Value.cast(self.macro.w.payload.weights))
 
     def _claim_columns(self, m: Module, blocks: list[Any]) -> None:
-        """Every column gets its weights, and its sum comes out in its place."""
-        offered = self.macro.w.payload.weights
-        for row in range(self.config.rows_per_group):
-            spread = Cat(block.weights[row].as_value() for block in blocks)
-            self.claim(m, f"weights_of_row_{row}", spread == Value.cast(offered[row]))
+        """The sum of every column comes out in its place."""
         outputs = Cat(block.o.as_value() for block in blocks)
         self.claim(m, "outputs_in_order", Value.cast(self.macro.o.payload) == outputs)
         weights = Cat(
             Value.cast(output)[: self.config.weight_bits] for block in blocks for output in block.o
         )
         self.claim(m, "rows_in_order", Value.cast(self.macro.read_data.payload) == weights)
+
+
+def _same(tag: Any, expected: Any) -> Value:
+    """Two tags say the same; what one says that is not valid does not matter."""
+    return (tag.valid == expected.valid) & (~tag.valid | (tag.as_value() == expected.as_value()))

@@ -5,23 +5,25 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from amaranth.hdl import Module, Shape, ShapeLike, Value
+from amaranth.hdl import Cat, Const, Module, ShapeLike, Value
 from amaranth.lib import data
 
 from ...hdl.macro.config import MacroConfig
 from ...hdl.macro.macro import Macro
-from ...hdl.macro.serialiser import PlaneTag, Serialiser
+from ...hdl.macro.serialiser import Serialiser
+from ...hdl.macro.tags import TagLayout
 from .proof import Probe, Proof, inputs_of
+from .row_order import RowOrder
 from .stream_rules import StreamRule
 
 __all__ = ["MacroProof", "tag_probes"]
 
 
 def tag_probes(config: MacroConfig) -> dict[str, Probe]:
-    """The tags along the array, from the plane register's neighbour to the complete dot product."""
-    width = Shape.cast(PlaneTag).width
-    stages = [f"tag{stage}" for stage in range(config.array_registers)]
-    return {name: Probe(f"macro.{name}", width) for name in (*stages, "complete")}
+    """The tags along the datapath, from the step register's neighbour to the last register's."""
+    stages = range(config.array_registers + config.output_registers - 1)
+    width = TagLayout(config).size
+    return {f"tag{stage}": Probe(f"macro.tag{stage}", width) for stage in stages}
 
 
 class _OpenMacro(Macro):
@@ -40,13 +42,15 @@ class MacroProof(Proof):
     """A macro whose inputs are streams that keep the rules; what is claimed is up to subclasses.
 
     `serialiser` and `writer`, the blocks inside, are there once `open` has been called; so are
-    `rules`, a `StreamRule` for each stream by its name.
+    `rules`, a `StreamRule` for each stream by its name, and `order`, which watches the rows of a
+    group. A rom has neither `writer` nor `order`.
     """
 
     #: The blocks inside the macro whose ports the claims are about.
     serialiser: Serialiser
     writer: Any
     rules: dict[str, StreamRule]
+    order: RowOrder
 
     def __init__(
         self,
@@ -62,19 +66,36 @@ class MacroProof(Proof):
         """Put the macro into `m`, its streams watched, the rules of its inputs assumed."""
         m.submodules.macro = self.macro
         self.serialiser = self.macro.inside.submodules.serialiser
-        self.writer = self.macro.inside.submodules.writer
         self.free(m, self.macro)
-        self.rules = {
-            name: self._watch(m, name) for name in ("w", "i", "read_request", "o", "read_data")
-        }
-        for name in ("w", "i", "read_request"):
+        senders = ["i", "read_request"]
+        if self.config.is_writable:
+            senders.append("w")
+        self.rules = {name: self._watch(m, name) for name in (*senders, "o", "read_data")}
+        for name in senders:
             self.assume(m, self.rules[name].kept)
+        if self.config.is_writable:
+            self.writer = self.macro.inside.submodules.writer
+            row = self.macro.w.payload
+            place = Cat(row.group, self.config.bank_of(row))
+            self.order = RowOrder.of(m, self.config, self.rules["w"], row.row, place)
+            self.assume(m, self.order.kept)
 
     def _watch(self, m: Module, name: str) -> StreamRule:
         stream = getattr(self.macro, name)
         payload = Value.cast(stream.payload)
         return StreamRule.of(m, f"rule_{name}", stream.valid, stream.ready, payload)
 
+    def same_bank(self, first: Value, second: Value) -> Value:
+        """Two numbers mean the same bank: they do where there is one, whatever they are.
+
+        Yosys has no comparison of two constant zeros, which have no bits for Amaranth.
+        """
+        return first == second if self.config.banks > 1 else Const(1)
+
+    def other_bank(self, first: Value, second: Value) -> Value:
+        """Two numbers mean different banks."""
+        return first != second if self.config.banks > 1 else Const(0, 1)
+
     def tag(self, name: str) -> Any:
         """A probed tag with its fields."""
-        return data.View(PlaneTag, self.probe(name))
+        return data.View(TagLayout(self.config), self.probe(name))

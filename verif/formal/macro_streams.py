@@ -55,11 +55,11 @@ class Delivery(MacroProof):
             end & tag.closes & ~tag.reads for end, tag in zip(ends, stages, strict=True)
         ]
         rows_inside = [end & tag.reads for end, tag in zip(ends, stages, strict=True)]
-        # What the induction needs: a vector that has begun stays, a dot product is complete with
-        # its last plane, and one offer is made at a time.
+        # What the induction needs: a vector that has begun stays, behind the accumulator there are
+        # complete dot products only, and one offer is made at a time.
         self.claim(m, "vector_stays", ~self.probe("within") | self.rules["i"].held)
-        complete = stages[-1]
-        self.claim(m, "complete_with_the_last_plane", ~complete.valid | complete.last)
+        for place, tag in enumerate(stages[self.config.array_registers + 1 :]):
+            self.claim(m, f"complete_dot_products_{place}", ~tag.valid | tag.last)
         self.claim(m, "one_offer", ~(macro.o.valid & macro.read_data.valid))
         self.claim(m, "outputs_owed_are_inside", outputs == _count(outputs_inside, macro.o.valid))
         self.claim(m, "rows_owed_are_inside", rows == _count(rows_inside, macro.read_data.valid))
@@ -71,7 +71,7 @@ class Delivery(MacroProof):
 
     def _owed(self, m: Module, stream: str, accepted: Value) -> Signal:
         """Accepted and not delivered yet."""
-        owed = Signal(range(self.config.array_registers + 5), name=f"owed_{stream}")
+        owed = Signal(range(self.config.read_latency + 4), name=f"owed_{stream}")
         m.d.sync += owed.eq(owed + accepted - self.rules[stream].transfer)
         return owed
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing and computing: never the same bank at once, and neither waits for ever."""
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Const, Module, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
 from .macro_proof import MacroProof
@@ -9,17 +9,19 @@ from .proof import Probe
 
 __all__ = ["Turns"]
 
-#: Row groups that may go before a vector that waits: one, and one more if a read goes between.
+#: Row groups that may go before a vector or read that waits: one, and one more if another vector or
+#: read goes between.
 _ROW_GROUPS_BEFORE = 2
 #: Vectors and reads that may go before a row group that waits: the one under way.
 _VECTORS_BEFORE = 1
 
 
 class Turns(MacroProof):
-    """A row group is not written while a vector of its bank is under way, and they take turns.
+    """Weights do not change while a vector of their bank is under way, and both take turns.
 
-    A vector is under way from its first plane to its last, each in the plane register; that is
-    where a plane meets the weights.
+    A row group changes with the transfer of its last row, and goes on to change for `fill_cycles`
+    where a table is filled. A vector is under way from its first step to its last, each in the step
+    register; that is where a step meets the weights.
     """
 
     def __init__(self, config: MacroConfig) -> None:
@@ -29,81 +31,129 @@ class Turns(MacroProof):
             "read_was_last": Probe("macro.serialiser.read_was_last", 1),
             "write_turn": Probe("macro.write_turn", 1),
         }
+        if config.has_fill:
+            probes |= {
+                "counting": Probe("macro.writer.counting", 1),
+                "count": Probe("macro.writer.count", config.rows_per_group),
+            }
         super().__init__(config, probes)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self.open(m)
         bank_of, macro = self.config.bank_of, self.macro
-        tag, writer = self.serialiser.tag, self.writer
+        tag, meets = self.serialiser.tag, self.serialiser.bank
         written_bank = bank_of(macro.w.payload)
-        meeting = tag.valid & (self.serialiser.bank == written_bank)
         between = tag.valid & ~tag.last
-        begins = Signal()
-        m.d.comb += begins.eq(writer.start & ~writer.busy)
+        #: Weights of this bank are being changed: from the last row's transfer to the last entry.
+        changing, bank = self._changing(m)
 
-        self.claim(m, "no_write_where_a_plane_meets_the_bank", ~(writer.start & meeting))
-        self.claim(m, "what_stores_is_the_offered_group",
-                   ~writer.step.enable.any() | (writer.start & (writer.step.bank == written_bank)))
-        self.claim(m, "transfer_with_the_last_step",
-                   self.rules["w"].transfer == (writer.start & writer.done))
-        # What the induction needs: both sides stay with what they have begun.
+        self.claim(m, "no_change_where_a_step_meets_the_bank",
+                   ~(self.order.last & tag.valid & self.same_bank(meets, written_bank)))
+        self.claim(m, "no_step_meets_a_bank_that_changes",
+                   ~(changing & tag.valid & self.same_bank(meets, bank)))
+        step = self.writer.step
+        self.claim(m, "stores_where_it_changes",
+                   ~step.store.any() | (self.same_bank(step.bank, bank) & changing))
+        # What the induction needs: a vector that has begun stays, and bank numbers stay zero where
+        # there is one bank.
         self.claim(m, "vector_goes_on", self.probe("within") == between)
         self.claim(m, "vector_stays",
                    ~between | (self.rules["i"].held
-                               & (self.serialiser.bank == bank_of(macro.i.payload))))
-        self.claim(m, "row_group_stays", ~writer.busy | (self.rules["w"].held & writer.start))
-        self._claim_turn_of_writes(m, between & meeting)
-        self._claim_turn_of_vectors(m, between)
+                               & self.same_bank(meets, bank_of(macro.i.payload))))
+        if self.config.banks == 1:
+            self.claim(m, "one_bank", (meets == 0) & (self.writer.filled_bank == 0))
+        self._claim_turn_of_writes(m)
+        self._claim_turns_of_readers(m)
 
-        self.reach(m, "write_waits_for_a_vector", macro.w.valid & ~writer.start & meeting)
+        waits = (self.writer.changes & ~macro.w.ready & tag.valid
+                 & self.same_bank(meets, written_bank))
+        self.reach(m, "write_waits_for_a_vector", waits)
         self.reach(m, "vector_waits_for_a_write",
-                   macro.i.valid & ~macro.i.ready & ~tag.valid & writer.busy
-                   if self.config.write_cycles > 1 else macro.i.valid & ~tag.valid & begins)
+                   macro.i.valid & ~macro.i.ready & ~tag.valid & changing)
         if self.config.banks > 1:
-            self.reach(m, "both_at_once", writer.start & tag.valid)
+            self.reach(m, "both_at_once", step.store.any() & tag.valid)
         return m
 
-    def _claim_turn_of_writes(self, m: Module, in_the_way: Value) -> None:
+    def _changing(self, m: Module) -> tuple[Value, Value]:
+        """Whether weights change in this cycle, and in which bank."""
+        last = self.order.last
+        written_bank = self.config.bank_of(self.macro.w.payload)
+        if not self.config.has_fill:
+            return last, written_bank
+        fill_cycles, entries = self.config.fill_cycles, 1 << self.config.rows_per_group
+        elapsed = Signal(range(fill_cycles + 2))
+        bank = Signal(self.config.bank_bits)
+        with m.If(last):
+            m.d.sync += [elapsed.eq(1), bank.eq(written_bank)]
+        with m.Elif((elapsed == 0) | (elapsed > fill_cycles)):
+            m.d.sync += elapsed.eq(0)
+        with m.Else():
+            m.d.sync += elapsed.eq(elapsed + 1)
+        # What the induction needs: where the fill engine is (`Fill` proves what it does).
+        counting = (elapsed != 0) & (elapsed <= entries)
+        self.claim(m, "fills", self.writer.filling == ((elapsed != 0) & (elapsed <= fill_cycles)))
+        self.claim(m, "counting", self.probe("counting") == counting)
+        self.claim(m, "count", ~counting | (self.probe("count") == (elapsed - 1)[:-1]))
+        self.claim(m, "no_count", counting | (self.probe("count") == 0))
+        self.claim(m, "filled_bank", (elapsed == 0) | self.same_bank(self.writer.filled_bank, bank))
+        return elapsed != 0, bank
+
+    def _claim_turn_of_writes(self, m: Module) -> None:
         """Few vectors and reads of its bank go before a row group that waits."""
         rules, bank_of, macro = self.rules, self.config.bank_of, self.macro
         bank = bank_of(macro.w.payload)
-        passes = (rules["i"].transfer & (bank_of(macro.i.payload) == bank)) | (
-            rules["read_request"].transfer & (bank_of(macro.read_request.payload) == bank)
+        vector, request = macro.i.payload, macro.read_request.payload
+        passes = (rules["i"].transfer & self.same_bank(bank_of(vector), bank)) | (
+            rules["read_request"].transfer & self.same_bank(bank_of(request), bank)
         )
         passed = Signal(range(_VECTORS_BEFORE + 2))
-        with m.If(macro.w.valid & ~macro.w.ready):
+        with m.If(self.writer.changes & ~macro.w.ready):
             m.d.sync += passed.eq(passed + (passes & (passed <= _VECTORS_BEFORE)))
         with m.Else():
             m.d.sync += passed.eq(0)
         self.claim(m, "writes_get_their_turn", passed <= _VECTORS_BEFORE)
-        self.claim(m, "turn_after_a_vector",
-                   (passed == 0) | (self.probe("write_turn") & rules["w"].held & ~in_the_way))
+        # What the induction needs: who has the turn waits, and nothing of its bank has begun.
+        between = self.probe("within") & self.same_bank(bank_of(vector), bank)
+        turn = self.probe("write_turn")
+        self.claim(m, "turn_after_a_vector", turn == (passed != 0))
+        waits = rules["w"].held & self.writer.changes & ~self.writer.filling
+        self.claim(m, "turn_of_one_that_waits", ~turn | (waits & ~between))
 
-    def _claim_turn_of_vectors(self, m: Module, begun: Value) -> None:
-        """Few row groups of its bank go before a vector that waits.
+    def _claim_turns_of_readers(self, m: Module) -> None:
+        """Few row groups of its bank go before a vector or a read that waits.
 
-        Those that go while an output that is not taken holds everything up do not count: the vector
-        could not have moved.
+        Those that go while an output that is not taken holds everything up do not count: nothing
+        could have moved. Nor does the time that a read waits for an accumulation to end; where
+        accumulations go over several banks, no bound on the row groups before a read is claimed.
         """
-        rules, bank_of, macro = self.rules, self.config.bank_of, self.macro
-        same_bank = bank_of(macro.w.payload) == bank_of(macro.i.payload)
-        passes = rules["w"].transfer & same_bank & self.serialiser.enable
-        passed = Signal(range(_ROW_GROUPS_BEFORE + 2))
-        with m.If(macro.i.valid & ~macro.i.ready):
+        within, read = self.probe("within"), self.probe("read_was_last")
+        busy = within | self.probe("accumulating")
+        if self.config.accumulations == 1:
+            self.claim(m, "no_accumulation", ~self.probe("accumulating"))
+        # What may be under way after a first row group, and after a second.
+        self._claim_turn(m, "i", (within, within), ~read, Const(0, 1))
+        if self.config.accumulations == 1 or self.config.banks == 1:
+            vector_bank = self.config.bank_of(self.macro.i.payload)
+            read_bank = self.config.bank_of(self.macro.read_request.payload)
+            elsewhere = within & self.other_bank(vector_bank, read_bank)
+            self._claim_turn(m, "read_request", (busy, elsewhere), read, busy)
+
+    def _claim_turn(
+        self, m: Module, name: str, begun: tuple[Value, Value], other_first: Value, barred: Value
+    ) -> None:
+        """`other_first`: where both readers wait, the other one is next."""
+        bank_of, stream = self.config.bank_of, getattr(self.macro, name)
+        here = self.same_bank(bank_of(self.macro.w.payload), bank_of(stream.payload))
+        passes = self.order.last & here & self.serialiser.enable & ~barred
+        passed = Signal(range(_ROW_GROUPS_BEFORE + 2), name=f"passed_{name}")
+        with m.If(stream.valid & ~stream.ready):
             m.d.sync += passed.eq(passed + (passes & (passed <= _ROW_GROUPS_BEFORE)))
         with m.Else():
             m.d.sync += passed.eq(0)
-        self.claim(m, "vectors_get_their_turn", passed <= _ROW_GROUPS_BEFORE)
-        turn, read = self.probe("write_turn"), self.probe("read_was_last")
-        self.claim(m, "turn_after_a_write",
-                   (passed != 1) | begun | ~turn | read)
-        # A row group can begin again at once beside a read of another bank, which then counts.
-        read_beside = (
-            rules["read_request"].held & ~self.probe("accumulating")
-            & (bank_of(macro.read_request.payload) != bank_of(macro.i.payload))
-        )
-        self.claim(m, "read_beside_a_write",
-                   (passed != 1) | begun | ~(self.writer.busy & same_bank) | read | read_beside)
-        writing = self.writer.busy & same_bank
-        self.claim(m, "turn_after_two_writes", (passed < 2) | begun | (~turn & read & ~writing))
+        self.claim(m, f"{name}_gets_its_turn", passed <= _ROW_GROUPS_BEFORE)
+        # What the induction needs.
+        turn = self.probe("write_turn") & here
+        self.claim(m, f"{name}_after_a_write", (passed != 1) | begun[0] | ~turn | ~other_first)
+        self.claim(m, f"{name}_after_two_writes",
+                   (passed < 2) | (~turn & (begun[1] | ~(other_first | barred))))

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The serialiser: every plane of a vector once, the most significant first, with the right tag."""
+"""The serialiser: every step of a vector once, the most significant first, with the right tag."""
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
+from amaranth.utils import exact_log2
 
-from ...hdl.macro.config import MacroConfig
-from ...hdl.macro.serialiser import Serialiser
+from ...hdl.macro.config import Cell, MacroConfig
+from ...hdl.macro.serialiser import serialiser
 from .proof import Probe, Proof, inputs_of
 from .stream_rules import StreamRule
 
@@ -15,18 +16,18 @@ __all__ = ["Planes"]
 
 
 class Planes(Proof):
-    """Planes and rows to read leave the serialiser as their streams offer them.
+    """Steps and rows to read leave the serialiser as their streams offer them.
 
-    What `i` and `read_request` offered in the cycle that filled the plane register is kept beside
-    it, with the number that the plane must have; the register is compared with that.
+    What `i` and `read_request` offered in the cycle that filled the step register is kept beside
+    it, with the number that the step must have; the register is compared with that.
     """
 
     def __init__(self, config: MacroConfig) -> None:
         self.config = config
-        self.dut = Serialiser(config)
+        self.dut = serialiser(config)
         probes = {
             "within": Probe("dut.within", 1),
-            "following": Probe("dut.following", config.plane_bits),
+            "following": Probe("dut.following", config.step_number_bits),
             "accumulating": Probe("dut.accumulating", 1),
         }
         super().__init__(inputs_of(self.dut), probes)
@@ -39,96 +40,169 @@ class Planes(Proof):
         self.assume(m, vectors.kept)
         self.assume(m, requests.kept)
 
-        plane, between, taken = self._expected_plane(m, vectors, requests)
-        self._claim_vector(m, plane, taken)
+        between = dut.tag.valid & ~dut.tag.last
+        taken = _Taken(self.config, m, between, dut, vectors.transfer, requests.transfer)
+        step = self._claim_step(m, taken)
+        self._claim_vector(m, step, taken)
         self._claim_row(m, taken)
         self._claim_stall(m)
         reads_between = dut.tag.valid & dut.tag.reads & (between | self.probe("accumulating"))
         self.claim(m, "no_read_within_an_accumulation", ~reads_between)
         # What the induction needs.
         self.claim(m, "within_is_between", self.probe("within") == between)
-        self.claim(m, "following_plane", ~between | (self.probe("following") == plane - 1))
+        self.claim(m, "following_step", ~between | (self.probe("following") == step - 1))
         self.claim(m, "vector_stays", ~between | (vectors.held & (vectors.before == taken.vector)))
 
         last = dut.tag.valid & dut.tag.last & ~dut.tag.reads
-        self.reach(m, "longest_vector", last & (taken.vector_view.top_plane == self._top))
-        self.reach(m, "row", dut.tag.valid & dut.tag.reads & dut.plane_bits.any())
+        longest = taken.vector_view.top_plane == self.config.input_bits - 1
+        steps = self.config.steps(self.config.input_bits)
+        self.reach(m, "longest_vector", last & longest & (taken.steps == steps - 1))
+        self.reach(m, "row", dut.tag.valid & dut.tag.reads & Value.cast(dut.operand).any())
         return m
-
-    @property
-    def _top(self) -> int:
-        return self.config.input_bits - 1
 
     def _watch(self, m: Module, name: str) -> StreamRule:
         stream = getattr(self.dut, name)
         payload = Value.cast(stream.payload)
         return StreamRule.of(m, f"rule_{name}", stream.valid, stream.ready, payload)
 
-    def _expected_plane(
-        self, m: Module, vectors: StreamRule, requests: StreamRule
-    ) -> tuple[Signal, Value, "_Taken"]:
-        """The plane that the register must hold, whether more follow, and where it came from."""
-        dut = self.dut
-        taken = _Taken(self.config)
-        between = dut.tag.valid & ~dut.tag.last
-        plane = Signal(self.config.plane_bits)
-        with m.If(dut.enable):
-            m.d.sync += [
-                plane.eq(Mux(between, plane - 1, dut.i.payload.top_plane)),
-                taken.vector.eq(dut.i.payload.as_value()),
-                taken.request.eq(dut.read_request.payload.as_value()),
-                taken.began.eq(~between),
-                taken.vector_went.eq(vectors.transfer),
-                taken.request_went.eq(requests.transfer),
-            ]
-        return plane, between, taken
+    def _claim_step(self, m: Module, taken: "_Taken") -> Signal:
+        """The step that the register must hold: the first one, then one less in each step.
 
-    def _claim_vector(self, m: Module, plane: Signal, taken: "_Taken") -> None:
+        Where zero planes are skipped, the first step with a one in it comes first.
+        """
+        step = Signal(self.config.step_number_bits)
+        first: Any = taken.top_step
+        if self.config.skip_zero_planes:
+            first = Signal.like(step, name="first_step")
+            for number in range(1 << len(step)):
+                # Later steps are more significant, and override.
+                with m.If(taken.has_one(number)):
+                    m.d.comb += first.eq(number)
+            begins = self.dut.tag.valid & ~self.dut.tag.reads & (taken.steps == 0)
+            self._claim_skipped(m, begins, taken.top_step - first)
+            self.reach(m, "skips_all_but_one", begins & (step == 0) & (taken.top_step == 1))
+        m.d.comb += step.eq(first - taken.steps)
+        # What the induction needs: no step goes below the last.
+        here = self.dut.tag.valid & ~self.dut.tag.reads
+        self.claim(m, "no_more_steps", ~here | (taken.steps <= first))
+        return step
+
+    def _claim_skipped(self, m: Module, begins: Value, saved: Value) -> None:
+        """The counter has grown by the steps that the vector in the register has been spared."""
+        before, moved = Signal(32), Signal()
+        m.d.sync += [before.eq(self.dut.skipped), moved.eq(self.dut.enable)]
+        grown = Mux(moved & begins, saved[: self.config.step_number_bits], 0)
+        self.claim(m, "counts_saved_steps", self.dut.skipped == (before + grown)[:32])
+
+    def _claim_vector(self, m: Module, step: Signal, taken: "_Taken") -> None:
         dut, vector, alone = self.dut, taken.vector_view, self.config.accumulations == 1
         here = dut.tag.valid & ~dut.tag.reads
-        bits = Cat(
-            Array([*row, *[0] * ((1 << self.config.plane_bits) - self.config.input_bits)])[plane]
-            for row in (vector.data[index] for index in range(self.config.rows))
-        )
+        near = self.config.cell is Cell.NEAR
+        is_sign = vector.signed & (step == taken.top_step) & (not near)
         expected: dict[str, Any] = {
-            "first": taken.began,
-            "last": plane == 0,
-            "negative": taken.began & vector.signed,
+            "last": step == 0,
+            "negative": is_sign,
             "opens": 1 if alone else vector.first,
             "closes": 1 if alone else vector.last,
+            "fused": vector.fused,
         }
         for name, value in expected.items():
             self.claim(m, f"tag_{name}", ~here | (dut.tag[name] == value))
-        self.claim(m, "plane_bits", ~here | (dut.plane_bits == bits))
+        self.claim(m, "operand", ~here | self._is_operand(step, taken))
         self.claim(m, "bank", ~here | (dut.bank == self.config.bank_of(vector)))
-        self.claim(m, "transfer_with_the_last_plane", taken.vector_went == (here & dut.tag.last))
+        self.claim(m, "transfer_with_the_last_step", taken.vector_went == (here & dut.tag.last))
+
+    def _is_operand(self, step: Signal, taken: "_Taken") -> Value:
+        """The register holds the step's bits of each input; in `near` macros the step's input."""
+        operand: Any = self.dut.operand
+        if self.config.cell is Cell.NEAR:
+            numbers = [(step == row) & (operand.value == taken.number(row))
+                       for row in range(self.config.rows)]
+            return Cat(numbers).any() & (operand.row == step)
+        planes = self.config.bits_per_cycle
+        same = []
+        for row in range(self.config.rows):
+            digits = taken.extended(row).word_select(step, planes)
+            same += [operand[plane][row] == digits[plane] for plane in range(planes)]
+        return Cat(same).all()
 
     def _claim_row(self, m: Module, taken: "_Taken") -> None:
         dut, request = self.dut, taken.request_view
         here = dut.tag.valid & dut.tag.reads
-        row = Cat(request.row == index for index in range(self.config.rows))
-        alone = dut.tag.first & dut.tag.last & ~dut.tag.negative & dut.tag.opens & dut.tag.closes
-        self.claim(m, "row_is_a_vector_of_one_plane", ~here | alone)
-        self.claim(m, "row_bits", ~here | (dut.plane_bits == row))
+        alone = dut.tag.last & ~dut.tag.negative & dut.tag.opens & dut.tag.closes
+        self.claim(m, "row_is_a_vector_of_one_step",
+                   ~here | (alone & (dut.tag.fused == 0)))
+        operand: Any = dut.operand
+        if self.config.cell is Cell.NEAR:
+            exists = request.row < self.config.rows
+            right = (operand.value == exists) & (~exists | (operand.row == request.row))
+        else:
+            row = Cat(request.row == index for index in range(self.config.rows))
+            right = Value.cast(operand) == row
+        self.claim(m, "row_operand", ~here | right)
         self.claim(m, "row_bank", ~here | (dut.bank == self.config.bank_of(request)))
         self.claim(m, "row_once_for_a_request", taken.request_went == here)
 
     def _claim_stall(self, m: Module) -> None:
         dut = self.dut
-        register = Cat(dut.plane_bits, dut.bank, dut.tag.as_value())
+        register = Cat(Value.cast(dut.operand), dut.bank, dut.tag.as_value())
         before, stalled = Signal.like(register), Signal()
         m.d.sync += [before.eq(register), stalled.eq(~dut.enable)]
         self.claim(m, "nothing_moves_while_held_up", ~stalled | (register == before))
 
 
 class _Taken:
-    """What the streams offered when the plane register was filled, and what was transferred."""
+    """What the streams offered when the step register was filled, and what was transferred."""
 
-    def __init__(self, config: MacroConfig) -> None:
+    def __init__(
+        self, config: MacroConfig, m: Module, between: Value, dut: Any, vector: Value,
+        request: Value,
+    ) -> None:
+        self.config = config
         self.vector = Signal(config.input_layout.size)
         self.request = Signal(config.read_request_layout.size)
         self.vector_view: Any = data.View(config.input_layout, self.vector)
         self.request_view: Any = data.View(config.read_request_layout, self.request)
-        self.began = Signal()
-        self.vector_went = Signal()
-        self.request_went = Signal()
+        self.vector_went, self.request_went = Signal(), Signal()
+        #: Steps of the vector before this one.
+        self.steps = Signal(range(max(2, config.steps(1 << config.plane_bits))))
+        with m.If(dut.enable):
+            m.d.sync += [
+                self.vector.eq(dut.i.payload.as_value()),
+                self.request.eq(dut.read_request.payload.as_value()),
+                self.steps.eq(Mux(between, self.steps + 1, 0)),
+                self.vector_went.eq(vector),
+                self.request_went.eq(request),
+            ]
+
+    @property
+    def top_step(self) -> Value:
+        """The vector's first step, where none is skipped."""
+        if self.config.cell is Cell.NEAR:
+            return Value.cast(self.config.rows - 1)
+        return self.vector_view.top_plane >> exact_log2(self.config.bits_per_cycle)
+
+    def _bits(self, row: int) -> Value:
+        """The bits of an input that count."""
+        mask = Cat(self.vector_view.top_plane >= bit for bit in range(self.config.input_bits))
+        return Value.cast(self.vector_view.data[row]) & mask
+
+    def number(self, row: int) -> Value:
+        """What an input stands for."""
+        word = self._bits(row)
+        top = 1 << self.vector_view.top_plane
+        return word - Mux(self.vector_view.signed & (word & top).any(), top << 1, 0)
+
+    def extended(self, row: int) -> Value:
+        """The bits of the planes that each step takes, zero or the sign beyond the top plane."""
+        if self.config.bits_per_cycle == 1:
+            # No step goes beyond the top plane.
+            return Cat(self._bits(row), Const(0, 1 << self.config.plane_bits))
+        number = self.number(row)
+        return Cat(number, number[-1].replicate(1 << self.config.plane_bits))
+
+    def has_one(self, step: int) -> Value:
+        """Whether an input has a one in the planes of a step."""
+        planes = self.config.bits_per_cycle
+        bits = [self._bits(row) for row in range(self.config.rows)]
+        return Cat(word[step * planes : (step + 1) * planes] for word in bits).any()

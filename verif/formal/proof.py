@@ -5,7 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Assert, Assume, Cover, Module, ShapeLike, Value, ValueLike
+from amaranth.hdl import (
+    Assert,
+    Assume,
+    Cover,
+    Module,
+    Shape,
+    ShapeLike,
+    Signal,
+    Value,
+    ValueLike,
+)
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -48,9 +58,14 @@ class Proof(wiring.Component):
         self, inputs: Mapping[str, ShapeLike], probes: Mapping[str, Probe] | None = None
     ) -> None:
         self.probes = {f"probe_{name}": probe for name, probe in (probes or {}).items()}
-        ports: dict[str, Any] = {name: In(shape) for name, shape in inputs.items()}
+        shapes = {name: Shape.cast(shape) for name, shape in inputs.items()}
+        ports: dict[str, Any] = {name: In(shape) for name, shape in shapes.items() if shape.width}
         ports |= {name: In(probe.shape) for name, probe in self.probes.items()}
         super().__init__(ports)
+        # Of no bits, such as a number of which there is one: the solver's trace has no name for it.
+        for name, shape in shapes.items():
+            if not shape.width:
+                setattr(self, name, Signal(shape))
 
     def probe(self, name: str) -> Any:
         """What a probe shows."""

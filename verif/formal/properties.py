@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ...hdl.macro.config import Cell, MacroConfig
+from ...hdl.macro.config import MacroConfig
 from .fill import Fill
 from .macro_alignment import Alignment
 from .macro_streams import Delivery, OutputRules
@@ -13,18 +13,12 @@ from .macro_turns import Turns
 from .planes import Planes
 from .product import Product
 from .proof import Proof
+from .small import SMALL
 from .storage import Storage
-from .sums import AccumulatorSums, TreeSums
+from .sums import FusionSums, JoinSums, TreeSums
+from .totals import AccumulatorSums, VectorSums
 
 __all__ = ["PROPERTIES", "SMALL", "Property", "excluded"]
-
-#: What the proofs know about: the cells, and the fields that may have any value.
-_CELLS = (Cell.BITCELL, Cell.LOOKUP)
-_FIELDS = (
-    "name", "rows", "columns", "weight_bits", "input_bits", "cell", "banks", "accumulations",
-    "pipeline",
-)
-
 
 @dataclass(frozen=True)
 class Property:
@@ -42,133 +36,158 @@ class Property:
     """Steps in which everything to be reached is reached."""
     sizes: tuple[str, ...]
     """Names in `SMALL` of the configurations that it is proven on by default."""
+    longer: tuple[str, ...] = ()
+    """Those that take minutes: proven by the command by default, not by each run of the tests."""
     method: Literal["induction", "bounded"] = "induction"
     """By induction for runs of any length, or for all runs of `depth` cycles."""
     most: tuple[tuple[str, int], ...] = ()
     """Properties of a configuration and the most that a solver can do in reasonable time."""
+    without: Callable[[MacroConfig], str] | None = None
+    """Why there is nothing of the kind in a configuration; empty where there is."""
+
+
+def _whole_depth(config: MacroConfig) -> int:
+    """Cycles in which a row group is written, and a vector multiplied by it leaves as an output."""
+    writing = config.write_cycles + config.fill_cycles if config.is_writable else 0
+    return writing + config.vector_latency(config.input_bits) + 2
 
 
 def excluded(property_: Property, config: MacroConfig) -> str:
     """Why a property is not for a configuration; empty where it can be proven."""
-    if config.cell not in _CELLS:
-        return f"there are no proofs for cell: {config.cell.value}"
-    plain = MacroConfig(**{name: getattr(config, name) for name in _FIELDS})
-    for name in MacroConfig.model_fields:
-        if getattr(plain, name) != getattr(config, name):
-            return f"there are no proofs for {name}: {config.to_mapping()[name]}"
+    if property_.without and (reason := property_.without(config)):
+        return f"nothing to prove: {reason}"
     for name, most in property_.most:
         if (size := getattr(config, name)) > most:
             return f"beyond a solver: {name} is {size}, and up to {most} is practical"
     return ""
 
 
-#: The configurations of the recorded proofs: small, as what is proven is the same for all sizes.
-SMALL: dict[str, MacroConfig] = {
-    "bitcell": MacroConfig(
-        name="bitcell", rows=3, columns=2, weight_bits=4, input_bits=3, cell=Cell.BITCELL
-    ),
-    "bitcell_banks": MacroConfig(
-        name="bitcell_banks", rows=3, columns=2, weight_bits=4, input_bits=3, cell=Cell.BITCELL,
-        banks=2, accumulations=2, pipeline=2,
-    ),
-    "lookup": MacroConfig(
-        name="lookup", rows=3, columns=2, weight_bits=4, input_bits=3, cell=Cell.LOOKUP,
-        accumulations=2,
-    ),
-    "lookup_banks": MacroConfig(
-        name="lookup_banks", rows=4, columns=2, weight_bits=4, input_bits=3, cell=Cell.LOOKUP,
-        banks=2,
-    ),
-    "tree": MacroConfig(name="tree", rows=5, columns=1, weight_bits=4, cell=Cell.BITCELL),
-    "tree_pipeline": MacroConfig(
-        name="tree_pipeline", rows=5, columns=1, weight_bits=4, cell=Cell.BITCELL, pipeline=2
-    ),
-    "product_bitcell": MacroConfig(
-        name="product_bitcell", rows=2, columns=1, weight_bits=4, input_bits=2, cell=Cell.BITCELL,
-        banks=2, accumulations=2,
-    ),
-    "product_lookup": MacroConfig(
-        name="product_lookup", rows=2, columns=1, weight_bits=4, input_bits=1, cell=Cell.LOOKUP,
-        banks=4,
-    ),
-}
+def _no_writer(config: MacroConfig) -> str:
+    return "" if config.is_writable else "the weights of a rom are not written"
 
-_EACH_CELL = ("bitcell", "bitcell_banks", "lookup", "lookup_banks")
+
+def _no_tree(config: MacroConfig) -> str:
+    return "" if config.leaves > 1 else "a tree of one leaf is a wire"
+
+
+def _no_join(config: MacroConfig) -> str:
+    return "" if config.bits_per_cycle > 1 else "a cycle has one plane with bits_per_cycle: 1"
+
+
+def _no_fusion(config: MacroConfig) -> str:
+    return "" if config.fusion > 1 else "columns cannot be fused with fusion: 1"
+
+
+def _no_vector_sum(config: MacroConfig) -> str:
+    return "" if config.accumulations > 1 else "each vector is an output with accumulations: 1"
+
+
+_MACRO = (("rows", 64), ("columns", 64))
 
 PROPERTIES: tuple[Property, ...] = (
     Property(
         "streams", "macro",
         "Once `o` or `read_data` is valid, it and its payload stay until they are taken.",
-        OutputRules, lambda c: 2, lambda c: c.read_latency + 8,
-        ("bitcell_banks", "lookup"),
-        most=(("rows", 64), ("columns", 64)),
+        OutputRules, lambda c: 2, lambda c: c.read_latency + 9,
+        ("bitcell_banks", "fused_pairs", "lookup_banks"), ("fused_quads", "lookup", "rom", "near"),
+        most=_MACRO,
     ),
     Property(
         "delivery", "macro",
         "One output for each accumulation, one row for each request, none lost, none twice, each "
         "offered within the latency.",
-        Delivery, lambda c: c.read_latency + 2, lambda c: c.read_latency + 4,
-        ("bitcell_banks", "lookup"),
-        most=(("rows", 64), ("columns", 64)),
+        Delivery, lambda c: c.read_latency + 2, lambda c: c.read_latency + 6,
+        ("bitcell_banks", "lookup", "rom"), ("fused_pairs", "fused_quads", "near"),
+        most=_MACRO,
     ),
     Property(
         "turns", "macro",
-        "No row group is written while a plane or an unfinished vector meets its bank; vectors and "
-        "row groups of a bank take turns.",
-        Turns, lambda c: 3, lambda c: 8, _EACH_CELL,
-        most=(("rows", 64), ("columns", 64)),
+        "No weight changes while a vector of its bank is under way, and no step meets a table that "
+        "is being filled; vectors, reads and row groups of a bank take turns.",
+        Turns, lambda c: 4, lambda c: c.write_cycles + c.fill_cycles + 8,
+        ("bitcell", "bitcell_banks", "lookup", "lookup_banks"), ("lookup_halves", "near"),
+        most=_MACRO, without=_no_writer,
     ),
     Property(
         "planes", "serialiser",
-        "Each plane of a vector once, the most significant first, with its tag; each row to read "
-        "once, never within an accumulation; nothing moves in a stall.",
-        Planes, lambda c: 3, lambda c: c.input_bits + 3, ("bitcell", "bitcell_banks"),
-        most=(("rows", 64), ("columns", 64)),
+        "Each step of a vector once, the most significant first, with its tag, but for leading "
+        "zero steps where they are skipped, which are counted; each row to read once, never within "
+        "an accumulation; nothing moves in a stall.",
+        Planes, lambda c: 3, lambda c: c.input_bits + 5,
+        ("bitcell_banks", "latch", "lookup_banks", "rom", "near"), ("fused_quads",),
+        most=_MACRO,
     ),
     Property(
         "alignment", "macro",
-        "All columns get the same plane, their weights, and each tag with the sum it belongs to; "
+        "All columns get the same operand, their weights, and each tag with the sum it belongs to; "
         "outputs keep the order of columns.",
-        Alignment, lambda c: 2, lambda c: c.read_latency + 3, ("bitcell_banks", "lookup"),
-        most=(("rows", 64), ("columns", 64)),
+        Alignment, lambda c: 2, lambda c: c.read_latency + 4,
+        ("bitcell_banks", "fused_quads", "lookup"), ("latch", "rom", "near"),
+        most=_MACRO,
     ),
     Property(
         "fill", "cell writer and array",
-        "Writing a row group takes `write_cycles`; each table entry is stored once, with the sum "
-        "of its subset.",
-        Fill, lambda c: 3, lambda c: c.write_cycles + 2, ("bitcell", "lookup", "lookup_banks"),
-        most=(("rows", 64),),
+        "A row is taken in each cycle, and a group in `write_interval`; its bank is named for "
+        "`fill_cycles`, and each table entry is stored once, with the sum of its subset.",
+        Fill, lambda c: 4, lambda c: c.write_cycles + c.fill_cycles + 4,
+        ("bitcell", "lookup_banks"), ("lookup_halves", "lookup", "blockram"),
+        most=(("rows", 64), ("rows_per_group", 5)), without=_no_writer,
     ),
     Property(
         "storage", "cell writer and array",
-        "A plane meets the weights that were written last, in each bank; a write into one bank "
+        "A step meets the weights that were written last, in each bank; a write into one bank "
         "does not disturb another that computes.",
-        Storage, lambda c: 4, lambda c: c.write_cycles + 4,
-        ("bitcell_banks", "lookup", "lookup_banks"),
-        most=(("rows", 64), ("weight_bits", 8)),
+        Storage, lambda c: 4 + min(c.rows, c.rows_per_leaf // c.rows_per_group),
+        lambda c: c.write_cycles + c.fill_cycles + 7,
+        ("bitcell_banks", "latch", "lutram", "fused_pairs", "rom", "near", "lookup_banks"),
+        ("summed_rows", "fused_quads", "lookup_halves", "lookup", "blockram"),
+        most=(("rows", 64), ("weight_bits", 8), ("rows_per_group", 5)),
     ),
     Property(
         "tree", "adder tree",
         "The result is the sum of the leaves, stalls included.",
         TreeSums, lambda c: 2 * c.tree_registers + 2, lambda c: c.tree_registers + 3,
-        ("tree", "tree_pipeline"),
-        most=(("groups", 5), ("leaf_bits", 5)),
+        ("tree", "tree_pipeline", "tree_carry_save", "rom"), ("lutram",),
+        most=(("leaves", 9), ("leaf_bits", 7)), without=_no_tree,
+    ),
+    Property(
+        "join", "column block",
+        "The planes of a cycle are added, each times its power of two, that of the sign negative.",
+        JoinSums, lambda c: 2 * c.join_registers + 2, lambda c: c.join_registers + 3,
+        ("fused_quads",), ("latch",),
+        most=(("bits_per_cycle", 8), ("plane_sum_bits", 12)), without=_no_join,
     ),
     Property(
         "accumulator", "accumulator",
-        "The output is the sum over vectors and planes, each times its power of two, the plane of "
-        "the sign negative.",
-        AccumulatorSums, lambda c: 2, lambda c: c.input_bits * c.accumulations + 4,
-        ("bitcell", "bitcell_banks"),
-        most=(("input_bits", 8), ("accumulations", 2), ("output_bits", 23)),
+        "A dot product is the sum over the steps of its vector, each times its power of two, the "
+        "plane of the sign negative; nothing is left of the vector before.",
+        AccumulatorSums, lambda c: 2, lambda c: max(c.steps(c.input_bits), 2) + 4,
+        ("bitcell", "latch", "near"), ("fused_quads",),
+        most=(("input_bits", 8), ("column_bits", 23)),
+    ),
+    Property(
+        "fusion", "column block",
+        "Dot products of fused columns are added, each times its power of two; others stay alone.",
+        FusionSums, lambda c: 2 * c.fused_bits + 2, lambda c: c.fused_bits + 3,
+        ("fused_pairs", "fused_quads"),
+        most=(("dot_bits", 32),), without=_no_fusion,
+    ),
+    Property(
+        "vectors", "column block",
+        "An output is the sum of the dot products of its accumulation.",
+        VectorSums, lambda c: 2, lambda c: c.accumulations + 4,
+        ("bitcell_banks", "fused_quads"),
+        most=(("accumulations", 4), ("output_bits", 32)), without=_no_vector_sum,
     ),
     Property(
         "product", "macro",
         "Outputs are the sums over rows and input bits with the weights transferred before, in "
         "order; rows read back are those weights.",
-        Product, lambda c: 9, lambda c: 14,
-        ("product_bitcell", "product_lookup"), "bounded",
-        most=(("rows", 2), ("columns", 1), ("input_bits", 2), ("weight_bits", 4), ("banks", 4),
-              ("write_cycles", 4)),
+        Product, _whole_depth, lambda c: _whole_depth(c) + 5,
+        ("product_fused", "product_planes", "product_skip"),
+        ("product_near", "product_bitcell", "product_lookup"),
+        "bounded",
+        most=(("rows", 2), ("columns", 2), ("input_bits", 2), ("weight_bits", 4), ("banks", 4),
+              ("fill_cycles", 5), ("accumulations", 2)),
     ),
 )

@@ -114,10 +114,14 @@ def _job(proof: Proof, options: Mapping[str, object]) -> str:
 
 
 def _connect(port: str, probe: Probe) -> list[str]:
-    """Make an input show a signal inside the design, which must be there."""
+    """Make an input show a signal inside the design, which must be there.
+
+    Nothing drives it any more; `-nounset` because `connect` would else take it for the driver of
+    nets that are another name for it.
+    """
     inside = f"w:{probe.path}"
     return [f"select -assert-count 1 {inside}", f"delete -port w:{port}",
-            f"connect -set {port} {probe.path}"]
+            f"connect -nounset -set {port} {probe.path}"]
 
 
 def _name_claims(netlist: str) -> str:

@@ -4,11 +4,11 @@
 from importlib import import_module
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 
-from ...hdl.macro.config import MacroConfig
+from ...hdl.macro.config import Cell, MacroConfig, Table
 from .array_proof import ArrayProof, gray_position, subset_sum
-from .proof import Probe
+from .walk import Walk, walk_probes
 
 __all__ = ["Storage"]
 
@@ -17,110 +17,247 @@ _any_const: Any = import_module("amaranth.asserts").AnyConst
 
 
 class Storage(ArrayProof):
-    """Every plane meets, in every row group and bank, the weights that were written there last.
+    """Every step meets, in every row and bank, the weights that were written there last.
 
-    One row group, one bank and the bits of a plane that the group meets are chosen, unknown to the
-    solver, and met in every cycle, while row groups are written in any order into any bank. So what
-    holds for these holds for all; and where the write is elsewhere, computing is not disturbed by
-    it. There are no stalls here: `Fill` shows that one keeps what is in the registers.
+    One leaf of the adder tree, one bank and the input bits that the leaf's rows get are chosen,
+    unknown to the solver, and met in every cycle, while rows are written in any order into any
+    bank. So what holds for these holds for all; and where the write is elsewhere, computing is not
+    disturbed by it. There are no stalls here: `Fill` shows that one keeps what is in the registers.
     """
 
     def __init__(self, config: MacroConfig) -> None:
-        columns = range(min(self.COLUMNS, config.columns))
-        probes = {f"sum{column}": Probe(f"array.sum{column}", config.leaf_bits)
-                  for column in columns}
-        super().__init__(config, {}, probes if config.write_cycles > 1 else None)
+        columns = max(config.fusion, min(self.COLUMNS, config.columns))
+        super().__init__(config, {}, walk_probes(config, columns))
+        #: Of cells without tables the weights that were written last.
+        self._held: dict[int, Signal] = {}
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self.open(m)
-        bits, group, bank = self._choose(m)
-        here = Signal()
-        m.d.comb += here.eq(
-            self.writer.start & (self.offer("group") == group)
-            & (self.free_bank("write_bank") == bank)
-        )
+        choice = _Choice(self, m)
         leaves = [
-            Array(self.array.leaves[column][index] for index in range(self.config.groups))[group]
+            self._leaf(self.array.leaves[column][choice.plane], choice)
             for column in range(self.columns)
         ]
-        known = self._known(m, here, bits)
+        terms = self._terms(m, choice)
+        if self._registered_reads:
+            self._state_contents(m, choice, terms)
+        # Where reads are registered there is none of a bank in a cycle that writes it.
+        written = self._registered_reads & self._stores(choice)
         for column, leaf in enumerate(leaves):
-            right, expected = self._expected(m, here, known, bits, column)
+            right, expected = terms[column]
+            right = right & ~written
+            for stage in range(self.config.product_registers):
+                right = _later(m, f"right{column}_{stage}", right)
+                expected = _later(m, f"value{column}_{stage}", expected)
             self.claim(m, f"leaf_{column}", ~right | (leaf == expected))
-        if self.config.write_cycles > 1:
-            self._state_sums(m)
-        self._claim_isolation(m, here, Cat(leaves))
-
-        written = Signal()
-        with m.If(here & self.writer.done):
-            m.d.sync += written.eq(1)
-        self.reach(m, "written", written & Value.cast(leaves[0]).any())
+        if self.writer is None:
+            self.reach(m, "weights", leaves[0].any())
+            return m
+        if not choice.takes_turns:
+            self._claim_isolation(m, choice, Cat(leaves))
+        self.reach(m, "written", Value.cast(leaves[0]).any())
         return m
 
-    def _choose(self, m: Module) -> tuple[Signal, Signal, Signal]:
-        """The bits, row group and bank that are met in every cycle."""
-        config = self.config
-        bits = Signal(config.rows_per_group)
-        group = Signal(config.group_bits)
-        bank = Signal(config.bank_bits)
-        m.d.comb += [
-            group.eq(_any_const(config.group_bits)),
-            bank.eq(_any_const(config.bank_bits) if config.banks > 1 else 0),
-            self.array.enable.eq(1),
-            self.array.plane.eq(bits.replicate(config.groups)),
-            self.array.bank.eq(bank),
-        ]
-        self.assume(m, group < config.groups)
-        # The last group may have fewer rows than the others; no bit meets those missing.
-        missing = config.groups * config.rows_per_group - config.rows
-        real = (1 << (config.rows_per_group - missing)) - 1
-        chosen = _any_const(config.rows_per_group)
-        m.d.comb += bits.eq(Mux(group == config.groups - 1, chosen & real, chosen))
-        return bits, group, bank
+    @property
+    def _registered_reads(self) -> bool:
+        """Whether the memory with the weights has a register of its own where it is read."""
+        return self.config.cell is Cell.NEAR or self.config.table is Table.BLOCKRAM
 
-    def _known(self, m: Module, here: Signal, bits: Signal) -> Signal:
-        """Whether what the chosen bits meet can be relied on."""
-        # A write that a reset cut short leaves nothing that could be.
+    def _stores(self, choice: "_Choice") -> Value:
+        """Something is stored in the bank that is met."""
+        step = self.array.step
+        return Value.cast(step.store).any() & (step.bank == choice.bank)
+
+    def _leaf(self, leaves: Any, choice: "_Choice") -> Any:
+        """The leaf that is met; a `near` macro has one for all rows."""
+        if self.config.cell is Cell.NEAR:
+            return leaves[0]
+        return Array(leaf for leaf in leaves)[choice.leaf]
+
+    def _terms(self, m: Module, choice: "_Choice") -> list[tuple[Value, Value]]:
+        """For each column whether the leaf is known, and its value."""
+        if self.writer is None:
+            return [(Value.cast(1), self._fixed(choice, c)) for c in range(self.columns)]
+        if self.config.has_fill:
+            return self._table_terms(m, choice)
+        return [self._row_term(m, choice, column) for column in range(self.columns)]
+
+    def _state_contents(
+        self, m: Module, choice: "_Choice", terms: list[tuple[Value, Value]]
+    ) -> None:
+        """What the induction needs where writes keep the memory from being read for a time.
+
+        The memory has a port that is there for the proof.
+        """
+        near = self.config.cell is Cell.NEAR
+        names = ["weights"] if near else [f"table{group}" for group in range(self.config.groups)]
+        address = Cat(choice.leaf[: self.config.row_bits] if near else choice.bits, choice.bank)
+        words = []
+        for name in names:
+            port = getattr(self.parts, name).read_port(domain="comb")
+            m.d.comb += port.addr.eq(address[: len(port.addr)])
+            words.append(port.data)
+        for column, (right, value) in enumerate(terms):
+            word = Array(word[column] for word in words)[0 if near else choice.leaf]
+            expected = self._held[column].as_signed() if near else value
+            self.claim(m, f"contents_{column}", ~right | (word == expected))
+
+    def _fixed(self, choice: "_Choice", column: int) -> Value:
+        """The sum of the weights of a rom."""
+        config, size = self.config, self.config.rows_per_group
+        sums = []
+        for first in range(0, config.rows, size):
+            rows = config.rom_weights[first : first + size]
+            sums.append(sum(Mux(choice.bits[n], row[column], 0) for n, row in enumerate(rows)))
+        return Array(sums)[choice.leaf]
+
+    def _row_term(self, m: Module, choice: "_Choice", column: int) -> tuple[Value, Value]:
+        """The products of the leaf's rows, added."""
+        bits = self.config.weight_bits
+        total: Value = Value.cast(0)
+        for place in range(choice.rows):
+            # What the leaf gets of this row, kept since the row was written.
+            here = self.order.last & choice.is_row(
+                place, self.offer("group"), self.free_bank("write_bank")
+            )
+            held = Signal(bits, name=f"held{column}_{place}", reset_less=True)
+            with m.If(here):
+                m.d.sync += held.eq(Value.cast(self.array.weights[column]))
+            self._held[column] = held
+            total = total + self._product(choice, place, held, column)
+        return Value.cast(1), total
+
+    def _product(self, choice: "_Choice", place: int, weight: Signal, column: int) -> Value:
+        if self.config.cell is Cell.NEAR:
+            return weight.as_signed() * choice.value
+        modes = range(self.config.fusion)
+        is_signed = Array(_is_signed(self.config.fusion, mode, column) for mode in modes)
+        value = Mux(is_signed[choice.fused], weight.as_signed(), weight.as_unsigned())
+        return Mux(choice.bits[place], value, 0)
+
+    def _table_terms(self, m: Module, choice: "_Choice") -> list[tuple[Value, Value]]:
+        """The sum in the chosen entry of the table, which is not to be relied on in a fill."""
+        walk = Walk(self, m)
+        walk.claim(m)
+        stores = walk.stores
+        here = Signal()
+        m.d.comb += here.eq(stores.valid & (stores.group == choice.leaf)
+                            & (stores.bank == choice.bank))
+        ends = here & (stores.position == walk.last_position)
+        # A fill that a reset cuts short leaves nothing to rely on.
         whole = Signal(init=1, reset_less=True)
         with m.If(here):
-            m.d.sync += whole.eq(self.writer.done)
+            m.d.sync += whole.eq(ends)
         known = Signal()
-        stored_already = gray_position(bits) < gray_position(self.writer.step.entry)
-        m.d.comb += known.eq(Mux(here & self.writer.busy, stored_already, whole))
-        return known
-
-    def _expected(
-        self, m: Module, here: Signal, known: Signal, bits: Signal, column: int
-    ) -> tuple[Value, Value]:
-        """The sum of a column's weights, as many cycles late as the leaf, and if it is known."""
-        offered = subset_sum(self.column_weights(column), bits)
-        held = Signal(offered.shape(), name=f"held{column}", reset_less=True)
-        with m.If(here & self.writer.done):
-            m.d.sync += held.eq(offered)
-        right: Value = known
-        value: Value = Mux(here & self.writer.busy, offered, held)
-        for stage in range(self.config.product_registers):
-            right_later = Signal(name=f"right{column}_{stage}", reset_less=True)
-            value_later = Signal(value.shape(), name=f"value{column}_{stage}", reset_less=True)
-            m.d.sync += [right_later.eq(right), value_later.eq(value)]
-            right, value = right_later, value_later
-        return right, value
-
-    def _state_sums(self, m: Module) -> None:
-        """What the induction needs: the sum that is being stored (proven by `Fill`)."""
+        stored_already = gray_position(choice.bits) < stores.position
+        m.d.comb += known.eq(Mux(here & (stores.position != 0), stored_already, whole))
+        terms: list[tuple[Value, Value]] = []
         for column in range(self.columns):
-            expected = subset_sum(self.column_weights(column), self.writer.step.entry)
-            held = self.probe(f"sum{column}").as_signed()
-            self.claim(m, f"running_sum_{column}", ~self.writer.start | (held == expected))
+            weights = [Value.cast(row[column]) for row in stores.weights]
+            stored = subset_sum(weights, choice.bits)
+            held = Signal(stored.shape(), name=f"held{column}", reset_less=True)
+            with m.If(ends):
+                m.d.sync += held.eq(stored)
+            terms.append((known, Mux(here & (stores.position != 0), stored, held)))
+        return terms
 
-    def _claim_isolation(self, m: Module, here: Signal, leaves: Value) -> None:
-        """What is met changes by writes into this row group of this bank only."""
+    def _claim_isolation(self, m: Module, choice: "_Choice", leaves: Value) -> None:
+        """What is met changes by writes into its rows of its bank only."""
+        store = Value.cast(self.array.step.store)
+        here = ~Const(0, len(store)) if self._registered_reads else choice.groups
+        disturbed = Signal()
+        m.d.comb += disturbed.eq(self._stores(choice) & (store & here).any())
         before = Signal.like(leaves, reset_less=True)
         # The latest cycles without such a write.
         quiet = Signal(self.config.product_registers + 1, reset_less=True)
-        m.d.sync += [before.eq(leaves), quiet.eq((quiet << 1) | ~here)]
+        m.d.sync += [before.eq(leaves), quiet.eq((quiet << 1) | ~disturbed)]
         self.claim(m, "other_writes_do_not_disturb", ~quiet[-1] | (leaves == before))
-        elsewhere = self.writer.step.enable.any() & ~here
-        if self.config.banks > 1 or self.config.groups > 1:
+        elsewhere = store.any() & ~disturbed
+        if self.config.banks > 1 or (self.config.groups > 1 and not self._registered_reads):
             self.reach(m, "write_elsewhere", elsewhere & quiet.all() & leaves.any())
+
+
+class _Choice:
+    """What is met in every cycle, connected to the array; `proof` is an open one."""
+
+    def __init__(self, proof: Storage, m: Module) -> None:
+        self.config = config = proof.config
+        near = config.cell is Cell.NEAR
+        #: Rows of a leaf, of which each has one bit. A `near` macro meets one row, named here too.
+        self.rows = 1 if near else config.rows_per_leaf
+        count = config.rows if near else config.leaves
+        self.leaf = Signal(range(max(2, count)), name="leaf_number")
+        self.bank = Signal(config.bank_bits)
+        self.bits = Signal(self.rows)
+        #: The input that a `near` macro's row meets.
+        self.value = Signal(signed(config.input_bits + 1))
+        self.fused = Signal(max(1, config.fused_bits))
+        self.plane = Signal(range(max(2, config.bits_per_cycle)))
+        proof.assume(m, self.leaf < count)
+        proof.assume(m, self.plane < config.bits_per_cycle)
+        # The last leaf may have fewer rows than the others; no bit meets those missing.
+        chosen = _any_const(self.rows) & self._in_turn(m)
+        real = (1 << (self.rows - (self.rows * count - config.rows))) - 1
+        m.d.comb += self.bits.eq(Mux(self.leaf == count - 1, chosen & real, chosen))
+        for signal, is_free in (
+            (self.leaf, True), (self.value, near), (self.plane, config.bits_per_cycle > 1),
+            (self.bank, config.banks > 1), (self.fused, config.fusion > 1),
+        ):
+            m.d.comb += signal.eq(_any_const(len(signal)) if is_free else 0)
+        m.d.comb += [
+            proof.array.enable.eq(1),
+            proof.array.bank.eq(self.bank),
+            proof.array.fused.eq(self.fused),
+        ]
+        operand: Any = proof.array.operand
+        # A number of the input bits in two's complement, or without a sign.
+        limit = 1 << config.input_bits
+        proof.assume(m, (self.value >= -limit // 2) & (self.value < limit))
+        if near:
+            m.d.comb += [operand.value.eq(self.value), operand.row.eq(self.leaf)]
+        else:
+            m.d.comb += [bits.eq(self.bits.replicate(count)) for bits in operand]
+
+    def _in_turn(self, m: Module) -> Value:
+        """Rows that share a leaf are met one after the other, and then together.
+
+        The sum alone would not tell an induction what each of them is.
+        """
+        if not self.takes_turns:
+            return ~Const(0, self.rows)
+        count = min(self.rows, self.config.rows)
+        turn = Signal(range(count + 1), reset_less=True)
+        m.d.sync += turn.eq(Mux(turn < count, turn + 1, 0))
+        return Mux(turn < count, (Const(1) << turn)[: self.rows], ~Const(0, self.rows))
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether a leaf is the sum of several row groups."""
+        return self.rows > self.config.rows_per_group
+
+    @property
+    def groups(self) -> Value:
+        """The row groups that the leaf has to do with, one bit each."""
+        per_leaf = self.rows // self.config.rows_per_group
+        return Cat(self.leaf == group // per_leaf for group in range(self.config.groups))
+
+    def is_row(self, place: int, group: Value, bank: Value) -> Value:
+        """Whether a row that is a group of its own is the leaf's row `place`, of the bank."""
+        return (group == self.leaf * self.rows + place) & (bank == self.bank)
+
+
+def _is_signed(fusion: int, mode: int, column: int) -> bool:
+    """Whether a column has the sign bits of its weights: the last of `mode + 1` fused ones.
+
+    Columns that are left over in a block stand for themselves.
+    """
+    size = mode + 1
+    return column >= fusion - fusion % size or column % size == size - 1
+
+
+def _later(m: Module, name: str, value: Value) -> Signal:
+    """A value a cycle later."""
+    later = Signal(value.shape(), name=name, reset_less=True)
+    m.d.sync += later.eq(value)
+    return later

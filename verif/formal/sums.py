@@ -1,138 +1,168 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adder tree and accumulator against sums that are written down as such."""
+"""Adder tree, the join of planes, and the fusion of columns against sums written down as such."""
 
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Module, Mux, Signal, Value
 
-from ...hdl.macro.accumulator import Accumulator
-from ...hdl.macro.adder_tree import AdderTree
-from ...hdl.macro.config import MacroConfig
-from .proof import Probe, Proof, inputs_of
+from ...hdl.macro.adder_tree import adder_tree
+from ...hdl.macro.cells import leaf_ranges
+from ...hdl.macro.config import MacroConfig, Range
+from ...hdl.macro.join import ColumnFusion, PlaneJoin
+from .proof import Proof, inputs_of
 
-__all__ = ["AccumulatorSums", "TreeSums"]
+__all__ = ["FusionSums", "JoinSums", "TreeSums"]
 
 
-class TreeSums(Proof):
-    """The tree's result is the sum of the leaves that entered as many steps before as it has.
+class _Delayed(Proof):
+    """A block without feedback: its results belong to what entered as many steps before.
 
-    A tree remembers nothing but what is in its registers, so a stall of one cycle stands for one of
-    any length; with that the induction sees every value that is still in the tree.
+    It remembers nothing but what is in its registers, so a stall of one cycle stands for one of any
+    length; with that the induction sees every value that is still inside.
     """
 
+    dut: Any
+
+    def __init__(self, dut: Any, registers: int) -> None:
+        self.dut = dut
+        self.registers = registers
+        super().__init__(inputs_of(dut))
+
+    def open(self, m: Module) -> None:
+        """Put the block into `m`, with stalls of one cycle."""
+        m.submodules.dut = self.dut
+        self.free(m, self.dut)
+        stalled = Signal(reset_less=True)
+        m.d.sync += stalled.eq(~self.dut.enable)
+        self.assume(m, self.dut.enable | ~stalled)
+        #: Something has entered as many steps before as there are registers.
+        self.filled = Signal(self.registers + 1)
+        with m.If(self.dut.enable):
+            m.d.sync += self.filled.eq((self.filled << 1) | 1)
+        #: The first cycle, or the one after a reset.
+        self.began = Signal(init=1)
+        m.d.sync += self.began.eq(0)
+
+    @property
+    def empty(self) -> Value:
+        """What comes out has not entered since the reset."""
+        return ~self.filled[self.registers - 1] if self.registers else Value.cast(0)
+
+    def later(self, m: Module, name: str, value: Any, registers: int) -> Any:
+        """What `value` was `registers` steps before."""
+        for stage in range(registers):
+            following: Any = Signal(value.shape(), name=f"{name}{stage}", reset_less=True)
+            with m.If(self.dut.enable):
+                m.d.sync += following.eq(value)
+            value = following
+        return value
+
+
+class TreeSums(_Delayed):
+    """The tree's result is the sum of the leaves that entered as many steps before as it has."""
+
     def __init__(self, config: MacroConfig) -> None:
-        self.dut = AdderTree(config.groups, config.leaf_bits, config.pipeline)
-        super().__init__(inputs_of(self.dut))
+        self.ranges = leaf_ranges(config, 0)
+        super().__init__(adder_tree(config, self.ranges), config.tree_registers)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.dut = dut = self.dut
-        self.free(m, dut)
-        stalled = Signal(reset_less=True)
-        m.d.sync += stalled.eq(~dut.enable)
-        self.assume(m, dut.enable | ~stalled)
-
-        entered: Any = dut.i
-        filled = Signal(dut.registers + 1)
-        for stage in range(dut.registers):
-            following: Any = Signal(dut.i.shape(), name=f"leaves{stage}")
-            with m.If(dut.enable):
-                m.d.sync += following.eq(entered)
-            entered = following
-        with m.If(dut.enable):
-            m.d.sync += filled.eq((filled << 1) | 1)
-        leaves = [Value.cast(entered[index]) for index in range(dut.leaves)]
-        empty = ~filled[dut.registers - 1] if dut.registers else Value.cast(0)
-        self.claim(m, "sum_of_the_leaves", empty | (dut.o == sum(leaves[1:], start=leaves[0])))
-        self.reach(m, "lowest_sum", filled.all() & (dut.o == -dut.leaves << (dut.leaf_bits - 1)))
+        self.open(m)
+        for leaf, (lowest, highest) in zip(self.dut.i, self.ranges, strict=True):
+            self.assume(m, (leaf >= lowest) & (leaf <= highest))
+        leaves = list(self.later(m, "leaves", self.dut.i, self.registers))
+        total = sum(leaves[1:], start=leaves[0])
+        self.claim(m, "sum_of_the_leaves", self.empty | (self.dut.o == total))
+        lowest = sum(low for low, _ in self.ranges)
+        self.reach(m, "lowest_sum", self.filled.all() & (self.dut.o == lowest))
         return m
 
 
-class AccumulatorSums(Proof):
-    """Output and dot product are the weighted sums of the plane sums that came in.
+class JoinSums(_Delayed):
+    """Planes of one cycle are added, each times its power of two, that of the sign negative."""
 
-    Every plane sum of a vector is kept, and the dot product compared with the sum over them, each
-    times its power of two; likewise the output with the sum of dot products.
+    def __init__(self, config: MacroConfig) -> None:
+        self.range = config.plane_sum_range
+        super().__init__(PlaneJoin(config), config.join_registers)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        self.open(m)
+        lowest, highest = self.range
+        for plane in self.dut.i:
+            self.assume(m, (plane >= lowest) & (plane <= highest))
+        planes = list(self.later(m, "planes", self.dut.i, self.registers))
+        negative = self.later(m, "negative", self.dut.negative, self.registers)
+        total = sum(plane << power for power, plane in enumerate(planes[:-1]))
+        top = planes[-1] << (len(planes) - 1)
+        self.claim(m, "sum_of_the_planes",
+                   self.empty | (self.dut.o == total + Mux(negative, -top, top)))
+        least = lowest * ((1 << len(planes)) - 1)
+        self.reach(m, "lowest_sum", self.filled.all() & (self.dut.o == least))
+        return m
+
+
+class FusionSums(_Delayed):
+    """Dot products of fused columns are added, each times its power of two; others stay alone.
+
+    The mode travels with the vector; `Alignment` proves that the macro sees to it.
     """
 
     def __init__(self, config: MacroConfig) -> None:
         self.config = config
-        self.dut = Accumulator(config)
-        super().__init__(inputs_of(self.dut), {"dot": Probe("dut.dot", signed(config.dot_bits))})
+        super().__init__(ColumnFusion(config), config.fused_bits)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.dut = dut = self.dut
-        self.free(m, dut)
-        planes = self._planes(m)
-        dot = sum((plane << power for power, plane in enumerate(planes[1:], start=1)), planes[0])
-        self.claim(m, "dot_is_the_sum_of_planes", self.probe("dot") == dot)
-        self._claim_output(m, self.probe("dot"))
+        self.open(m)
+        dut = self.dut
+        for stage in range(1, self.registers):
+            enters = self.later(m, f"valid{stage}_", dut.valid[0], stage)
+            mode = self.later(m, f"mode{stage}_", dut.fused[0], stage)
+            self.assume(m, (dut.valid[stage] == enters) & (dut.fused[stage] == mode))
+        columns, mode = list(dut.i), dut.fused[0]
+        self._assume_ranges(m, columns, mode)
+        arrived = self.later(m, "arrived", dut.valid[0], self.registers) & ~self.empty
+        columns = list(self.later(m, "columns", dut.i, self.registers))
+        mode = self.later(m, "mode", mode, self.registers)
+        for index, output in enumerate(dut.o):
+            sums = Array(self._sum(columns, index, fused) for fused in range(self.config.fusion))
+            self.claim(m, f"output_{index}", ~arrived | (output == sums[mode]))
+        outputs = dut.o.as_value()
+        before, enters = Signal.like(outputs, reset_less=True), Signal()
+        m.d.sync += [before.eq(outputs), enters.eq(dut.enable & dut.valid[-1])]
+        self.claim(m, "outputs_stay", enters | (outputs == before) | self.began)
+        widest = (mode == self.config.fusion - 1) & (dut.o[0] < -1 << (self.config.dot_bits - 2))
+        self.reach(m, "widest_weights", arrived & widest)
         return m
 
-    def _planes(self, m: Module) -> list[Signal]:
-        """The plane sums of the vector so far, the latest first; the sign's counts negative."""
-        config, dut = self.config, self.dut
-        most = config.rows << (config.weight_bits - 1)
-        lowest, highest = -most, most - config.rows
-        self.assume(m, (dut.plane_sum >= lowest) & (dut.plane_sum <= highest))
-        # Only the first plane may be that of the sign, and there are as many as there may be bits.
-        self.assume(m, ~dut.plane.negative | dut.plane.first)
-        planes = [
-            Signal(signed(config.plane_sum_bits + 1), name=f"plane{power}", reset_less=True)
-            for power in range(config.input_bits)
-        ]
-        count = Signal(range(config.input_bits + 1), init=config.input_bits, reset_less=True)
-        room = dut.plane.first | (count < config.input_bits)
-        takes = dut.enable & dut.plane.valid
-        self.assume(m, ~takes | room)
-        with m.If(takes):
-            m.d.sync += count.eq(Mux(dut.plane.first, 1, count + 1))
-            m.d.sync += planes[0].eq(Mux(dut.plane.negative, -dut.plane_sum, dut.plane_sum))
-            for newer, older in pairwise(planes):
-                m.d.sync += older.eq(Mux(dut.plane.first, 0, newer))
-        self._state_planes(m, planes, count, lowest, highest)
-        self.reach(m, "longest_signed_vector",
-                   (count == config.input_bits) & (planes[-1] == -lowest) & planes[0].any())
-        return planes
+    def _sum(self, columns: Sequence[Any], index: int, fused: int) -> Any:
+        """The output in place `index` with `fused + 1` columns to a weight."""
+        size = fused + 1
+        if index >= self.config.fusion - self.config.fusion % size:
+            return columns[index]
+        if index % size:
+            return Value.cast(0)
+        parts = columns[index : index + size]
+        return sum(part << (self.config.weight_bits * n) for n, part in enumerate(parts))
 
-    def _state_planes(
-        self, m: Module, planes: list[Signal], count: Signal, lowest: int, highest: int
-    ) -> None:
-        """What the induction needs: which values the planes may have."""
-        for power, plane in enumerate(planes):
-            here, oldest = count > power, count == power + 1
-            ordinary = (plane >= lowest) & (plane <= highest)
-            sign = (plane >= -highest) & (plane <= -lowest)
-            self.claim(m, f"range_of_plane_{power}",
-                       Mux(here, ordinary | (oldest & sign), plane == 0))
-        self.claim(m, "planes_of_a_vector", count <= self.config.input_bits)
+    def _assume_ranges(self, m: Module, columns: Sequence[Any], mode: Value) -> None:
+        """A column with the sign bits of its weights has other sums than a lower one."""
+        bits, size = self.config.weight_bits, self.config.fusion
+        alone = self._range((-1 << (bits - 1), (1 << (bits - 1)) - 1))
+        lower = self._range((0, (1 << bits) - 1))
+        for index, column in enumerate(columns):
+            tops = Array(
+                index >= size - size % (fused + 1) or index % (fused + 1) == fused
+                for fused in range(size)
+            )
+            for kind, (lowest, highest) in ((tops[mode], alone), (~tops[mode], lower)):
+                self.assume(m, ~kind | ((column >= lowest) & (column <= highest)))
 
-    def _claim_output(self, m: Module, dot: Signal) -> None:
-        config, dut = self.config, self.dut
-        dots = [
-            Signal(signed(config.dot_bits), name=f"dot{index}", reset_less=True)
-            for index in range(config.accumulations)
-        ]
-        count = Signal(range(config.accumulations + 1), init=config.accumulations, reset_less=True)
-        begins = dut.vector.first if config.accumulations > 1 else Value.cast(1)
-        takes = dut.enable & dut.vector.valid
-        self.assume(m, ~takes | begins | (count < config.accumulations))
-        with m.If(takes):
-            m.d.sync += [count.eq(Mux(begins, 1, count + 1)), dots[0].eq(dot)]
-            for newer, older in pairwise(dots):
-                m.d.sync += older.eq(Mux(begins, 0, newer))
-        self.claim(m, "output_is_the_sum_of_dots", dut.o == sum(dots[1:], dots[0]))
-        self.claim(m, "vectors_of_an_accumulation", count <= config.accumulations)
-        for index, each in enumerate(dots):
-            self.claim(m, f"range_of_dot_{index}",
-                       Mux(count > index, self._is_dot(each), each == 0))
-        self.reach(m, "fullest_accumulation", (count == config.accumulations) & dots[-1].any())
-
-    def _is_dot(self, value: Signal) -> Value:
-        """Whether a value is one that the planes of a vector can add up to."""
-        config = self.config
-        most, top = config.rows << (config.weight_bits - 1), 1 << (config.input_bits - 1)
-        highest = most * top + (most - config.rows) * (top - 1)
-        return (value >= -most * (2 * top - 1)) & (value <= highest)
+    def _range(self, weights: Range) -> Range:
+        """The range of a dot product with weights of a range."""
+        bits, rows = self.config.input_bits, self.config.rows
+        inputs = -1 << (bits - 1), (1 << bits) - 1
+        products = [weight * value for weight in weights for value in inputs]
+        return rows * min(products), rows * max(products)
