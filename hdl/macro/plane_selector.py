@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Some rows' share of the step register: one bit of each input, for each plane of the step."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -49,7 +51,7 @@ class PlaneSelector(wiring.Component):
     """
 
     enable: Signal
-    data: data.View
+    data: Any
     step: Signal
     extend: Signal
     top: Signal
@@ -57,7 +59,7 @@ class PlaneSelector(wiring.Component):
     read: Signal
     place: Signal
     clear: Signal
-    o: data.View
+    o: Any
 
     def __init__(self, config: MacroConfig, rows: int) -> None:
         self.config = config

@@ -199,7 +199,7 @@ class PlaneSerialiser(Serialiser):
             rows = range(first, min(first + SHARED, self.config.rows))
             m.submodules[f"rows{first}"] = part = self._selector(len(rows))
             # A signal of its own: generation takes time for every slice of the wide payload.
-            words = Signal(part.data.shape(), name=f"words{first}")
+            words: Any = Signal(part.data.shape(), name=f"words{first}")
             low, high = rows.start * self.config.input_bits, rows.stop * self.config.input_bits
             m.d.comb += [
                 words.as_value().eq(vector.data.as_value()[low:high]),

@@ -5,6 +5,8 @@ A cell decides how weights are stored and how the operand of one step meets them
 tree one leaf for each few rows, plane of the step, and column. Everything else is common.
 """
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -108,7 +110,7 @@ class CellArray(wiring.Component):
 
     def _registered(self, m: Module, name: str, value: data.View) -> data.View:
         """A register for what is on its way to the leaves."""
-        register = Signal(value.shape(), name=name, reset_less=True)
+        register: Any = Signal(value.shape(), name=name, reset_less=True)
         with m.If(self.enable):
             m.d.sync += register.eq(value)
         return register
