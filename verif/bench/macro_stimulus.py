@@ -175,7 +175,8 @@ class MacroStimulus:
             if limit == 1:
                 made.append(self.vector(first=self.below(2), last=self.below(2)))
                 continue
-            length = 1 + self.below(min(limit, 8))
+            # Three have one that is neither first nor last; more than `limit` may wrap.
+            length = 1 + self.below(max(3, min(limit, 8)))
             made += self.accumulation(length)
             if length > 1 and self.chance(0.1):
                 # A vector with `first` begins anew and drops the sum that is under way.
