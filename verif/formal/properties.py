@@ -89,7 +89,7 @@ PROPERTIES: tuple[Property, ...] = (
         "streams", "macro",
         "Once `o` or `read_data` is valid, it and its payload stay until they are taken.",
         OutputRules, lambda c: 2, lambda c: c.read_latency + 9,
-        ("bitcell_banks", "fused_pairs", "lookup_banks"), ("fused_quads", "lookup", "rom", "near"),
+        ("bitcell_banks", "fused_pairs"), ("fused_quads", "lookup", "lookup_banks", "rom", "near"),
         most=_MACRO,
     ),
     Property(
@@ -97,7 +97,7 @@ PROPERTIES: tuple[Property, ...] = (
         "One output for each accumulation, one row for each request, none lost, none twice, each "
         "offered within the latency.",
         Delivery, lambda c: c.read_latency + 2, lambda c: c.read_latency + 6,
-        ("bitcell_banks", "lookup", "rom"), ("fused_pairs", "fused_quads", "near"),
+        ("bitcell_banks", "lookup"), ("fused_pairs", "fused_quads", "rom", "near"),
         most=_MACRO,
     ),
     Property(
@@ -105,7 +105,7 @@ PROPERTIES: tuple[Property, ...] = (
         "No weight changes while a vector of its bank is under way, and no step meets a table that "
         "is being filled; vectors, reads and row groups of a bank take turns.",
         Turns, lambda c: 4, lambda c: c.write_cycles + c.fill_cycles + 8,
-        ("bitcell", "bitcell_banks", "lookup", "lookup_banks"), ("lookup_halves", "near"),
+        ("bitcell", "bitcell_banks", "lookup_banks"), ("lookup", "lookup_halves", "near"),
         most=_MACRO, without=_no_writer,
     ),
     Property(
@@ -114,7 +114,7 @@ PROPERTIES: tuple[Property, ...] = (
         "zero steps where they are skipped, which are counted; each row to read once, never within "
         "an accumulation; nothing moves in a stall.",
         Planes, lambda c: 3, lambda c: c.input_bits + 5,
-        ("bitcell_banks", "latch", "lookup_banks", "rom", "near"), ("fused_quads",),
+        ("bitcell_banks", "latch", "near"), ("lookup_banks", "rom", "fused_quads"),
         most=_MACRO,
     ),
     Property(
@@ -122,7 +122,7 @@ PROPERTIES: tuple[Property, ...] = (
         "All columns get the same operand, their weights, and each tag with the sum it belongs to; "
         "outputs keep the order of columns.",
         Alignment, lambda c: 2, lambda c: c.read_latency + 4,
-        ("bitcell_banks", "fused_quads", "lookup"), ("latch", "rom", "near"),
+        ("bitcell_banks", "fused_quads"), ("lookup", "latch", "rom", "near"),
         most=_MACRO,
     ),
     Property(
@@ -130,7 +130,7 @@ PROPERTIES: tuple[Property, ...] = (
         "A row is taken in each cycle, and a group in `write_interval`; its bank is named for "
         "`fill_cycles`, and each table entry is stored once, with the sum of its subset.",
         Fill, lambda c: 4, lambda c: c.write_cycles + c.fill_cycles + 4,
-        ("bitcell", "lookup_banks"), ("lookup_halves", "lookup", "blockram"),
+        ("bitcell", "lookup_banks"), ("near", "lookup_halves", "lookup", "blockram"),
         most=(("rows", 64), ("rows_per_group", 5)), without=_no_writer,
     ),
     Property(
@@ -139,15 +139,15 @@ PROPERTIES: tuple[Property, ...] = (
         "does not disturb another that computes.",
         Storage, lambda c: 4 + min(c.rows, c.rows_per_leaf // c.rows_per_group),
         lambda c: c.write_cycles + c.fill_cycles + 7,
-        ("bitcell_banks", "latch", "lutram", "fused_pairs", "rom", "near", "lookup_banks"),
-        ("summed_rows", "fused_quads", "lookup_halves", "lookup", "blockram"),
+        ("bitcell_banks", "latch", "lutram", "fused_pairs", "near", "lookup_banks"),
+        ("rom", "summed_rows", "fused_quads", "lookup_halves", "lookup", "blockram"),
         most=(("rows", 64), ("weight_bits", 8), ("rows_per_group", 5)),
     ),
     Property(
         "tree", "adder tree",
         "The result is the sum of the leaves, stalls included.",
         TreeSums, lambda c: 2 * c.tree_registers + 2, lambda c: c.tree_registers + 3,
-        ("tree", "tree_pipeline", "tree_carry_save", "rom"), ("lutram",),
+        ("tree_pipeline", "rom"), ("tree", "tree_carry_save", "lutram"),
         most=(("leaves", 9), ("leaf_bits", 7)), without=_no_tree,
     ),
     Property(
@@ -162,21 +162,21 @@ PROPERTIES: tuple[Property, ...] = (
         "A dot product is the sum over the steps of its vector, each times its power of two, the "
         "plane of the sign negative; nothing is left of the vector before.",
         AccumulatorSums, lambda c: 2, lambda c: max(c.steps(c.input_bits), 2) + 4,
-        ("bitcell", "latch", "near"), ("fused_quads",),
+        ("bitcell", "latch"), ("near", "fused_quads"),
         most=(("input_bits", 8), ("column_bits", 23)),
     ),
     Property(
         "fusion", "column block",
         "Dot products of fused columns are added, each times its power of two; others stay alone.",
         FusionSums, lambda c: 2 * c.fused_bits + 2, lambda c: c.fused_bits + 3,
-        ("fused_pairs", "fused_quads"),
+        ("fused_quads",), ("fused_pairs",),
         most=(("dot_bits", 32),), without=_no_fusion,
     ),
     Property(
         "vectors", "column block",
         "An output is the sum of the dot products of its accumulation.",
         VectorSums, lambda c: 2, lambda c: c.accumulations + 4,
-        ("bitcell_banks", "fused_quads"),
+        ("bitcell_banks",), ("fused_quads",),
         most=(("accumulations", 4), ("output_bits", 32)), without=_no_vector_sum,
     ),
     Property(
@@ -184,8 +184,8 @@ PROPERTIES: tuple[Property, ...] = (
         "Outputs are the sums over rows and input bits with the weights transferred before, in "
         "order; rows read back are those weights.",
         Product, _whole_depth, lambda c: _whole_depth(c) + 5,
-        ("product_fused", "product_planes", "product_skip"),
-        ("product_near", "product_bitcell", "product_lookup"),
+        ("product_fused", "product_skip"),
+        ("product_planes", "product_near", "product_bitcell", "product_lookup"),
         "bounded",
         most=(("rows", 2), ("columns", 2), ("input_bits", 2), ("weight_bits", 4), ("banks", 4),
               ("fill_cycles", 5), ("accumulations", 2)),
