@@ -56,10 +56,11 @@ def test_the_smallest_macro_is_counted_in_every_family(family):
     config = load_config("tiny_4x1")
     assert isinstance(config, MacroConfig)
     found = measure(config, find_yosys(), family)
-    # Weights are in RAM; inputs and sums are in flip-flops.
-    assert config.output_bits < found.ff < 100
+    # Tables are in RAM, inputs and sums in flip-flops; so are the rows that wait for a fill, eight
+    # words of four bits, where there is no LUT-RAM.
+    assert config.output_bits < found.ff < (140 if family == "ice40" else 100)
     assert 50 < found.sites < 300
     tables = {"ecp5": "DPR16X4", "ice40": "SB_RAM40_4K", "gowin": "RAM16SDP4"}
-    assert found.cells[tables[family]] == {"ecp5": 2, "ice40": 1, "gowin": 2}[family]
+    assert found.cells[tables[family]] == {"ecp5": 3, "ice40": 1, "gowin": 3}[family]
     assert found.dsps == 0
     assert found.binary_operations == 16
