@@ -115,7 +115,7 @@ def test_generate_from_options_alone(tmp_path):
     [
         ([], "nothing to generate: give a YAML file, a preset"),
         (["tiny_4x2"], "tiny_4x2: no such file or preset; did you mean tiny_4x1"),
-        (["zzzzzz"], "zzzzzz: no such file or preset; presets are: conv_72x16, "),
+        (["zzzzzz"], "zzzzzz: no such file or preset; presets are: asic_64x16_latch, "),
         (["none.yaml"], "none.yaml: cannot be read: No such file or directory"),
         (["tiny_4x1", "--rows", "0"], "rows: must be at least 1 and at most 4096, not 0"),
         (["tiny_4x1", "--rows", "four"], "rows: must be an integer, at least 1"),
