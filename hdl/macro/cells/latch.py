@@ -17,6 +17,9 @@ module {name} (store, clk, i, o);
   input store, clk;
   input [{top}:0] i;
   output reg [{top}:0] o;
+`ifndef SYNTHESIS
+  initial o = 0;
+`endif
   /* verilator lint_off LATCH */
   always @*
     if (store & ~clk) o = i;
@@ -31,7 +34,7 @@ class Latch(wiring.Component):
     `store` and `i` come from registers, so that they are steady while the latches are transparent.
     For everything that is sampled at rising edges the word is there in that cycle, and stays; that
     is what Amaranth's simulator and the formal proofs see, which have no latches. In Verilog they
-    are latches; those do not start as zero.
+    are latches; in simulation they start as zero.
 
     Members
     -------
