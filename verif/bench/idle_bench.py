@@ -40,7 +40,9 @@ def _lines(env: MacroEnvironment) -> list[str]:
     lines = []
     for end in (*env.tb.sources.values(), *env.tb.sinks.values()):
         port = end.port
-        for transfer in env.log[port.name]:
+        # The log has whole row groups of `w`; what is replayed is each row.
+        rows = env.w.rows if env.w and end is env.w.source else None
+        for transfer in env.log[port.name] if rows is None else rows:
             payload = pack(port.layout, transfer.value)
             words = range(0, len(port.payload_pin), _WORD_BITS)
             text = " ".join(f"{payload >> bit & 0xFFFFFFFF:x}" for bit in words)

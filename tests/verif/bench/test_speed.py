@@ -57,7 +57,7 @@ def test_a_replay_of_what_was_recorded(recorded):
     lines, replay = recorded
     streams = [line.split()[0] for line in lines.splitlines()]
     assert streams.count("i") == streams.count("o") == 4
-    assert streams.count("w") == CONFIG.groups * CONFIG.banks
+    assert streams.count("w") == CONFIG.groups * CONFIG.banks * CONFIG.rows_per_group
     assert replay(lines) > 0
 
 

@@ -19,6 +19,8 @@ from cimple.verif.bench.simulators import find_simulator
 from cimple.verif.bench.verify import Step, VerifyResult, VerifyRun, verify
 
 TINY = MacroConfig(name="tiny", rows=4, columns=1, weight_bits=4, input_bits=2)
+#: The cases of a macro's bench.
+CASES = 18
 
 
 def test_every_simulator_and_seed_is_a_suite(tmp_path):
@@ -30,11 +32,11 @@ def test_every_simulator_and_seed_is_a_suite(tmp_path):
     root = ElementTree.parse(junit).getroot()
     suites = root.findall("testsuite")
     assert [suite.get("name") for suite in suites] == ["tiny.icarus.seed3", "tiny.icarus.seed4"]
-    assert root.get("tests") == "28"
+    assert root.get("tests") == str(2 * CASES)
     assert root.get("failures") == "0"
     for suite in suites:
         names = [case.get("name") for case in suite.findall("testcase")]
-        assert len(set(names)) == 14 == int(suite.get("tests", 0))
+        assert len(set(names)) == CASES == int(suite.get("tests", 0))
         assert suite.find("system-out") is None
         properties = {p.get("name"): p.get("value", "") for p in suite.iter("property")}
         assert properties["configuration_sha256"] == TINY.digest()
@@ -42,7 +44,7 @@ def test_every_simulator_and_seed_is_a_suite(tmp_path):
     seen = [(step.seed, step.case.name, step.case.outcome) for step in steps]
     assert seen[:2] == [(None, "build", "started"), (None, "build", "passed")]
     assert (3, "corner_values", "passed") in seen
-    assert len(seen) == 2 + 2 * 14 * 2
+    assert len(seen) == 2 + 2 * CASES * 2
 
 
 def test_a_failing_case_fails_the_verdict(monkeypatch, tmp_path):
@@ -106,9 +108,9 @@ def test_the_command_passes(tmp_path):
     end = command("my.yaml", "--sim", "icarus", "--seeds", "1", "--junit", "out.xml", cwd=tmp_path)
     assert end.returncode == 0, end.stderr
     lines = end.stdout.splitlines()
-    assert sum(line.startswith("passed  icarus") for line in lines) == 1 + 14
+    assert sum(line.startswith("passed  icarus") for line in lines) == 1 + CASES
     assert lines[-2:] == ["passed", "results written to out.xml"]
-    assert ElementTree.parse(tmp_path / "out.xml").getroot().get("tests") == "14"
+    assert ElementTree.parse(tmp_path / "out.xml").getroot().get("tests") == str(CASES)
 
 
 @pytest.mark.parametrize(("outcome", "code"), [("passed", 0), ("failed", 1)])
