@@ -61,7 +61,7 @@ def plant(tree: Path, fault: dict[str, str] | None) -> None:
 
 
 def outcome_with(
-    fault: dict[str, str] | None, config_name: str, only: str | None, scratch: Path
+    fault: dict[str, Any] | None, config_name: str, only: str | None, scratch: Path
 ) -> Any:
     """The bench's run on Verilog generated from a copy of the sources with the fault.
 
@@ -81,9 +81,10 @@ def outcome_with(
     verilog, family = generated.stdout, family_for(config_name)
     if family:
         verilog = netlist(verilog, top, family, find_yosys())
+    seed = fault.get("seed", 1) if fault else 1
     build = build_bench(verilog, top, simulator)
     return run_bench(
-        build, top, simulator, bench_of(config), config, seed=1, timeout=120, only=only,
+        build, top, simulator, bench_of(config), config, seed=seed, timeout=120, only=only,
         first_failure=fault is not None,
     )
 

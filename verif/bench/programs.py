@@ -91,10 +91,14 @@ class RandomProgram:
 
     def _layer(self) -> bool:
         """Add a layer, or fail to find a legal one that fits."""
+        _, _, low, high = self._all_walks
+        beside = {low: high, high: low}.get(self._walks)
         for _ in range(50):
-            self._walks = self._all_walks[self._below(len(self._all_walks))]
+            goes_over = beside is not None and self._chance(0.6)
+            self._walks = beside if goes_over else self._all_walks[self._below(4)]
             try:
-                self._pool() if self._chance(0.3) else self._product()
+                # A pool beside a product: both read activations.
+                self._pool() if self._chance(0.6 if goes_over else 0.2) else self._product()
             except (ProgramError, DescriptorError):
                 continue
             return True
@@ -272,7 +276,7 @@ class RandomProgram:
 
     def _link_any(self, number: int) -> None:
         """Now and then wait for something that need not be waited for."""
-        if self._settled and self._chance(0.35):
+        if self._settled and self._chance(0.2):
             recent = self._settled[-8:]
             self.builder.link(recent[self._below(len(recent))], number)
 

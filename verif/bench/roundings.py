@@ -28,9 +28,10 @@ def near_ties(
     random: np.random.Generator, count: int, *, any_multiplier: bool
 ) -> NDArray[np.uint32]:
     """Parameters of some channels, shape (count, 4), whose results are near half an integer."""
-    shift = random.integers(0, _HIGHEST_SHIFT + 1, count)
+    # With a small shift and a power of two, every other sum is a tie.
+    shift = random.integers(0, np.where(random.random(count) < 0.5, 3, _HIGHEST_SHIFT + 1))
     multiplier = random.integers(1 << 30, 1 << 31, count)
-    multiplier = np.where(random.random(count) < 0.3, 1 << 30, multiplier)
+    multiplier = np.where(random.random(count) < 0.5, 1 << 30, multiplier)
     if not any_multiplier:
         multiplier &= ~127
     ties = random.integers(-129, 129, count) + 0.5
