@@ -9,9 +9,10 @@ from typing import NamedTuple
 from ..hdl.config import Config
 from ..hdl.errors import CimpleError
 from ..hdl.macro.config import MacroConfig
+from ..hdl.macro.parameters import Storage
 from ..hdl.npu.config import NpuConfig
 
-__all__ = ["FAMILIES", "Count", "Device", "Family", "family_of", "target_of"]
+__all__ = ["FAMILIES", "Count", "Device", "Family", "family_of", "suits_fpgas", "target_of"]
 
 
 class Count(NamedTuple):
@@ -124,10 +125,16 @@ def family_of(config: Config, wanted: str | None = None) -> Family:
     A design without cells of one family counts as ECP5.
 
     Raises:
-        CimpleError: there is no such family, or the design is made of another one's cells.
+        CimpleError: there is no such family, or the design is made of another one's cells, or of
+            latches.
     """
     if wanted is not None and wanted not in FAMILIES:
         raise CimpleError(f"--family must be one of {', '.join(FAMILIES)}, not {wanted!r}")
+    if not suits_fpgas(config):
+        raise CimpleError(
+            "storage: latch is for chips: the flows for FPGAs refuse latches; "
+            "set another storage, or estimate it with --asic"
+        )
     target = target_of(config)
     if wanted and target in FAMILIES and target != wanted:
         raise CimpleError(
@@ -137,8 +144,18 @@ def family_of(config: Config, wanted: str | None = None) -> Family:
     return FAMILIES[wanted or (target if target in FAMILIES else "ecp5")]
 
 
+def suits_fpgas(config: Config) -> bool:
+    """Whether a design is free of latches, which no FPGA has."""
+    macro = _macro_of(config)
+    return macro is None or macro.storage is not Storage.LATCH
+
+
 def target_of(config: Config) -> str:
     """The family whose cells the macro instantiates; `generic` where it names none."""
+    macro = _macro_of(config)
+    return macro.target.value if macro else "generic"
+
+
+def _macro_of(config: Config) -> MacroConfig | None:
     macro = config.macro if isinstance(config, NpuConfig) else config
-    target = getattr(macro, "target", None) if isinstance(macro, MacroConfig) else None
-    return str(getattr(target, "value", target) or "generic")
+    return macro if isinstance(macro, MacroConfig) else None

@@ -239,7 +239,7 @@ _PAGE = """\
 # FPGA resources of the presets
 
 After synthesis by Yosys with the flow's defaults: flattened, with block RAM and DSP blocks allowed.
-Written by `cimple resources --all`.
+Written by `cimple resources`; presets of latches are for chips, and not here.
 
 A site is a LUT4 position. A binary operation is one weight bit times one input bit, added in; an
 8 x 8 bit multiplication takes 64. The last columns count for each binary operation that a macro

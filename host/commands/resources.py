@@ -2,12 +2,13 @@
 """`cimple resources`: what designs take of an FPGA or of silicon, and the records of it."""
 
 from collections import Counter
+from itertools import compress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ...fpga.families import FAMILIES, family_of
+from ...fpga.families import FAMILIES, family_of, suits_fpgas
 from ...fpga.resources import (
     Resources,
     count_cells,
@@ -44,7 +45,7 @@ def resources(
         ),
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="All presets.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All presets; only --asic takes those of latches.")] = False,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="Directory of the records.", metavar="DIR"),
@@ -108,6 +109,8 @@ def resources(
         (liberty is not None and not asic, "--liberty is for --asic: add --asic"),
     )
     chosen = [load_config(name) for name in names]
+    if every and not asic:
+        names, chosen = _without_latches(names, chosen)
     _refuse_namesakes(chosen)
     if modules:
         show_modules(chosen, family)
@@ -121,6 +124,16 @@ def resources(
             _count(presets, output, again)
     else:
         measure_cost(chosen, family, seeds if place else 0, output)
+
+
+def _without_latches(
+    names: list[str], configs: list[Config]
+) -> tuple[list[str], list[Config]]:
+    """Those of the presets that an FPGA can hold."""
+    suited = [suits_fpgas(config) for config in configs]
+    left = [name for name, suits in zip(names, suited, strict=True) if not suits]
+    typer.echo(f"left out, as FPGAs have no latches: {', '.join(left)}", err=True)
+    return list(compress(names, suited)), list(compress(configs, suited))
 
 
 def _refuse(*faults: tuple[bool, str]) -> None:

@@ -20,6 +20,7 @@ from cimple.fpga.resources import (
 from cimple.fpga.yosys import Yosys, find_yosys
 from cimple.hdl.errors import CimpleError
 from cimple.hdl.generate import generate
+from cimple.hdl.load import load_config, preset_files
 from cimple.host import cli
 
 SOME = Resources(
@@ -168,6 +169,14 @@ def test_the_command_counts_what_has_changed(counted, tmp_path, monkeypatch, cap
     assert path.read_text() == first
 
 
+def test_all_leaves_latches_out(counted, tmp_path, capsys, monkeypatch):
+    small = generate(load_config("tiny_4x1"))
+    monkeypatch.setattr("cimple.host.commands.resources.generate", lambda config: small)
+    assert command("--all", "-o", str(tmp_path)) == 0
+    assert "left out, as FPGAs have no latches: asic_64x16_latch\n" in capsys.readouterr().err
+    assert counted == [name for name in preset_files() if name != "asic_64x16_latch"]
+
+
 def test_an_interruption_loses_one_preset_at_most(counted, tmp_path, monkeypatch):
     def stop(config):
         if config.name == "edge_16x4":
@@ -208,6 +217,7 @@ def test_the_command_checks(counted, tmp_path, capsys):
         (["tiny_4x1", "--family", "gowin", "--place"], "--place: Gowin GW1N is counted, not"),
         (["tiny_4x1", "--family", "virtex"], "--family must be one of ecp5, ice40, gowin, not"),
         (["npu_tiny", "--asic"], "npu_tiny: is no macro"),
+        (["asic_64x16_latch"], "storage: latch is for chips: the flows for FPGAs refuse latches"),
     ],
 )
 def test_the_command_explains_what_it_refuses(words, message, capsys, tmp_path):
