@@ -45,7 +45,9 @@ def resources(
         ),
     ] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="All presets; only --asic takes those of latches.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All presets; only --asic takes those of latches.")
+    ] = False,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="Directory of the records.", metavar="DIR"),
@@ -111,6 +113,10 @@ def resources(
     chosen = [load_config(name) for name in names]
     if every and not asic:
         names, chosen = _without_latches(names, chosen)
+    elif not asic:
+        # Refused before anything long is begun.
+        for config in chosen:
+            family_of(config, family)
     _refuse_namesakes(chosen)
     if modules:
         show_modules(chosen, family)

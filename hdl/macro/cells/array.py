@@ -64,7 +64,8 @@ class CellArray(wiring.Component):
     weights : In(ArrayLayout(signed(weight_bits), columns))
         The row being written.
     step : In(StepLayout(config))
-    leaves : Out(ArrayLayout(ArrayLayout(ArrayLayout(signed(leaf_bits), leaves), planes), columns))
+    leaves : Out(ArrayLayout(signed(leaf_bits), leaves)).array(columns, bits_per_cycle)
+        A port for each column and plane: simulators look at a whole port when a bit of it changes.
     """
 
     enable: Signal
@@ -73,14 +74,13 @@ class CellArray(wiring.Component):
     fused: Signal
     weights: data.View
     step: data.View
-    leaves: data.View
+    leaves: Any
 
     def __init__(self, config: MacroConfig, first: int, columns: int) -> None:
         self.config = config
         self.first = first
         self.columns = columns
         leaves = data.ArrayLayout(signed(config.leaf_bits), config.leaves)
-        planes = data.ArrayLayout(leaves, config.bits_per_cycle)
         super().__init__(
             {
                 "enable": In(1),
@@ -89,7 +89,7 @@ class CellArray(wiring.Component):
                 "fused": In(config.fused_bits),
                 "weights": In(data.ArrayLayout(signed(config.weight_bits), columns)),
                 "step": In(StepLayout(config)),
-                "leaves": Out(data.ArrayLayout(planes, columns)),
+                "leaves": Out(leaves).array(columns, config.bits_per_cycle),
             }
         )
 
