@@ -116,7 +116,7 @@ class Fill(ArrayProof):
             Value.cast(self.array.operand).eq(self.offer("operand")),
             self.array.bank.eq(self.free_bank("bank")),
         ]
-        leaves = self.array.leaves.as_value()
+        leaves = Cat(plane.as_value() for column in self.array.leaves for plane in column)
         before, stalled = Signal.like(leaves, reset_less=True), Signal()
         m.d.sync += [before.eq(leaves), stalled.eq(~self.offer("enable"))]
         if self.config.product_registers:
