@@ -36,7 +36,7 @@ class Storage(ArrayProof):
         self.open(m)
         choice = _Choice(self, m)
         leaves = [
-            self._leaf(self.array.leaves[column][choice.plane], choice)
+            self._leaf(self.array.leaves[column], choice)
             for column in range(self.columns)
         ]
         terms = self._terms(m, choice)
@@ -69,11 +69,11 @@ class Storage(ArrayProof):
         step = self.array.step
         return Value.cast(step.store).any() & (step.bank == choice.bank)
 
-    def _leaf(self, leaves: Any, choice: "_Choice") -> Any:
+    def _leaf(self, planes: list[Any], choice: "_Choice") -> Any:
         """The leaf that is met; a `near` macro has one for all rows."""
         if self.config.cell is Cell.NEAR:
-            return leaves[0]
-        return Array(leaf for leaf in leaves)[choice.leaf]
+            return planes[0][0]
+        return Array(Array(leaves) for leaves in planes)[choice.plane][choice.leaf]
 
     def _terms(self, m: Module, choice: "_Choice") -> list[tuple[Value, Value]]:
         """For each column whether the leaf is known, and its value."""
