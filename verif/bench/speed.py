@@ -14,7 +14,7 @@ from typing import Any
 from ...hdl.errors import CimpleError
 from ...hdl.generate import Design, generate
 from ...hdl.macro.config import MacroConfig
-from .build import bench_key, compile_bench
+from .build import bench_key, build_environment, compile_bench
 from .cache import cached_build
 from .process import after, run_limited
 from .protocol import IDLE_VARIABLE, IdlePlan
@@ -112,7 +112,7 @@ def _build(design: Design, simulator: Simulator) -> Path:
                 f"VM_USER_CLASSES={_REPLAY.stem}", "VM_USER_DIR=.", "VM_USER_LDLIBS=",
             ]  # fmt: skip
             end = run_limited(
-                command, directory=directory, environment=simulator.environment(),
+                command, directory=directory, environment=build_environment(simulator, verilog),
                 expired=after(_TIMEOUT),
             )
             if end.code != 0:
