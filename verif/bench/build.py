@@ -27,8 +27,8 @@ _BUILD_ARGS = {
 #: Main program of a simulation by Verilator, instead of cocotb's.
 _MAIN = Path(__file__).resolve().parent / "clocked.cpp"
 
-#: Characters of Verilog up to which all C++ is compiled as one unit: in half the time, as the headers
-#: are read once, but with memory for all of it.
+#: Characters of Verilog up to which all C++ is compiled as one unit: in half the time, as the
+#: headers are read once, but with memory for all of it.
 _ONE_UNIT = 2_000_000
 
 #: Longest time for a build, in seconds.

@@ -39,6 +39,12 @@ SHAPES = {
         "macro": {"rows": 1, "columns": 3, "cell": "bitcell", "banks": 2},
         "activation_bytes": 256, "lanes": 1, "channels": 9, "partial_sum_words": 24,
     },
+    # Latches, which take a row half a cycle after its transfer.
+    "latches": SMALL | {
+        "macro": {"rows": 7, "columns": 9, "cell": "bitcell", "storage": "latch", "banks": 2,
+                  "tree": "carry_save"},
+        "weight_port": 4, "lanes": 2, "channels": 16, "partial_sum_words": 32,
+    },
     # Tables that take far longer to fill than their rows to read.
     "block RAM": SMALL | {
         "macro": {"rows": 9, "columns": 4, "table": "blockram", "banks": 2},
