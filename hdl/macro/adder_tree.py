@@ -2,6 +2,7 @@
 """Pipelined adder trees: binary, and carry-save."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
@@ -39,6 +40,9 @@ class AdderTree(wiring.Component):
         As wide as the sum of the ranges takes.
     """
 
+    #: What the class builds.
+    kind: ClassVar[Tree]
+
     i: data.View
     o: Signal
     enable: Signal
@@ -60,7 +64,7 @@ class AdderTree(wiring.Component):
     @property
     def levels(self) -> int:
         """Levels of adders or compressors from a leaf to the sum."""
-        raise NotImplementedError
+        return self.kind.levels(len(self.ranges))
 
     @property
     def registers(self) -> int:
@@ -93,10 +97,7 @@ class BinaryTree(AdderTree):
     Cost: one adder less than leaves.
     """
 
-    @property
-    def levels(self) -> int:
-        """Additions from a leaf to the sum."""
-        return (len(self.ranges) - 1).bit_length()
+    kind = Tree.CARRY
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -123,13 +124,7 @@ class CarrySaveTree(AdderTree):
     multiple of the sum's modulus.
     """
 
-    @property
-    def levels(self) -> int:
-        """Compressors from a leaf to the root's adder, and that adder."""
-        levels, terms = 0, len(self.ranges)
-        while terms > 2:
-            levels, terms = levels + 1, terms - terms // 3
-        return levels + (len(self.ranges) > 1)
+    kind = Tree.CARRY_SAVE
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -311,12 +311,7 @@ class MacroConfig(MacroParameters):
     @property
     def tree_levels(self) -> int:
         """Levels of the adder tree: of adders, or of compressors and the adder at the root."""
-        if self.tree is Tree.CARRY:
-            return ceil_log2(self.leaves)
-        levels, terms = 0, self.leaves
-        while terms > 2:
-            levels, terms = levels + 1, terms - terms // 3
-        return levels + (self.leaves > 1)
+        return self.tree.levels(self.leaves)
 
     @property
     def tree_registers(self) -> int:

@@ -61,6 +61,15 @@ class Tree(enum.Enum):
     #: 3:2 compressors that pass carries on, one carry chain at the root: the usual one in silicon.
     CARRY_SAVE = "carry_save"
 
+    def levels(self, leaves: int) -> int:
+        """Levels from a leaf to the sum: of adders, or of compressors and the adder at the root."""
+        if self is Tree.CARRY:
+            return (leaves - 1).bit_length()
+        compressors, terms = 0, leaves
+        while terms > 2:
+            compressors, terms = compressors + 1, terms - terms // 3
+        return compressors + (leaves > 1)
+
 
 class Target(enum.Enum):
     """Whose cells the Verilog may name, within `ifdef SYNTHESIS`; simulators see none."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cimple.fpga.families import FAMILIES
+from cimple.fpga.families import FAMILIES, suits_fpgas
 from cimple.fpga.resources import (
     Resources,
     growth,
@@ -203,6 +203,21 @@ def test_the_command_checks(counted, tmp_path, capsys):
     assert command("tiny_4x1", "--check", "-o", str(tmp_path)) == 0
     assert list(tmp_path.iterdir()) == [path]
     assert before != path.read_text()
+
+
+def test_the_record_covers_every_preset(root):
+    recorded = read_record(root / "docs" / "results" / "resources.json")
+    suited = [name for name in preset_files() if suits_fpgas(load_config(name))]
+    assert list(recorded) == suited, "cimple resources --all"
+    page = (root / "docs" / "results" / "resources.md").read_text()
+    assert page == record_table(recorded)
+
+
+@pytest.mark.xdist_group("yosys")
+def test_the_smallest_macro_has_not_grown(root, capsys):
+    recorded = str(root / "docs" / "results")
+    code = command("tiny_4x1", "--check", "-o", recorded)
+    assert code == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

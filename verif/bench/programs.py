@@ -94,11 +94,12 @@ class RandomProgram:
         _, _, low, high = self._all_walks
         beside = {low: high, high: low}.get(self._walks)
         for _ in range(50):
-            goes_over = beside is not None and self._chance(0.6)
-            self._walks = beside if goes_over else self._all_walks[self._below(4)]
-            try:
+            self._walks, pools = self._all_walks[self._below(4)], 0.2
+            if beside is not None and self._chance(0.6):
                 # A pool beside a product: both read activations.
-                self._pool() if self._chance(0.6 if goes_over else 0.2) else self._product()
+                self._walks, pools = beside, 0.6
+            try:
+                self._pool() if self._chance(pools) else self._product()
             except (ProgramError, DescriptorError):
                 continue
             return True
