@@ -43,13 +43,13 @@ class Placement:
 
     def to_mapping(self) -> dict[str, Any]:
         """As plain data."""
+        by_seed = [round(fmax, 2) for fmax in self.fmax]
         return {
             "device": self.device,
             "nextpnr": self.nextpnr,
-            "fmax_mhz": round(self.median, 2),
-            "fmax_mhz_by_seed": {
-                str(seed): round(fmax, 2) for seed, fmax in enumerate(self.fmax, start=1)
-            },
+            # Of the rounded ones, so that what is read back says the same.
+            "fmax_mhz": round(statistics.median(by_seed), 2),
+            "fmax_mhz_by_seed": {str(seed): fmax for seed, fmax in enumerate(by_seed, start=1)},
             "used_with_harness": dict(self.used),
             "critical_path": self.path.to_mapping(),
         }
