@@ -68,7 +68,7 @@ def plant(tree: Path, root: Path, fault: dict[str, Any]) -> None:
     """Make `tree` an import path with `cimple`, of which `hdl` is a copy with the fault in it."""
     package = tree / "cimple"
     package.mkdir()
-    shutil.copytree(root / "hdl", package / "hdl", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(root / "hdl", package / "hdl")
     (package / "verif").symlink_to(root / "verif")
     source = package / fault["file"]
     text = source.read_text()
