@@ -90,7 +90,7 @@ class NpuEnvironment:
     def effort(self) -> float:
         """Share of the usual number of stimuli: large macros and some simulators are slow."""
         size = 1024 + self.config.macro.binary_operations + 256 * self.config.lanes
-        speed = 8192 if "verilator" in cocotb.SIM_NAME.lower() else 512
+        speed = 1024 if "verilator" in cocotb.SIM_NAME.lower() else 512
         return min(1.0, max(0.1, speed / size))
 
     def rounds(self, count: int) -> int:
