@@ -40,9 +40,11 @@ def _lines(env: MacroEnvironment) -> list[str]:
     lines = []
     for end in (*env.tb.sources.values(), *env.tb.sinks.values()):
         port = end.port
-        # The log has whole row groups of `w`; what is replayed is each row.
-        rows = env.w.rows if env.w and end is env.w.source else None
-        for transfer in env.log[port.name] if rows is None else rows:
+        transfers = env.log[port.name]
+        if env.w and end is env.w.source:
+            # The log has whole row groups; what is replayed is each row.
+            transfers = env.w.rows
+        for transfer in transfers:
             payload = pack(port.layout, transfer.value)
             words = range(0, len(port.payload_pin), _WORD_BITS)
             text = " ".join(f"{payload >> bit & 0xFFFFFFFF:x}" for bit in words)

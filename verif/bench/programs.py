@@ -94,7 +94,7 @@ class RandomProgram:
         _, _, low, high = self._all_walks
         beside = {low: high, high: low}.get(self._walks)
         for _ in range(50):
-            self._walks, pools = self._all_walks[self._below(4)], 0.3
+            self._walks, pools = self._all_walks[self._below(len(self._all_walks))], 0.3
             if beside is not None and self._chance(0.6):
                 # A pool beside a product: both read activations.
                 self._walks, pools = beside, 0.6

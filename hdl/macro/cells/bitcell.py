@@ -23,7 +23,7 @@ class BitcellArray(CellArray):
 
     Cost: ``banks * rows * columns * weight_bits`` flip-flops or latches; of LUT-RAM the same for 1
     to 16 banks. Weights survive a reset, as an SRAM's do, and start as zero in simulation and in an
-    FPGA; those in latches start as anything.
+    FPGA; those in latches start as zero in simulation alone.
     """
 
     def elaborate(self, platform: object) -> Module:
