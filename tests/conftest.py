@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all tests share."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,13 @@ from hypothesis import settings
 # A busy machine is no fault of the code under test.
 settings.register_profile("cimple", deadline=None)
 settings.load_profile("cimple")
+
+
+def pytest_collection_finish() -> None:
+    """Keep Python from looking through all that is imported again and again for what is unused."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 @pytest.fixture(scope="session")

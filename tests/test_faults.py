@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Planted faults: the benches fail on every one, and pass without."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +10,14 @@ import yaml
 
 from cimple.fpga.netlist import netlist
 from cimple.fpga.yosys import find_yosys
-from cimple.hdl.kinds import KINDS
+from cimple.hdl.load import load_config
 from cimple.verif.bench.build import build_bench
 from cimple.verif.bench.run import run_bench
 from cimple.verif.bench.simulators import find_simulator
 from cimple.verif.bench.verify import BENCHES, bench_of
+from tests.planted import ROOT, imports_from, plant
 
-ROOT = Path(__file__).resolve().parent.parent
 LIST = yaml.safe_load((ROOT / "tests/faults.yaml").read_text())
-ROOMS = ("hdl", "verif", "compiler", "host", "fpga", "ip")
-
-#: Run with the copy first on the import path.
-GENERATE = """
-import sys
-from pathlib import Path
-import cimple.hdl.generate
-from cimple.hdl.load import load_config
-assert Path(cimple.hdl.generate.__file__).is_relative_to(sys.argv[1]), "not the copy"
-# Unchecked: it is the bench that shall find the fault, not a design rule.
-sys.stdout.write(cimple.hdl.generate.generate(load_config(sys.argv[2]), checked=False).verilog)
-"""
 
 
 def label(fault: dict[str, str]) -> str:
@@ -41,24 +25,15 @@ def label(fault: dict[str, str]) -> str:
     return f"{Path(fault['file']).stem}-{words}"
 
 
-def plant(tree: Path, fault: dict[str, str] | None) -> None:
-    """Make `tree` an import path with `cimple`, of which `hdl` is a copy with the fault in it."""
-    package = tree / "cimple"
-    package.mkdir()
-    # With what Python has compiled: it goes by the times of the sources, which are copied too.
-    shutil.copytree(ROOT / "hdl", package / "hdl")
-    for room in ROOMS[1:]:
-        (package / room).symlink_to(ROOT / room)
-    if fault is None:
-        return
-    source = package / fault["file"]
-    text = source.read_text()
-    count = text.count(fault["find"])
-    assert count == 1, (
-        f"tests/faults.yaml: {fault['what']!r}: {fault['find']!r} is {count} times in "
-        f"{fault['file']}, not once; adapt the entry to the source"
-    )
-    source.write_text(text.replace(fault["find"], fault["replace"]))
+def verilog_with(fault: dict[str, Any] | None, path: Path, tree: Path) -> str:
+    """Of the configuration in the file `path`, generated from a copy of the sources in `tree`."""
+    plant(tree, fault, "tests/faults.yaml")
+    with imports_from(tree):
+        from cimple.hdl.generate import generate
+        from cimple.hdl.load import load_config
+
+        # Unchecked: it is the bench that shall find the fault, not a design rule.
+        return generate(load_config(path), checked=False).verilog
 
 
 def outcome_with(
@@ -68,18 +43,11 @@ def outcome_with(
 
     With a fault it ends at the first case that fails.
     """
-    plant(scratch, fault)
     path = scratch / "design.yaml"
     path.write_text(yaml.safe_dump(LIST["configs"][config_name]))
-    ((kind, fields),) = LIST["configs"][config_name].items()
-    config = KINDS[kind].config_class().from_mapping(fields, source="faults.yaml")
-    generated = subprocess.run(
-        [sys.executable, "-P", "-c", GENERATE, str(scratch), str(path)],
-        env=os.environ | {"PYTHONPATH": str(scratch)}, capture_output=True, text=True, check=False,
-    )
-    assert generated.returncode == 0, generated.stderr
+    config = load_config(path)
     top, simulator = config.to_mapping()["name"], find_simulator("icarus")
-    verilog, family = generated.stdout, family_for(config_name)
+    verilog, family = verilog_with(fault, path, scratch), family_for(config_name)
     if family:
         verilog = netlist(verilog, top, family, find_yosys())
     seed = fault.get("seed", 1) if fault else 1
@@ -128,5 +96,5 @@ def test_every_block_has_a_fault(kind: str) -> None:
 
 def test_a_text_that_is_gone_is_named(tmp_path: Path) -> None:
     fault = {"what": "x", "file": "hdl/macro/macro.py", "find": "no such text", "replace": ""}
-    with pytest.raises(AssertionError, match="'no such text' is 0 times"):
-        plant(tmp_path, fault)
+    with pytest.raises(AssertionError, match="the list: 'x': 'no such text' is 0 times"):
+        plant(tmp_path, fault, "the list")

@@ -15,6 +15,7 @@ from cimple.hdl.macro import MacroConfig
 from cimple.verif.bench.macro_space import one_of_each
 from cimple.verif.bench.simulators import SIMULATORS
 from cimple.verif.bench.verify import verify
+from tests.verif.bench.verdicts import assert_all_passed
 
 SEED = int(os.environ.get("CIMPLE_TEST_SEED", "1"))
 #: Shapes beside the corners.
@@ -40,16 +41,11 @@ def label(config: MacroConfig) -> str:
     return "-".join(str(value) for name, value in fields.items() if name != "weights")
 
 
-@pytest.mark.parametrize("simulator", SIMULATORS)
 @pytest.mark.parametrize(
     "config",
     [*(MacroConfig(**fields) for fields in CORNERS), *one_of_each(SEED)[:RANDOM_SHAPES]],
     ids=label,
 )
-def test_macro(config: MacroConfig, simulator: str) -> None:
-    result = verify(config, [simulator], [SEED], timeout=120)
-    (run,) = result.runs
-    failed = [f"{case.name}: {case.message}" for case in run.run.cases if case.outcome != "passed"]
-    assert not failed, f"seed {SEED}, {config.to_mapping()}:\n" + "\n".join(failed)
-    assert len(run.run.cases) == 18, "a case was not run"
-    assert result.passed
+def test_macro(config: MacroConfig) -> None:
+    result = verify(config, SIMULATORS, [SEED], timeout=120)
+    assert_all_passed(result, cases=18)
