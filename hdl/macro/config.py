@@ -302,6 +302,11 @@ class MacroConfig(MacroParameters):
     # Latency and throughput ---------------------------------------------------------------------
 
     @property
+    def write_registers(self) -> int:
+        """Registers from the weight stream to where a row is kept until its table is filled."""
+        return int(self.has_fill)
+
+    @property
     def product_registers(self) -> int:
         """Registers between the step register and the adder tree."""
         if self.cell is Cell.BITCELL:

@@ -12,6 +12,7 @@ from ..stamp import Stamp
 from .cells import cell_writer
 from .column_block import ColumnBlock
 from .config import Cell, MacroConfig
+from .output_buffer import OutputBuffer
 from .serialiser import Serialiser, serialiser
 from .tags import tag_line
 
@@ -31,7 +32,7 @@ class Macro(wiring.Component):
     both wait, they take turns. So every vector meets exactly the weights of the row groups whose
     last transfers came before its own. Other banks are not held up.
 
-    An output that is not taken holds up the vectors behind it, once they reach the output register.
+    Outputs that are not taken hold up the vectors behind them once ``config.output_buffer`` wait.
     Nothing is lost. Weights survive a reset; what is under way does not.
 
     Parameters
@@ -85,9 +86,13 @@ class Macro(wiring.Component):
         connect(m, flipped(self.read_request), steps.read_request)
         if self.config.skip_zero_planes:
             m.d.comb += self.skipped.eq(steps.skipped)
-        enable = Signal()
+        m.submodules.output_buffer = buffer = OutputBuffer(self.config)
+        connect(m, flipped(self.o), buffer.o)
+        connect(m, flipped(self.read_data), buffer.read_data)
+        enable = buffer.enable
         m.d.comb += steps.enable.eq(enable)
         joined, outputs = tag_line(m, self.config, steps.tag, enable)
+        m.d.comb += buffer.complete.eq(outputs[-1])
         # The sums of vectors cut short by a reset are cleared in the cycle after it.
         was_reset = Signal(init=1)
         m.d.sync += was_reset.eq(0)
@@ -103,7 +108,7 @@ class Macro(wiring.Component):
             ]
             m.d.comb += [block.output_tags[n].eq(tag) for n, tag in enumerate(outputs)]
         self._write(m, steps, list(blocks.values()))
-        self._deliver(m, outputs[-1], enable, list(blocks.values()))
+        m.d.comb += buffer.outputs.eq(Cat(block.o for block in blocks.values()))
         return m
 
     def _column_blocks(self, was_reset: Signal) -> dict[str, Any]:
@@ -158,8 +163,9 @@ class Macro(wiring.Component):
         ]
         first = 0
         # A signal of its own: generation takes time for every slice of the wide payload.
-        weights = Signal(self.config.read_data_layout)
-        m.d.comb += weights.eq(offered.weights)
+        weights = Signal(self.config.read_data_layout, reset_less=True)
+        domain = m.d.sync if self.config.write_registers else m.d.comb
+        domain += weights.eq(offered.weights)
         for block in blocks:
             columns = block.o.shape().length
             m.d.comb += block.step.eq(writer.step)
@@ -167,29 +173,3 @@ class Macro(wiring.Component):
                 block.weights[column].eq(weights[first + column]) for column in range(columns)
             ]
             first += columns
-
-    def _deliver(self, m: Module, complete: Any, enable: Signal, blocks: list[Any]) -> None:
-        """The output registers as two streams; hold everything when their value is still wanted."""
-        is_output = Signal()
-        is_read = Signal()
-        taken = (self.o.valid & self.o.ready) | (self.read_data.valid & self.read_data.ready)
-        occupied = is_output | is_read
-        arrives = Signal()
-        m.d.comb += [
-            arrives.eq(complete.valid & complete.last),
-            enable.eq(~(arrives & occupied & ~taken)),
-            self.o.valid.eq(is_output),
-            self.read_data.valid.eq(is_read),
-        ]
-        with m.If(taken):
-            m.d.sync += [is_output.eq(0), is_read.eq(0)]
-        with m.If(arrives & enable):
-            m.d.sync += [
-                is_output.eq(complete.closes & ~complete.reads),
-                is_read.eq(complete.reads),
-            ]
-        m.d.comb += self.o.payload.eq(Cat(block.o for block in blocks))
-        outputs = [output for block in blocks for output in block.o]
-        for column, output in enumerate(outputs):
-            weight = output[: self.config.weight_bits]
-            m.d.comb += self.read_data.payload[column].eq(weight.as_signed())

@@ -210,6 +210,10 @@ class MacroParameters(Config):
     skip_zero_planes: Annotated[
         bool, Field(description="leading planes that are zero in all rows take no cycle")
     ] = False
+    output_buffer: Annotated[
+        Literal[1, 2],
+        Field(description="outputs that can wait to be taken; 1 is smaller, 2 faster"),
+    ] = 2
     target: Annotated[
         Target, Field(description="family whose cells the Verilog may name; generic for none")
     ] = Target.GENERIC

@@ -120,7 +120,8 @@ class FrontDoor(wiring.Component):
     def _receive_header(self, m: Module, request: "_Request") -> None:
         word = self.command.payload
         header = data.View(RequestHeader, word.data)
-        known, has_operand = Signal(), Signal()
+        known = Signal()
+        has_operand = Signal()
         with m.State("Header"):
             with m.Switch(header.opcode):
                 with m.Case(Request.WRITE, Request.READ, Request.RUN, Request.SYNC):

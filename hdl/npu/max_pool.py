@@ -87,14 +87,17 @@ class MaxPool(wiring.Component):
         m.submodules.pixels = pixels = PixelWalker(self.config)
         running = Signal()
         channel = Signal(16)
-        column, row = Signal(8), Signal(8)
+        column = Signal(8)
+        row = Signal(8)
         # Bytes from the window's first byte to the tap's pixel, and to its row.
         column_offset = Signal(POSITION_BITS)
         row_offset = Signal(self.config.activation_address_bits)
         address_bits = len(row_offset)
 
         channels_left = Signal(16)
-        ends_row, ends_chunk, ends_window = Signal(), Signal(), Signal()
+        ends_row = Signal()
+        ends_chunk = Signal()
+        ends_window = Signal()
         tap_address = Signal(address_bits)
         x = (windows.x + column_offset)[:POSITION_BITS]
         y = (windows.y + row)[:POSITION_BITS]

@@ -49,7 +49,8 @@ class _ExtentCounter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        column, row = Signal(16), Signal(16)
+        column = Signal(16)
+        row = Signal(16)
         m.d.comb += [
             self.last_in_row.eq(column == (self.width - 1)[:16]),
             self.last.eq(self.last_in_row & (row == (self.height - 1)[:16])),

@@ -69,8 +69,12 @@ class WeightLoader(wiring.Component):
         count = Signal(range(config.row_words + 1))
         words = Signal(8 * config.weight_port * config.row_words, reset_less=True)
         row = Signal(range(config.macro.rows_per_group))
-        group, left = Signal(16), Signal(16)
-        is_full, taken, enters, ends_group = Signal(), Signal(), Signal(), Signal()
+        group = Signal(16)
+        left = Signal(16)
+        is_full = Signal()
+        taken = Signal()
+        enters = Signal()
+        ends_group = Signal()
         m.d.comb += [
             # A group that the macro does not have is left out.
             taken.eq(is_full & (self.w.ready | ~(group < config.macro.groups))),

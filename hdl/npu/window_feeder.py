@@ -192,8 +192,10 @@ class WindowFeeder(wiring.Component):
         """Put chunks into their rows; hand a complete window over to the vector register."""
         gathered = Signal(self.o.payload.shape())
         vector = Signal(self.o.payload.shape(), reset_less=True)
-        complete, complete_is_last = Signal(), Signal()
-        held, held_is_last = Signal(), Signal()
+        complete = Signal()
+        complete_is_last = Signal()
+        held = Signal()
+        held_is_last = Signal()
         taken = Signal()
         hand_over = Signal()
         accept = Signal()

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,14 +36,23 @@ def run(*words: str | Path, directory: Path, **options) -> subprocess.CompletedP
     )
 
 
-def error_of(*words: str | Path, directory: Path) -> str:
-    """The one message of a command that must fail."""
-    result = run(*words, directory=directory)
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: ")
-    return result.stderr.removeprefix("error: ").rstrip("\n")
+@pytest.fixture
+def error_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """The one message of a command that must fail, run in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_in_this_process(*words: str | Path) -> str:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(word) for word in words])
+        assert stop.value.code == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("error: ")
+        return said.err.removeprefix("error: ").rstrip("\n")
+
+    return run_in_this_process
 
 
 def test_version(tmp_path):
@@ -131,8 +141,8 @@ def test_generate_from_options_alone(tmp_path):
         (["--kind", "cpu", "--rows", "4"], "kind must be one of macro, npu, not 'cpu'"),
     ],
 )
-def test_generate_refuses(words, message, tmp_path):
-    assert message in error_of("generate", *words, directory=tmp_path)
+def test_generate_refuses(words, message, error_of, tmp_path):
+    assert message in error_of("generate", *words)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,18 +160,18 @@ def test_generate_refuses(words, message, tmp_path):
         ("macro: {rows: 4, columns: 2, name: ../x}\n", "name: must be text, of the form"),
     ],
 )
-def test_generate_refuses_a_file(text, message, tmp_path):
+def test_generate_refuses_a_file(text, message, error_of, tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
-    found = error_of("generate", path, directory=tmp_path)
+    found = error_of("generate", path)
     assert found.startswith(f"{path}")
     assert message in found
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_every_fault_of_a_file_has_its_line(tmp_path):
+def test_every_fault_of_a_file_has_its_line(error_of, tmp_path):
     (tmp_path / "mine.yaml").write_text("macro: {rows: 0, columns: 0}\n")
-    found = error_of("generate", "mine.yaml", directory=tmp_path)
+    found = error_of("generate", "mine.yaml")
     assert re.findall(r"mine.yaml: macro: (\w+): must", found) == ["rows", "columns"]
     assert found.count("error: ") == 1  # the first is cut off by error_of
 
@@ -175,8 +185,10 @@ def test_an_unknown_command(tmp_path):
 
 def test_a_directory_that_cannot_be_written(tmp_path):
     (tmp_path / "taken").write_text("")
-    found = error_of("generate", "tiny_4x1", "-o", "taken/deep", directory=tmp_path)
-    assert found == "taken/deep: cannot be written: Not a directory; choose another directory"
+    result = run("generate", "tiny_4x1", "-o", "taken/deep", directory=tmp_path)
+    message = "taken/deep: cannot be written: Not a directory; choose another directory"
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"error: {message}\n"
 
 
 def test_a_full_disk_under_the_output(tmp_path):

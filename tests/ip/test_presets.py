@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every preset: it loads, generates, and no tool has anything to say about the result."""
+"""Every preset: it loads, generates, and no tool has anything to say about the result.
 
+CIMPLE_TEST_ALL=1 has Verilator lint those too that take it long.
+"""
+
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -19,6 +23,11 @@ from cimple.hdl.macro.config import Storage, Table, Target, Tree
 from cimple.verif.bench.simulators import Simulator, find_simulator
 
 PRESETS = preset_files()
+
+#: Whether all presets are linted, which takes some minutes.
+LINT_ALL = os.environ.get("CIMPLE_TEST_ALL") == "1"
+#: Presets that Verilator lints for half a minute each; others have the same blocks.
+SLOWLY_LINTED = {"asic_64x16_latch", "syndcim_64x64", "ulx3s_85f"}
 
 #: Presets whose weights and planes of a cycle meet in more places than this are only generated.
 LARGE_MEETINGS = 3 << 14
@@ -41,6 +50,9 @@ def each(names: Iterable[str]) -> list[Any]:
 
 EACH = each(PRESETS)
 TOOLS = each(name for name in PRESETS if not is_large(name))
+LINTED = each(
+    name for name in PRESETS if LINT_ALL or not (is_large(name) or name in SLOWLY_LINTED)
+)
 LARGE = each(name for name in PRESETS if is_large(name))
 
 
@@ -108,7 +120,7 @@ def test_large_preset_is_generated_in_time(name):
     assert f"module {name}(" in made.verilog
 
 
-@pytest.mark.parametrize("name", TOOLS)
+@pytest.mark.parametrize("name", LINTED)
 def test_verilator_has_nothing_to_say(name, tmp_path):
     write(design(name), tmp_path)
     assert lint(tmp_path, name) == []

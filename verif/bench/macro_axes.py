@@ -48,6 +48,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "pipeline": tuple(range(1, 13)),
     "tree": tuple(Tree),
     "skip_zero_planes": (False, True),
+    "output_buffer": (1, 2),
     "target": tuple(Target),
     "weights": ("written", "first seed", "other seed", "given"),
     "rows": ("1", "part of a group", "whole groups", "part of the last group"),

@@ -81,8 +81,9 @@ class ArrayProof(Proof):
             writer.bank.eq(bank),
             writer.may_change.eq(self.offer("may_change")),
             self.array.step.eq(writer.step),
-            self.array.weights.as_value().eq(self.offer("weights")),
         ]
+        domain = m.d.sync if self.config.write_registers else m.d.comb
+        domain += self.array.weights.as_value().eq(self.offer("weights"))
         offered = Cat(self.offer("row"), self.offer("group"), bank, self.offer("weights"))
         rule = StreamRule.of(m, "rule_w", writer.valid, writer.ready, offered)
         self.assume(m, rule.kept)

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
 from ...hdl.macro.tags import TagLayout
@@ -73,14 +73,27 @@ class Alignment(MacroProof):
             self.claim(m, f"same_writing_{index}",
                        block.step.as_value() == self.writer.step.as_value())
         spread = Cat(block.weights.as_value() for block in blocks)
-        self.claim(m, "weights_in_order", spread == Value.cast(self.macro.w.payload.weights))
+        offered = Value.cast(self.macro.w.payload.weights)
+        if self.config.write_registers:
+            before = Signal.like(offered, name="weights_before", reset_less=True)
+            m.d.sync += before.eq(offered)
+            offered = before
+        self.claim(m, "weights_in_order", spread == offered)
 
     def _claim_columns(self, m: Module, blocks: list[Any]) -> None:
         """The sum of every column comes out in its place."""
         outputs = Cat(block.o.as_value() for block in blocks)
+        if self.config.output_buffer > 1:
+            # While everything stands still, the buffer offers what was there before.
+            moves = self.serialiser.enable
+            before = Signal(len(outputs), name="outputs_before", reset_less=True)
+            with m.If(moves):
+                m.d.sync += before.eq(outputs)
+            outputs = Mux(moves, outputs, before)
         self.claim(m, "outputs_in_order", Value.cast(self.macro.o.payload) == outputs)
+        bits, weight_bits = self.config.output_bits, self.config.weight_bits
         weights = Cat(
-            Value.cast(output)[: self.config.weight_bits] for block in blocks for output in block.o
+            outputs[column * bits :][:weight_bits] for column in range(self.config.columns)
         )
         self.claim(m, "rows_in_order", Value.cast(self.macro.read_data.payload) == weights)
 

@@ -99,3 +99,9 @@ class MacroProof(Proof):
     def tag(self, name: str) -> Any:
         """A probed tag with its fields."""
         return data.View(TagLayout(self.config), self.probe(name))
+
+    def claim_complete(self, m: Module) -> None:
+        """Behind the accumulator there are complete dot products only: for inductions."""
+        for name in list(tag_probes(self.config))[self.config.array_registers :]:
+            tag = self.tag(name)
+            self.claim(m, f"{name}_is_complete", ~tag.valid | tag.last)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Outputs of the macro: the rules of streams, nothing lost, nothing twice, nothing stuck."""
 
-from amaranth.hdl import Module, Signal, Value
+from collections.abc import Mapping
+
+from amaranth.hdl import Const, Module, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
 from .macro_proof import MacroProof, tag_probes
@@ -10,16 +12,31 @@ from .proof import Probe
 __all__ = ["Delivery", "OutputRules"]
 
 
-class OutputRules(MacroProof):
+class _Outputs(MacroProof):
+    """A macro with a look at what its outputs come from."""
+
+    def __init__(self, config: MacroConfig, probes: Mapping[str, Probe] | None = None) -> None:
+        kinds = {name: Probe(f"macro.output_buffer.{name}", 1) for name in ("is_output", "is_read")}
+        super().__init__(config, {**tag_probes(config), **kinds, **(probes or {})})
+
+    def claim_offers(self, m: Module) -> None:
+        """One offer is made at a time, and what comes behind it is one or the other too."""
+        self.claim(m, "one_offer", ~(self.macro.o.valid & self.macro.read_data.valid))
+        self.claim(m, "one_follows", ~(self.probe("is_output") & self.probe("is_read")))
+
+
+class OutputRules(_Outputs):
     """`o` and `read_data` hold what they offer until it is taken, however long that may be."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self.open(m)
-        macro, rules = self.macro, self.rules
+        rules = self.rules
         for name in ("o", "read_data"):
             self.claim(m, f"{name}_holds_until_taken", rules[name].kept)
-        self.claim(m, "one_register_one_offer", ~(macro.o.valid & macro.read_data.valid))
+        # What the induction needs.
+        self.claim_offers(m)
+        self.claim_complete(m)
 
         waited = {name: Signal(name=f"{name}_waited") for name in ("o", "read_data")}
         for name, flag in waited.items():
@@ -29,7 +46,7 @@ class OutputRules(MacroProof):
         return m
 
 
-class Delivery(MacroProof):
+class Delivery(_Outputs):
     """One output for each accumulation, one row for each request, within the latency.
 
     Two counters hold what has been accepted and not been delivered. They equal what is on its way
@@ -38,8 +55,7 @@ class Delivery(MacroProof):
     """
 
     def __init__(self, config: MacroConfig) -> None:
-        within = Probe("macro.serialiser.within", 1)
-        super().__init__(config, {**tag_probes(config), "within": within})
+        super().__init__(config, {"within": Probe("macro.serialiser.within", 1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -55,14 +71,20 @@ class Delivery(MacroProof):
             end & tag.closes & ~tag.reads for end, tag in zip(ends, stages, strict=True)
         ]
         rows_inside = [end & tag.reads for end, tag in zip(ends, stages, strict=True)]
-        # What the induction needs: a vector that has begun stays, behind the accumulator there are
-        # complete dot products only, and one offer is made at a time.
+        is_output, is_read = self.probe("is_output"), self.probe("is_read")
+        # In front of the columns' registers an older offer may wait, while everything stands still.
+        waits: Value = Const(0, 1)
+        if self.config.output_buffer > 1:
+            waits = ~self.serialiser.enable
+        # What the induction needs: a vector that has begun stays, and one offer is made at a time.
         self.claim(m, "vector_stays", ~self.probe("within") | self.rules["i"].held)
-        for place, tag in enumerate(stages[self.config.array_registers + 1 :]):
-            self.claim(m, f"complete_dot_products_{place}", ~tag.valid | tag.last)
-        self.claim(m, "one_offer", ~(macro.o.valid & macro.read_data.valid))
-        self.claim(m, "outputs_owed_are_inside", outputs == _count(outputs_inside, macro.o.valid))
-        self.claim(m, "rows_owed_are_inside", rows == _count(rows_inside, macro.read_data.valid))
+        self.claim_complete(m)
+        self.claim_offers(m)
+        self.claim(m, "what_waits_is_offered", ~waits | macro.o.valid | macro.read_data.valid)
+        outputs_inside += [is_output, waits & macro.o.valid]
+        rows_inside += [is_read, waits & macro.read_data.valid]
+        self.claim(m, "outputs_owed_are_inside", outputs == sum(outputs_inside))
+        self.claim(m, "rows_owed_are_inside", rows == sum(rows_inside))
         self.claim(m, "no_output_twice", ~macro.o.valid | (outputs != 0))
         self.claim(m, "no_row_twice", ~macro.read_data.valid | (rows != 0))
         self._claim_progress(m, (outputs != 0) | (rows != 0))
@@ -71,7 +93,7 @@ class Delivery(MacroProof):
 
     def _owed(self, m: Module, stream: str, accepted: Value) -> Signal:
         """Accepted and not delivered yet."""
-        owed = Signal(range(self.config.read_latency + 4), name=f"owed_{stream}")
+        owed = Signal(range(self.config.read_latency + 5), name=f"owed_{stream}")
         m.d.sync += owed.eq(owed + accepted - self.rules[stream].transfer)
         return owed
 
@@ -85,7 +107,3 @@ class Delivery(MacroProof):
         with m.Else():
             m.d.sync += patience.eq(0)
         self.claim(m, "offered_in_time", ~(owing & ~offered) | (patience < most))
-
-
-def _count(flags: list[Value], one_more: Value) -> Value:
-    return sum(flags, start=one_more)

@@ -80,7 +80,7 @@ def prove(
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         directory = keep or Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
-        write_job(property_, config, directory)
+        write_job(property_, config, directory, traces=keep is not None)
         outcome, claims, said = _run(tools, "proof", directory, timeout)
         if outcome == "proven" and cover:
             reached, unreached, more = _run(tools, "cover", directory, timeout)
@@ -90,16 +90,23 @@ def prove(
     return Verdict(outcome, claims, time.monotonic() - began, said)
 
 
-def write_job(property_: Property, config: MacroConfig, directory: Path) -> None:
-    """Write the netlist and the job files `proof.sby` and `cover.sby`."""
+def write_job(
+    property_: Property, config: MacroConfig, directory: Path, *, traces: bool = True
+) -> None:
+    """Write the netlist and the job files `proof.sby` and `cover.sby`.
+
+    Where nobody will see the `traces` they are left out, as writing one takes longer than a proof.
+    """
     proof = property_.build(config)
     netlist = _rtlil.convert(proof, name=_TOP, emit_src=False)
     (directory / "design.il").write_text(_name_claims(netlist), encoding="utf-8")
     mode = "prove" if property_.method == "induction" else "bmc"
-    for name, options in {
+    jobs: dict[str, dict[str, object]] = {
         "proof": {"mode": mode, "depth": property_.depth(config)},
         "cover": {"mode": "cover", "depth": property_.cover(config)},
-    }.items():
+    }
+    for name, options in jobs.items():
+        options["vcd"] = "on" if traces else "off"
         (directory / f"{name}.sby").write_text(_job(proof, options), encoding="utf-8")
 
 

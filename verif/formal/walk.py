@@ -21,6 +21,7 @@ def walk_probes(config: MacroConfig, columns: int) -> dict[str, Probe]:
         "counting": Probe("writer.counting", 1),
         "count": Probe("writer.count", config.rows_per_group),
         "group": Probe("writer.counted_group", config.group_bits),
+        **({"half_in": Probe("writer.half_in", 1)} if config.stages_two_groups else {}),
         **sums,
     }
 
@@ -86,7 +87,7 @@ class Walk:
 
     def offered(self, column: int) -> Value:
         """The weight of the row that is offered."""
-        return Value.cast(self.proof.array.weights[column])
+        return self.proof.offer("weights").word_select(column, self.proof.config.weight_bits)
 
     def _follow(self, m: Module) -> None:
         proof, counts = self.proof, self.counts
@@ -150,8 +151,10 @@ class Walk:
         config = proof.config
         writer: Any = proof.writer
         bits = config.member_bits
-        half_in, half_out = writer.step.stage_in[bits:], writer.step.stage_out[bits:]
+        half_out = writer.step.stage_out[bits:]
         halves = 1 + config.stages_two_groups
+        half_in: Value = proof.probe("half_in") if halves == 2 else Value.cast(0)
+        self._claim_way(m, half_in)
         if halves == 2:
             proof.claim(m, "halves_take_turns", ~self.counts.valid | (half_in != half_out))
         for half in range(halves):
@@ -168,7 +171,22 @@ class Walk:
                             ~here | (staged == Cat(self.counts.weights[row])))
 
     def _staged(self, m: Module, address: int) -> Value:
-        """A row of the staging memory, through a port that is there for the proof."""
+        """A row of the staging memory, or on its way there; it has a port for the proof."""
+        array: Any = self.proof.array
         port = self.proof.parts.stage.read_port(domain="comb")
         m.d.comb += port.addr.eq(address)
-        return Value.cast(port.data)
+        comes = array.step.stage & (array.step.stage_in == address)
+        return Mux(comes, Value.cast(array.weights), Value.cast(port.data))
+
+    def _claim_way(self, m: Module, half_in: Value) -> None:
+        """A row that was taken is on its way to where it belongs in the next cycle."""
+        proof = self.proof
+        step: Any = proof.array.step
+        taken = Signal()
+        place = Signal(len(step.stage_in), reset_less=True)
+        m.d.sync += [
+            taken.eq(proof.order.transfer),
+            place.eq(Cat(proof.offer("row"), half_in)[: len(place)]),
+        ]
+        proof.claim(m, "on_its_way", step.stage == taken)
+        proof.claim(m, "on_its_way_to_its_place", ~taken | (step.stage_in == place))

@@ -25,9 +25,10 @@ def StepLayout(config: MacroConfig) -> data.StructLayout:
     """One step of writing, from the writer to all columns at once.
 
     ``store`` names the row group, one bit each, in the cycles that store something in bank
-    ``bank``. Where a table is filled, ``stage`` puts the row on the weight stream to ``stage_in``
-    of the staging memory; the row at ``stage_out`` is read from there, and in the next cycle added
-    to the running sum, or subtracted, or the sum cleared; a cycle later it is stored as ``entry``.
+    ``bank``. Where a table is filled, ``stage`` puts the row to ``stage_in`` of the staging memory,
+    a cycle after its transfer; the row at ``stage_out`` is read from there, and in the next cycle
+    added to the running sum, or subtracted, or the sum cleared; a cycle later it is stored as
+    ``entry``.
     """
     step = {"store": config.groups, "bank": config.bank_bits}
     if config.has_fill:
@@ -62,7 +63,7 @@ class CellArray(wiring.Component):
         How many neighbouring columns make a wide weight, less one; all but the highest of them
         count unsigned.
     weights : In(ArrayLayout(signed(weight_bits), columns))
-        The row being written.
+        The row being written, ``config.write_registers`` cycles after its transfer.
     step : In(StepLayout(config))
     leaves : Out(ArrayLayout(signed(leaf_bits), leaves)).array(columns, bits_per_cycle)
         A port for each column and plane: simulators look at a whole port when a bit of it changes.

@@ -11,6 +11,9 @@ __all__ = ["FillWriter"]
 class FillWriter(CellWriter):
     """Stages the rows of a group; its last one starts a walk through the entries of its table.
 
+    What is staged goes to every block of the macro, a long way: it sets out from a register. No row
+    is needed before its second cycle there.
+
     The walk is in Gray-code order, an entry a cycle: neighbours differ in one row, so the sum of an
     entry is that of the one before with one weight more or less. Three steps follow each other like
     a pipeline: count and ask for the row that changes; add or subtract it; store the sum.
@@ -88,20 +91,19 @@ class FillWriter(CellWriter):
         m.d.comb += [
             self.changes.eq(self.valid & last & free),
             self.ready.eq(self.valid & free & (~last | self.may_change)),
-            self.step.stage.eq(self.ready),
         ]
+        m.d.sync += self.step.stage.eq(self.ready)
 
     def _read_stage(self, m: Module, changing: Signal, starts: Value) -> None:
         """Addresses of the staging memory: halves take turns where there are two."""
         if not self.config.stages_two_groups:
-            m.d.comb += [self.step.stage_in.eq(self.row), self.step.stage_out.eq(changing)]
+            m.d.sync += self.step.stage_in.eq(self.row)
+            m.d.comb += self.step.stage_out.eq(changing)
             return
         address = stage_bits(self.config)
         half_in = Signal()
         half_out = Signal()
         with m.If(starts):
             m.d.sync += [half_in.eq(~half_in), half_out.eq(half_in)]
-        m.d.comb += [
-            self.step.stage_in.eq(Cat(self.row, half_in)[:address]),
-            self.step.stage_out.eq(Cat(changing, half_out)[:address]),
-        ]
+        m.d.sync += self.step.stage_in.eq(Cat(self.row, half_in)[:address])
+        m.d.comb += self.step.stage_out.eq(Cat(changing, half_out)[:address])

@@ -37,8 +37,10 @@ class ArrayAndWriter(wiring.Component):
         m = Module()
         ports: Any = self
         m.submodules.array = array = self.array
-        for name in ("enable", "operand", "bank", "fused", "weights"):
+        for name in ("enable", "operand", "bank", "fused"):
             m.d.comb += getattr(array, name).eq(getattr(ports, name))
+        domain = m.d.sync if array.config.write_registers else m.d.comb
+        domain += array.weights.eq(ports.weights)
         for ours, theirs in zip(ports.leaves, array.leaves, strict=True):
             m.d.comb += [mine.eq(its) for mine, its in zip(ours, theirs, strict=True)]
         if self.writer is None:

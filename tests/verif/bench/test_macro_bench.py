@@ -29,8 +29,8 @@ CORNERS: list[dict[str, Any]] = [
     # A tree with more levels than registers.
     {"cell": "lookup", "rows": 33, "columns": 2, "input_bits": 2, "pipeline": 3,
      "accumulations": 256},
-    # Two tables in turn, and as many planes a cycle and columns fused as there can be.
-    {"cell": "lookup", "rows": 17, "columns": 2, "input_bits": 4, "table": "blockram", "banks": 2},
+    # Tables of block RAM in turn, and as many planes a cycle and columns fused as there can be.
+    {"cell": "lookup", "rows": 17, "columns": 2, "input_bits": 4, "table": "blockram", "banks": 4},
     {"cell": "bitcell", "rows": 5, "columns": 4, "weight_bits": 4, "input_bits": 16,
      "bits_per_cycle": 16, "fusion": 4},
 ]
