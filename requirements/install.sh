@@ -32,9 +32,10 @@ is_debians() { [[ $(readlink -f "$(command -v "$1")") == /usr/bin/python3* ]] &&
 
 is_debian_like() { command -v apt-get >/dev/null; }
 
-# The first Python that is complete; failing that, Debian's own, which packages can complete.
+# The first Python that is complete; failing that, Debian's own, which packages can complete. The
+# system's comes first: many others are built without what makes it a fifth faster.
 choose_python() {
-  local candidates=(python3 /usr/bin/python3 python3.{14,13,12,11}) one
+  local candidates=(/usr/bin/python3 python3 python3.{14,13,12,11}) one
   [[ -z ${PYTHON:-} ]] || candidates=("$PYTHON")
   for one in "${candidates[@]}"; do
     if is_recent "$one" && has_libpython "$one" && has_module "$one" ensurepip; then

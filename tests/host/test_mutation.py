@@ -32,14 +32,14 @@ def result(*trials: Trial) -> MutationResult:
 def test_the_bench_finds_mutants_of_every_block():
     seen: list[tuple[int, int]] = []
     found = run_mutation(
-        load_config("tiny_4x1"), 9, 2, lambda done, total, trial: seen.append((done, total))
+        load_config("tiny_4x1"), 10, 2, lambda done, total, trial: seen.append((done, total))
     )
     assert {trial.mutation.block for trial in found.trials} == {
-        "top level", "columns", "accumulator", "adder", "array", "rows", "selector", "serialiser",
-        "writer",
+        "top level", "columns", "accumulator", "adder", "array", "buffer", "rows", "selector",
+        "serialiser", "writer",
     }
-    assert seen == [(done, 9) for done in range(10)]
-    assert [trial.outcome for trial in found.trials] == ["killed"] * 9
+    assert seen == [(done, 10) for done in range(11)]
+    assert [trial.outcome for trial in found.trials] == ["killed"] * 10
 
 
 @pytest.mark.xdist_group("yosys")

@@ -23,7 +23,7 @@ class WrittenBlock(wiring.Component):
         self.block = ColumnBlock(config, 0, columns)
         self.writer: Any = cell_writer(config)
         ports = {"valid": In(1), "row": In(config.member_bits), "group": In(config.group_bits),
-                 "ready": Out(1), "filling": Out(1)}
+                 "weights": In(self.block.weights.shape()), "ready": Out(1), "filling": Out(1)}
         super().__init__(ports if self.writer else {})
 
     def elaborate(self, platform):
@@ -38,6 +38,8 @@ class WrittenBlock(wiring.Component):
             writer.row.eq(ports.row), writer.group.eq(ports.group), writer.may_change.eq(1),
             ports.ready.eq(writer.ready), ports.filling.eq(writer.filling),
         ]
+        domain = m.d.sync if self.block.config.write_registers else m.d.comb
+        domain += self.block.weights.eq(ports.weights)
         return m
 
 
@@ -47,7 +49,7 @@ async def write(ctx, dut, config, weights):
     columns = len(weights[0])
     rows = weights + [[0] * columns] * (config.groups * size - config.rows)
     for number, row in enumerate(rows):
-        ctx.set(block.weights.as_value(), pack(block.weights.shape(), row))
+        ctx.set(dut.weights.as_value(), pack(block.weights.shape(), row))
         ctx.set(dut.group, number // size)
         ctx.set(dut.row, number % size)
         ctx.set(dut.valid, 1)

@@ -49,12 +49,15 @@ class Bench:
     def __init__(self, dut, ctx):
         self.dut, self.cells, self.ctx = dut, Cells(), ctx
         self.cycle, self.refuse = 0, 0.0
+        # The macro registers a row on its way to the cells, as the writer does with its place.
+        self.on_its_way = 0
         self.source = random.Random(1)
 
     async def tick(self, weight=0):
         dut, ctx = self.dut, self.ctx
         step = {name: ctx.get(dut.step[name]) for name, _ in dut.step.shape()}
-        self.cells.step(step, weight)
+        self.cells.step(step, self.on_its_way)
+        self.on_its_way = weight
         await ctx.tick()
         self.cycle += 1
 

@@ -18,12 +18,6 @@ SEED = int(os.environ.get("CIMPLE_TEST_SEED", "1"))
 
 SMALL = {"activation_bytes": 512, "weight_bytes": 512, "descriptors": 32, "stamps": 16}
 SHAPES = {
-    # Shallow queues, the narrowest ports; a last beat that is full.
-    "narrow ports": SMALL | {
-        "macro": {"rows": 12, "columns": 6, "cell": "bitcell", "tree": "carry_save"},
-        "activation_port": 4, "weight_port": 4, "lanes": 2, "channels": 16,
-        "partial_sum_words": 16, "descriptors": 16, "queue_depth": 1,
-    },
     # More lanes than columns, a port wider than the macro is high, deep queues; an uneven last row
     # group, and banks enough to have one filled, one computed from and others wait.
     "wide ports": SMALL | {
@@ -31,11 +25,12 @@ SHAPES = {
         "activation_port": 16, "weight_port": 16, "lanes": 8, "channels": 32,
         "partial_sum_words": 16, "queue_depth": 4,
     },
-    # One row in latches, which take it half a cycle after its transfer, and as many columns as make
-    # three beats with one lane.
+    # The narrowest ports and shallow queues; one row, in latches, which take it half a cycle after
+    # its transfer, and as many columns as make three beats with one lane.
     "one row": SMALL | {
         "macro": {"rows": 1, "columns": 3, "cell": "bitcell", "storage": "latch", "banks": 2},
-        "activation_bytes": 256, "lanes": 1, "channels": 9, "partial_sum_words": 24,
+        "activation_bytes": 256, "activation_port": 4, "weight_port": 4, "lanes": 1, "channels": 9,
+        "partial_sum_words": 24, "descriptors": 16, "queue_depth": 1,
     },
     # Tables that take far longer to fill than their rows to read; memories of odd sizes.
     "block RAM": SMALL | {
