@@ -72,7 +72,7 @@ class Delivery(_Outputs):
         ]
         rows_inside = [end & tag.reads for end, tag in zip(ends, stages, strict=True)]
         is_output, is_read = self.probe("is_output"), self.probe("is_read")
-        # In front of the columns' registers an older offer may wait, while everything stands still.
+        # Behind the columns' registers an older offer may wait, while everything stands still.
         waits: Value = Const(0, 1)
         if self.config.output_buffer > 1:
             waits = ~self.serialiser.enable
