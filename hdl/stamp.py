@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from importlib import import_module
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Fragment, Instance, Module, ResetSignal, Signal, Value
+from amaranth.hdl import ClockSignal, Fragment, Instance, Module, ResetSignal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -92,11 +92,8 @@ class Stamp(wiring.Component):
     signature : Signature
         The component's, known without building it.
     build : callable
-        Returns the component. It must have a `sync` domain and no other.
-    reset : Signal, optional
-        Resets the emitted module too. Needed where its registers must be reset and a design around
-        it uses `ResetInserter`, which does not reach into instances: a register that starts high
-        and is low ever after, beside the stamp, is set by either kind of reset.
+        Returns the component. It must have a `sync` domain and no other. An inserted reset
+        (`ResetInserter`) does not reach its registers.
 
     Members
     -------
@@ -109,9 +106,7 @@ class Stamp(wiring.Component):
         kind: str,
         signature: wiring.Signature,
         build: Callable[[], wiring.Component],
-        reset: Signal | None = None,
     ) -> None:
-        self._reset = reset
         self._key = key
         self._kind = kind
         self._build = build
@@ -128,8 +123,7 @@ class Stamp(wiring.Component):
         return m
 
     def _port_connections(self) -> dict[str, Any]:
-        reset = ResetSignal() if self._reset is None else ResetSignal() | self._reset
-        connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": reset}
+        connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
         for path, member, value in self.signature.flatten(self):
             value = Value.cast(value)
             # A port of no bits (the bank of a macro with one bank) does not exist in Verilog.

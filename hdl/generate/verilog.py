@@ -32,6 +32,10 @@ write_verilog
 _MODULE = re.compile(r"^module .*?^endmodule\n", re.MULTILINE | re.DOTALL)
 #: Bits that are constant, of a variable whose other bits a process drives.
 _CONSTANT_BITS = re.compile(r"^  always @\*\n    (.+ = \d+'[bh][0-9a-f]+;)\n", re.MULTILINE)
+#: A register that synthesis is to keep, by its declaration.
+_KEPT = re.compile(
+    r"^  \(\* keep = 32'd1 \*\)\n(?:  output .*\n)?  reg (?:\[\d+:0\] )?(\w+)", re.MULTILINE
+)
 #: What Yosys makes every process read, so that it runs once at the start.
 _TRIGGER_NAME = re.compile(r"\\\S+dump_module\$\d+ ")
 _TRIGGER_DECLARATION = "  reg _start_ = 0;\n"
@@ -63,7 +67,16 @@ def emit_verilog(rtlil: str, name: str) -> str:
 
 def _start_all(module: re.Match[str]) -> str:
     """Have every process of a module run once at the start of a simulation."""
-    return _start_late(_start_constants(_TRIGGER_NAME.sub("_start_", module[0])))
+    return _keep(_start_late(_start_constants(_TRIGGER_NAME.sub("_start_", module[0]))))
+
+
+def _keep(module: str) -> str:
+    """Have synthesis keep registers that say so: it looks for that at the process, not the name."""
+    for name in _KEPT.findall(module):
+        process = f"  always @(posedge clk)\n    {name} <= "
+        assert process in module, f"register {name} is to be kept, but has no process of its own"
+        module = module.replace(process, f"  (* keep *)\n{process}")
+    return module
 
 
 def _start_constants(module: str) -> str:

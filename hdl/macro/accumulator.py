@@ -2,14 +2,24 @@
 """What turns the sums of planes into dot products, and dot products into an output."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..narrow import narrow
 from .add_sub import AddSub
 from .config import Cell, MacroConfig
 
-__all__ = ["Accumulator", "VectorSum"]
+__all__ = ["Accumulator", "AccumulatorControl", "VectorSum"]
+
+
+def AccumulatorControl() -> data.StructLayout:
+    """What accumulators do with the sum of a step, in this cycle.
+
+    ``adds``: it arrives, and nothing holds it up. ``completes``: it is its vector's last, and the
+    running sum returns to zero; that is so after a reset too. ``negative``: it counts negative, as
+    the sign plane of signed inputs; never where a cycle has several planes.
+    """
+    return data.StructLayout({"adds": 1, "completes": 1, "negative": 1})
 
 
 class Accumulator(wiring.Component):
@@ -23,35 +33,23 @@ class Accumulator(wiring.Component):
 
     Members
     -------
-    enable : In(1)
-        Everything keeps its value where it is low.
     step_sum : In(signed(config.step_sum_bits))
-    valid : In(1)
-        A step's sum arrives.
-    last : In(1)
-        It is its vector's last.
-    negative : In(1)
-        It counts negative: the sign plane of signed inputs. Low where a cycle has several planes.
+    control : In(AccumulatorControl())
+        What to do with it.
     o : Out(signed(config.column_bits))
         The dot product.
     """
 
-    enable: Signal
     step_sum: Signal
-    valid: Signal
-    last: Signal
-    negative: Signal
+    control: data.View
     o: Signal
 
     def __init__(self, config: MacroConfig) -> None:
         self.config = config
         super().__init__(
             {
-                "enable": In(1),
                 "step_sum": In(signed(config.step_sum_bits)),
-                "valid": In(1),
-                "last": In(1),
-                "negative": In(1),
+                "control": In(AccumulatorControl()),
                 "o": Out(signed(config.column_bits)),
             }
         )
@@ -61,7 +59,7 @@ class Accumulator(wiring.Component):
         config = self.config
         # A row's product has all its bits at once, and is not doubled.
         doublings = 0 if config.cell is Cell.NEAR else config.bits_per_cycle
-        running = Signal(signed(config.column_bits))
+        running = Signal(signed(config.column_bits), reset_less=True)
         total = Signal.like(running)
         # What is cut off are sign bits: the width holds every dot product, and each step to it.
         shifted = narrow(running << doublings, running.shape())
@@ -70,7 +68,7 @@ class Accumulator(wiring.Component):
             m.d.comb += [
                 adder.a.eq(shifted),
                 adder.b.eq(self.step_sum),
-                adder.subtract.eq(self.negative),
+                adder.subtract.eq(self.control.negative),
                 total.eq(adder.o),
             ]
         else:
@@ -78,9 +76,9 @@ class Accumulator(wiring.Component):
         output = Signal.like(self.o, reset_less=True)
         m.d.comb += self.o.eq(output)
         # Clearing stands outside of what enables, so that it is the flip-flops' own reset.
-        with m.If(self.enable & self.valid):
+        with m.If(self.control.adds):
             m.d.sync += running.eq(total)
-        with m.If(self.enable & self.valid & self.last):
+        with m.If(self.control.completes):
             m.d.sync += [running.eq(0), output.eq(total)]
         return m
 

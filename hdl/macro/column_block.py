@@ -7,7 +7,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .accumulator import Accumulator, VectorSum
+from .accumulator import Accumulator, AccumulatorControl, VectorSum
 from .adder_tree import adder_tree
 from .cells import cell_array, leaf_ranges
 from .cells.array import StepLayout
@@ -21,8 +21,9 @@ __all__ = ["ColumnBlock"]
 class ColumnBlock(wiring.Component):
     """`columns` columns of the macro, from the operand of one step to the output registers.
 
-    Latency: ``config.array_registers`` cycles from `operand` to the sum that the accumulator takes,
-    ``config.output_registers`` from there to `o`. Tags are delayed by the macro, once for all.
+    Latency: ``config.array_registers - config.broadcast_registers`` cycles from `operand` to the
+    sum that the accumulator takes, ``config.output_registers`` from there to `o`. Tags are delayed
+    by the macro, once for all.
 
     Parameters
     ----------
@@ -42,8 +43,10 @@ class ColumnBlock(wiring.Component):
         The row being written, as in `CellArray`.
     join_tag : In(TagLayout(config))
         Belongs to the planes' sums, before they are joined.
-    output_tags : In(ArrayLayout(TagLayout(config), config.output_registers))
-        Belong to what enters the accumulator, and each register that follows it.
+    control : In(ArrayLayout(AccumulatorControl(), columns))
+        What the accumulators do with the sums that reach them in this cycle.
+    later_tags : In(ArrayLayout(TagLayout(config), config.output_registers - 1))
+        Belong to what enters each register that follows the accumulators.
     o : Out(ArrayLayout(signed(config.output_bits), columns))
     """
 
@@ -54,7 +57,8 @@ class ColumnBlock(wiring.Component):
     weights: data.View
     step: data.View
     join_tag: data.View
-    output_tags: Any
+    control: Any
+    later_tags: Any
     o: data.View
 
     def __init__(self, config: MacroConfig, first: int, columns: int) -> None:
@@ -76,7 +80,8 @@ class ColumnBlock(wiring.Component):
                 "weights": In(data.ArrayLayout(signed(config.weight_bits), columns)),
                 "step": In(StepLayout(config)),
                 "join_tag": In(tag),
-                "output_tags": In(data.ArrayLayout(tag, config.output_registers)),
+                "control": In(data.ArrayLayout(AccumulatorControl(), columns)),
+                "later_tags": In(data.ArrayLayout(tag, config.output_registers - 1)),
                 "o": Out(data.ArrayLayout(signed(config.output_bits), columns)),
             }
         )
@@ -110,14 +115,10 @@ class ColumnBlock(wiring.Component):
             m.submodules[f"tree{column}_{plane}"] = tree
             m.d.comb += [tree.enable.eq(self.enable), tree.i.eq(array.leaves[column][plane])]
             sums.append(tree.o)
-        tag = self.output_tags[0]
         m.submodules[f"accumulator{column}"] = accumulator = Accumulator(config)
         m.d.comb += [
-            accumulator.enable.eq(self.enable),
             accumulator.step_sum.eq(self._joined(m, sums, column)),
-            accumulator.valid.eq(tag.valid),
-            accumulator.last.eq(tag.last),
-            accumulator.negative.eq(tag.negative),
+            accumulator.control.eq(self.control[column]),
         ]
         return accumulator.o
 
@@ -136,13 +137,13 @@ class ColumnBlock(wiring.Component):
         m.d.comb += fusion.enable.eq(self.enable)
         m.d.comb += [fusion.i[column].eq(dot) for column, dot in enumerate(dots)]
         for stage in range(self.config.fused_bits):
-            tag = self.output_tags[1 + stage]
+            tag = self.later_tags[stage]
             m.d.comb += [fusion.valid[stage].eq(tag.valid), fusion.fused[stage].eq(tag.fused)]
         return [fusion.o[column] for column in range(self.columns)]
 
     def _vector_sum(self, m: Module, dot: Any, column: int) -> Signal:
         """A column's sum over the vectors of an accumulation."""
-        tag = self.output_tags[-1]
+        tag = self.later_tags[self.config.output_registers - 2]
         m.submodules[f"sum{column}"] = total = VectorSum(self.config)
         m.d.comb += [
             total.enable.eq(self.enable),

@@ -331,7 +331,10 @@ class MacroConfig(MacroParameters):
     @property
     def array_registers(self) -> int:
         """Registers from the step register to the sum that the accumulator takes."""
-        return self.product_registers + self.tree_registers + self.join_registers
+        return (
+            self.broadcast_registers + self.product_registers + self.tree_registers
+            + self.join_registers
+        )
 
     @property
     def output_registers(self) -> int:
@@ -359,8 +362,12 @@ class MacroConfig(MacroParameters):
 
     @property
     def read_latency(self) -> int:
-        """Cycles from a read request's first valid cycle to its data's, the macro idle before."""
-        return 1 + self.array_registers + self.output_registers
+        """Cycles from a read request's first valid cycle to its data's, the macro idle before.
+
+        A request is registered, and then takes the way of a vector of one step:
+        ``2 + array_registers + output_registers``.
+        """
+        return 2 + self.array_registers + self.output_registers
 
     @property
     def binary_operations(self) -> int:

@@ -4,7 +4,7 @@
 from functools import partial
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -12,8 +12,10 @@ from ..stamp import Stamp
 from .cells import cell_writer
 from .column_block import ColumnBlock
 from .config import Cell, MacroConfig
+from .copies import broadcast_operand, control_blocks
 from .output_buffer import OutputBuffer
-from .serialiser import Serialiser, serialiser
+from .serialiser import Serialiser
+from .serialisers import serialiser
 from .tags import tag_line
 
 __all__ = ["Macro"]
@@ -91,27 +93,23 @@ class Macro(wiring.Component):
         connect(m, flipped(self.read_data), buffer.read_data)
         enable = buffer.enable
         m.d.comb += steps.enable.eq(enable)
-        joined, outputs = tag_line(m, self.config, steps.tag, enable)
-        m.d.comb += buffer.complete.eq(outputs[-1])
-        # The sums of vectors cut short by a reset are cleared in the cycle after it.
-        was_reset = Signal(init=1)
-        m.d.sync += was_reset.eq(0)
-        blocks = self._column_blocks(was_reset)
+        tags = tag_line(m, self.config, steps.tag, steps.next_tag, enable)
+        m.d.comb += buffer.complete.eq(tags.outputs[-1])
+        blocks = self._column_blocks()
+        control_blocks(m, self.config, buffer, tags, blocks)
         for name, block in blocks.items():
             m.submodules[name] = block
-            m.d.comb += [
-                block.enable.eq(enable),
-                block.operand.eq(steps.operand),
-                block.bank.eq(steps.bank),
-                block.fused.eq(steps.tag.fused),
-                block.join_tag.eq(joined),
-            ]
-            m.d.comb += [block.output_tags[n].eq(tag) for n, tag in enumerate(outputs)]
-        self._write(m, steps, list(blocks.values()))
+            m.d.comb += block.join_tag.eq(tags.joined)
+            m.d.comb += [block.later_tags[n].eq(tag) for n, tag in enumerate(tags.outputs[1:])]
+        bank = broadcast_operand(m, self.config, steps, tags, blocks)
+        in_use = steps.in_use
+        if self.config.broadcast_registers:
+            in_use = in_use | (tags.meets.valid & (bank == steps.hold_bank))
+        self._write(m, steps, in_use, list(blocks.values()))
         m.d.comb += buffer.outputs.eq(Cat(block.o for block in blocks.values()))
         return m
 
-    def _column_blocks(self, was_reset: Signal) -> dict[str, Any]:
+    def _column_blocks(self) -> dict[str, Any]:
         """The blocks from left to right; only the last may be narrower."""
         config, width = self.config, self.config.columns_per_block
         blocks = {}
@@ -124,11 +122,10 @@ class Macro(wiring.Component):
                 kind=f"columns{columns}",
                 signature=ColumnBlock.signature_for(config, columns),
                 build=partial(ColumnBlock, config, place, columns),
-                reset=was_reset,
             )
         return blocks
 
-    def _write(self, m: Module, steps: Serialiser, blocks: list[Any]) -> None:
+    def _write(self, m: Module, steps: Serialiser, in_use: Value, blocks: list[Any]) -> None:
         """Join the weight stream to the blocks; what uses the weights of a bank takes turns."""
         writer = cell_writer(self.config)
         if writer is None:
@@ -140,15 +137,9 @@ class Macro(wiring.Component):
         offered = self.w.payload
         write_turn = Signal()
         # What goes on beside it in other banks does not pass the turn on.
-        goes_before = Cat(
-            readers.valid & readers.ready
-            & (self.config.bank_of(readers.payload) == steps.hold_bank)
-            for readers in (self.i, self.read_request)
-        ).any()
-        with m.If(writer.changes & writer.ready):
-            m.d.sync += write_turn.eq(0)
-        with m.Elif(writer.changes & goes_before):
-            m.d.sync += write_turn.eq(1)
+        m.d.sync += write_turn.eq(
+            writer.changes & ~writer.may_change & (write_turn | steps.moves_on)
+        )
         # While a table is filled nothing of its bank begins, so what waits must have its turn then.
         passes_over = writer.filling & steps.waits
         m.d.comb += [
@@ -156,10 +147,10 @@ class Macro(wiring.Component):
             writer.row.eq(offered.row),
             writer.group.eq(offered.group),
             writer.bank.eq(self.config.bank_of(offered)),
-            writer.may_change.eq(~steps.in_use & ~passes_over),
+            writer.may_change.eq(~in_use & ~passes_over),
             self.w.ready.eq(writer.ready),
             steps.hold_bank.eq(Mux(writer.filling, writer.filled_bank, writer.bank)),
-            steps.hold.eq(writer.filling | (writer.changes & write_turn)),
+            steps.hold.eq(writer.filling | write_turn),
         ]
         first = 0
         # A signal of its own: generation takes time for every slice of the wide payload.

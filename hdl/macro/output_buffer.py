@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..keep import keep_where
 from .config import MacroConfig
 from .tags import TagLayout
 
@@ -30,6 +31,8 @@ class OutputBuffer(wiring.Component):
         These registers.
     enable : Out(1)
         Operands, sums and outputs keep their values where it is low.
+    next_enable : Out(1)
+        What `enable` is in the next cycle; only with ``output_buffer: 2``.
     o : Out(stream of config.output_layout)
     read_data : Out(stream of config.read_data_layout)
     """
@@ -37,6 +40,7 @@ class OutputBuffer(wiring.Component):
     complete: data.View
     outputs: data.View
     enable: Signal
+    next_enable: Signal
     o: stream.Interface
     read_data: stream.Interface
 
@@ -47,6 +51,7 @@ class OutputBuffer(wiring.Component):
                 "complete": In(TagLayout(config)),
                 "outputs": In(config.output_layout),
                 "enable": Out(1),
+                "next_enable": Out(1),
                 "o": Out(stream.Signature(config.output_layout)),
                 "read_data": Out(stream.Signature(config.read_data_layout)),
             }
@@ -54,47 +59,54 @@ class OutputBuffer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        is_output = Signal()
-        is_read = Signal()
+        # What is offered, and what arrives: an output, a row read back, or neither.
+        offers = Signal(2)
+        offers_any = Signal()
+        kind = Signal(2)
         taken = Signal()
         arrives = Signal()
         stays = Signal()
         m.d.comb += [
-            taken.eq((self.o.valid & self.o.ready) | (self.read_data.valid & self.read_data.ready)),
+            Cat(self.o.valid, self.read_data.valid).eq(offers),
+            taken.eq((offers & Cat(self.o.ready, self.read_data.ready)).any()),
             arrives.eq(self.complete.valid & self.complete.last),
-            stays.eq((is_output | is_read) & ~taken),
+            kind.eq(Cat(self.complete.closes & ~self.complete.reads, self.complete.reads)),
+            stays.eq(offers_any & ~taken),
         ]
-        with m.If(self.enable & taken):
-            m.d.sync += [is_output.eq(0), is_read.eq(0)]
-        with m.If(self.enable & arrives):
-            m.d.sync += [
-                is_output.eq(self.complete.closes & ~self.complete.reads),
-                is_read.eq(self.complete.reads),
-            ]
-        registers = Cat(is_output, is_read, self.outputs)
-        if self.config.output_buffer == 1:
-            m.d.comb += self.enable.eq(~(arrives & stays))
-            self._offer(m, registers)
-        else:
-            kept = Signal(len(registers), reset_less=True)
-            moves = Signal(init=1)
-            with m.If(moves):
-                m.d.sync += [kept.eq(registers), moves.eq(~(arrives & stays))]
+        # Of the next cycle, and whether it is any: what stalls the datapath is decided by that.
+        following = Signal(2)
+        m.d.comb += following.eq(offers)
+        m.d.sync += [offers.eq(following), offers_any.eq(following.any())]
+        with m.If(self.enable):
+            with m.If(arrives & ~stays):
+                m.d.comb += following.eq(kind)
             with m.Elif(taken):
-                m.d.sync += moves.eq(1)
-            m.d.comb += self.enable.eq(moves)
-            self._offer(m, Mux(moves, registers, kept))
+                m.d.comb += following.eq(0)
+        if self.config.output_buffer == 1:
+            m.d.comb += [self.enable.eq(~(arrives & stays)), self.next_enable.eq(0)]
+            self._offer(m, self.outputs.as_value())
+            return m
+        outputs = self.outputs.as_value()
+        kept = Signal(len(outputs), reset_less=True)
+        behind = Signal(2)
+        moves = Signal(init=1, attrs=keep_where(self.config.broadcast_registers))
+        # What `moves` is not, for the outputs alone: they may be far from all others.
+        kept_offered = Signal()
+        m.d.comb += [
+            self.enable.eq(moves),
+            self.next_enable.eq(Mux(moves, ~(arrives & stays), taken)),
+        ]
+        m.d.sync += [moves.eq(self.next_enable), kept_offered.eq(~self.next_enable)]
+        with m.If(moves):
+            m.d.sync += [kept.eq(outputs), behind.eq(kind)]
+        with m.Elif(taken):
+            m.d.comb += following.eq(behind)
+        self._offer(m, Mux(kept_offered, kept, outputs))
         return m
 
-    def _offer(self, m: Module, flags_and_outputs: Value) -> None:
-        """Offer the outputs as what they are: an output, or the lowest bits as a row read back."""
-        offered = Signal(len(flags_and_outputs))
-        m.d.comb += [
-            offered.eq(flags_and_outputs),
-            self.o.valid.eq(offered[0]),
-            self.read_data.valid.eq(offered[1]),
-            self.o.payload.as_value().eq(offered[2:]),
-        ]
+    def _offer(self, m: Module, outputs: Value) -> None:
+        """Offer the outputs, and their lowest bits as a row read back."""
+        m.d.comb += self.o.payload.as_value().eq(outputs)
         for column, output in enumerate(self.o.payload):
             weight = output[: self.config.weight_bits]
             m.d.comb += self.read_data.payload[column].eq(weight.as_signed())

@@ -210,6 +210,10 @@ class MacroParameters(Config):
     skip_zero_planes: Annotated[
         bool, Field(description="leading planes that are zero in all rows take no cycle")
     ] = False
+    broadcast_registers: Annotated[
+        Literal[0, 1],
+        Field(description="registers of the operand on its way to each block of columns"),
+    ] = 0
     output_buffer: Annotated[
         Literal[1, 2],
         Field(description="outputs that can wait to be taken; 1 is smaller, 2 faster"),

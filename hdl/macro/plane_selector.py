@@ -10,11 +10,9 @@ from amaranth.utils import exact_log2
 
 from .bit_selector import BitSelector
 from .config import MacroConfig
+from .step_choice import SHARED
 
-__all__ = ["SHARED", "PlaneSelector"]
-
-#: Rows of a selector: as many as an FPGA's flip-flops that share a reset.
-SHARED = 8
+__all__ = ["PlaneSelector"]
 
 
 class PlaneSelector(wiring.Component):
@@ -35,18 +33,14 @@ class PlaneSelector(wiring.Component):
     enable : In(1)
         The registers keep their values where it is low.
     data : In(ArrayLayout(config.input_bits, rows))
-    step : In(config.step_number_bits)
-        The step's number: it takes the planes from ``step * bits_per_cycle`` on.
+    step, read, low, clear
+        Which step it is, as `number`, `reads`, `low` and `clear` of `StepChoice`. Step number n
+        takes the planes from ``n * bits_per_cycle`` on.
     extend : In(1)
         It is the step of the top plane; the planes above are copies of it, or zero.
     top : In(log2(bits_per_cycle))
         The place of the top plane in that step.
     signed : In(1)
-    read : In(1)
-        Take the row at `place` instead.
-    place : In(log2(SHARED))
-    clear : In(1)
-        Take no row. Only where `read` is high, and `enable`.
     o : Out(ArrayLayout(rows, config.bits_per_cycle))
     """
 
@@ -57,7 +51,7 @@ class PlaneSelector(wiring.Component):
     top: Signal
     signed: Signal
     read: Signal
-    place: Signal
+    low: Signal
     clear: Signal
     o: Any
 
@@ -78,7 +72,7 @@ class PlaneSelector(wiring.Component):
                 "top": In(exact_log2(config.bits_per_cycle)),
                 "signed": In(1),
                 "read": In(1),
-                "place": In(exact_log2(SHARED)),
+                "low": In(SHARED),
                 "clear": In(1),
                 "o": Out(data.ArrayLayout(rows, config.bits_per_cycle)),
             }
@@ -92,7 +86,7 @@ class PlaneSelector(wiring.Component):
         else:
             digits = [self._digit(m, row) for row in rows]
             # One plane is enough to read.
-            named = [[self.place == row for row in rows], *[[0] * self.rows] * (len(self.o) - 1)]
+            named = [[self.low[row] for row in rows], *[[0] * self.rows] * (len(self.o) - 1)]
             planes = [
                 [Mux(self.read, named[plane][row], digits[row][plane]) for row in rows]
                 for plane in range(len(named))
@@ -117,7 +111,7 @@ class PlaneSelector(wiring.Component):
         m.submodules[f"selector{row}"] = selector
         m.d.comb += [
             selector.data.eq(self._word(m, row)),
-            selector.low.eq(Mux(self.read, self.place == row, self.step[0])),
+            selector.low.eq(self.low[row]),
             selector.high.eq(self.step[1:]),
             selector.read.eq(self.read),
         ]

@@ -1,21 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """The macro's input side: vectors and read requests in, the operand of one step a cycle out."""
 
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
 
-from ..stamp import Stamp
+from ..keep import keep_where
 from .config import MacroConfig
-from .leading_zeros import LeadingZeros
-from .plane_selector import SHARED, PlaneSelector
 from .tags import TagLayout
 
-__all__ = ["PlaneSerialiser", "RowSerialiser", "Serialiser", "serialiser"]
+__all__ = ["Serialiser", "Step"]
+
+
+class Step(NamedTuple):
+    """What the step register is to take."""
+
+    number: Signal
+    """Number of the vector's step."""
+    begin: Value
+    """Number of the step with which the vector begins."""
+    next_number: Value
+    """Number of the one after it."""
+    top: Value
+    """Number of the vector's top step."""
+    goes_on: Value
+    """It is taken, and the vector has more."""
+    asks: Value
+    """A row is to be read back in the next step."""
+    prefers_read: Value
+    """If anything begins, it is that."""
+    reads: Value
+    """It is none of a vector: it reads the row back that was asked for in the cycle before."""
 
 
 class Serialiser(wiring.Component):
@@ -40,9 +57,13 @@ class Serialiser(wiring.Component):
         The step register; `bank` and `tag` belong to it.
     bank : Out(config.bank_bits)
     tag : Out(TagLayout(config))
+    next_tag : Out(TagLayout(config))
+        What `tag` becomes where `enable` is high.
+    moves_on : Out(1)
+        A step of a vector or a read of bank `hold_bank` goes to the step register.
     in_use : Out(1)
         A step of bank `hold_bank` meets the weights in this cycle or, as the vector has begun or
-        begins now, in one of the next.
+        may begin, in one of the next.
     waits : Out(1)
         A vector or read of bank `hold_bank` is there and has not begun.
     skipped : Out(32)
@@ -57,6 +78,8 @@ class Serialiser(wiring.Component):
     operand: Any
     bank: Signal
     tag: data.View
+    next_tag: data.View
+    moves_on: Signal
     in_use: Signal
     waits: Signal
     skipped: Signal
@@ -73,6 +96,8 @@ class Serialiser(wiring.Component):
                 "operand": Out(config.operand_layout),
                 "bank": Out(config.bank_bits),
                 "tag": Out(TagLayout(config)),
+                "next_tag": Out(TagLayout(config)),
+                "moves_on": Out(1),
                 "in_use": Out(1),
                 "waits": Out(1),
                 "skipped": Out(32),
@@ -92,26 +117,38 @@ class Serialiser(wiring.Component):
         read_was_last = Signal()
 
         current = Signal.like(begin)
+        next_number = Signal.like(begin)
+        # A row to read back sets out from registers: the choice between it and a vector would be
+        # too long a way to every bit of the operand.
+        reading = Signal(attrs=keep_where(self.config.broadcast_registers))
+        read_bank = Signal(self.config.bank_bits)
         launch = Signal()
-        launch_read = Signal()
+        takes_read = Signal()
         may_begin = Signal()
+        asks = Signal()
         may_read = Signal()
         vector_held = self.hold & (vector_bank == self.hold_bank)
         request_held = self.hold & (request_bank == self.hold_bank)
         m.d.comb += [
             current.eq(Mux(within, following, begin)),
+            next_number.eq((current - 1)[: len(begin)]),
             may_begin.eq(self.i.valid & ~vector_held),
-            may_read.eq(self.read_request.valid & ~within & ~accumulating & ~request_held),
-            launch_read.eq(may_read & ~(may_begin & read_was_last)),
-            launch.eq(within | (may_begin & ~launch_read)),
+            asks.eq(self.read_request.valid & ~within & ~accumulating),
+            may_read.eq(asks & ~request_held),
+            takes_read.eq(may_read & ~(may_begin & read_was_last)),
+            launch.eq(within | (may_begin & ~reading & ~takes_read)),
             self.i.ready.eq(self.enable & launch & (current == 0)),
-            self.read_request.ready.eq(self.enable & launch_read),
+            self.read_request.ready.eq(self.enable & takes_read),
         ]
-        opens, closes = self._bounds(vector)
+        prefers_read: Value = takes_read
+        if self.config.banks == 1:
+            # Vectors and rows are held together, so this need not wait for what holds them.
+            prefers_read = asks & ~(self.i.valid & read_was_last)
+        _, closes = self._bounds(vector)
         with m.If(self.enable & launch):
             m.d.sync += [
                 within.eq(current != 0),
-                following.eq(current - 1),
+                following.eq(next_number),
                 read_was_last.eq(0),
             ]
             with m.If(current == 0):
@@ -120,33 +157,59 @@ class Serialiser(wiring.Component):
                 with m.If(~within):
                     saved = (top - begin)[: len(begin)]
                     m.d.sync += self.skipped.eq((self.skipped + saved)[:32])
-        with m.If(self.enable & launch_read):
-            m.d.sync += read_was_last.eq(1)
+        with m.If(self.enable):
+            m.d.sync += [reading.eq(takes_read), read_bank.eq(request_bank)]
+            with m.If(takes_read):
+                m.d.sync += read_was_last.eq(1)
 
-        launched_bank = Mux(launch_read, request_bank, vector_bank)
         m.d.comb += [
+            self.moves_on.eq(
+                self.enable & self._any_here((launch, vector_bank), (takes_read, request_bank))
+            ),
+            # What may begin but gives way to another bank's has not lost its turn.
             self.in_use.eq(
-                (self.tag.valid & (self.bank == self.hold_bank))
-                | ((launch | launch_read) & (launched_bank == self.hold_bank))
+                self._any_here(
+                    (self.tag.valid, self.bank), (reading, read_bank),
+                    (within | may_begin, vector_bank), (may_read, request_bank),
+                )
             ),
             self.waits.eq(
-                (self.i.valid & (vector_bank == self.hold_bank))
-                | (self.read_request.valid & (request_bank == self.hold_bank))
+                self._any_here(
+                    (self.i.valid, vector_bank), (self.read_request.valid, request_bank)
+                )
             ),
-        ]
-        self._take_operand(m, current, top, launch_read)
+        ]  # fmt: skip
+        step = Step(
+            number=current, begin=begin, next_number=next_number, top=top,
+            goes_on=launch & (current != 0),
+            asks=takes_read, prefers_read=prefers_read, reads=reading,
+        )  # fmt: skip
+        self._take_operand(m, step)
+        self._take_tag(m, step, launch)
         with m.If(self.enable):
-            m.d.sync += [
-                self.tag.valid.eq(launch | launch_read),
-                self.tag.last.eq(launch_read | (current == 0)),
-                self.tag.negative.eq(self._is_negative(vector, current == top) & ~launch_read),
-                self.tag.opens.eq(launch_read | opens),
-                self.tag.closes.eq(launch_read | closes),
-                self.tag.reads.eq(launch_read),
-                self.tag.fused.eq(Mux(launch_read, 0, vector.fused)),
-                self.bank.eq(launched_bank),
-            ]
+            m.d.sync += self.bank.eq(Mux(reading, read_bank, vector_bank))
         return m
+
+    def _any_here(self, *uses: tuple[Value, Value]) -> Value:
+        """Whether any of these is so of bank `hold_bank`: conditions, and the bank of each."""
+        return Cat(condition & (bank == self.hold_bank) for condition, bank in uses).any()
+
+    def _take_tag(self, m: Module, step: Step, launch: Value) -> None:
+        """Register the tag of a step; `launch` says that it is one of a vector, and is taken."""
+        vector = self.i.payload
+        opens, closes = self._bounds(vector)
+        is_sign = self._is_negative(vector, step.number == step.top)
+        m.d.comb += [
+            self.next_tag.valid.eq(launch | step.reads),
+            self.next_tag.last.eq(step.reads | (step.number == 0)),
+            self.next_tag.negative.eq(is_sign & ~step.reads),
+            self.next_tag.opens.eq(step.reads | opens),
+            self.next_tag.closes.eq(step.reads | closes),
+            self.next_tag.reads.eq(step.reads),
+            self.next_tag.fused.eq(Mux(step.reads, 0, vector.fused)),
+        ]
+        with m.If(self.enable):
+            m.d.sync += self.tag.eq(self.next_tag)
 
     def _bounds(self, vector: data.View) -> tuple[Value, Value]:
         """Whether the vector is the first and the last of its accumulation."""
@@ -162,104 +225,6 @@ class Serialiser(wiring.Component):
         """Whether the step counts negative."""
         raise NotImplementedError
 
-    def _take_operand(self, m: Module, current: Signal, top: Value, read: Signal) -> None:
-        """Register the operand of step `current`, or that which reads a row back."""
+    def _take_operand(self, m: Module, step: Step) -> None:
+        """Register the operand of a step."""
         raise NotImplementedError
-
-
-class PlaneSerialiser(Serialiser):
-    """Steps are planes, `bits_per_cycle` at once, the most significant first.
-
-    Where `skip_zero_planes` is set, a vector begins with the first step in which any input has a
-    one.
-    """
-
-    def _first_steps(self, m: Module) -> tuple[Value, Value]:
-        shift = exact_log2(self.config.bits_per_cycle)
-        vector = self.i.payload
-        bits = self.config.step_number_bits
-        top = Signal(bits)
-        m.d.comb += top.eq(vector.top_plane[shift:])
-        if not self.config.skip_zero_planes:
-            return top, top
-        m.submodules.zeros = zeros = LeadingZeros(self.config)
-        m.d.comb += [zeros.data.eq(vector.data), zeros.top_plane.eq(vector.top_plane)]
-        begin = Signal(bits)
-        m.d.comb += begin.eq(zeros.first_plane[shift:])
-        return top, begin
-
-    def _is_negative(self, vector: data.View, is_top: Value) -> Value:
-        return vector.signed & is_top
-
-    def _take_operand(self, m: Module, current: Signal, top: Value, read: Signal) -> None:
-        vector, request = self.i.payload, self.read_request.payload
-        shared = exact_log2(SHARED)
-        in_step = exact_log2(self.config.bits_per_cycle)
-        for first in range(0, self.config.rows, SHARED):
-            rows = range(first, min(first + SHARED, self.config.rows))
-            m.submodules[f"rows{first}"] = part = self._selector(len(rows))
-            # A signal of its own: generation takes time for every slice of the wide payload.
-            words: Any = Signal(part.data.shape(), name=f"words{first}")
-            low, high = rows.start * self.config.input_bits, rows.stop * self.config.input_bits
-            m.d.comb += [
-                words.as_value().eq(vector.data.as_value()[low:high]),
-                part.data.eq(words),
-                part.enable.eq(self.enable),
-                part.step.eq(current),
-                part.extend.eq(current == top),
-                part.top.eq(vector.top_plane[:in_step]),
-                part.signed.eq(vector.signed),
-                part.read.eq(read),
-                part.place.eq(request.row[:shared]),
-                part.clear.eq(self.enable & read & (request.row[shared:] != first // SHARED)),
-            ]
-            m.d.comb += [
-                plane[first : rows.stop].eq(bits)
-                for plane, bits in zip(self.operand, part.o, strict=True)
-            ]
-
-    def _selector(self, rows: int) -> Any:
-        return Stamp(
-            key=(PlaneSelector, self.config.digest(), rows),
-            kind=f"rows{rows}",
-            signature=PlaneSelector.signature_for(self.config, rows),
-            build=partial(PlaneSelector, self.config, rows),
-        )
-
-
-class RowSerialiser(Serialiser):
-    """Steps are rows, the last one first: an input and its row's number."""
-
-    def _first_steps(self, m: Module) -> tuple[Value, Value]:
-        begin = Const(self.config.rows - 1, self.config.row_bits)
-        return begin, begin
-
-    def _is_negative(self, vector: data.View, is_top: Value) -> Value:
-        return Const(0, 1)
-
-    def _take_operand(self, m: Module, current: Signal, top: Value, read: Signal) -> None:
-        config, vector = self.config, self.i.payload
-        words = []
-        for row in range(config.rows):
-            value = Signal(config.input_bits, name=f"input{row}")
-            m.d.comb += value.eq(vector.data[row])
-            words.append(value)
-        word = Signal(config.input_bits)
-        sign = Signal()
-        m.d.comb += word.eq(Array(words)[current])
-        # Planes that `top_plane` can name beyond `input_bits` are zero.
-        padded = [*word, *[Const(0, 1)] * ((1 << config.plane_bits) - config.input_bits)]
-        m.d.comb += sign.eq(vector.signed & Array(padded)[vector.top_plane])
-        above = [Mux(bit > vector.top_plane, sign, word[bit]) for bit in range(1, len(word))]
-        exists = self.read_request.payload.row < config.rows
-        with m.If(self.enable):
-            m.d.sync += [
-                self.operand.value.eq(Mux(read, exists, Cat(word[0], *above, sign)).as_signed()),
-                self.operand.row.eq(Mux(read, self.read_request.payload.row, current)),
-            ]
-
-
-def serialiser(config: MacroConfig) -> Serialiser:
-    """The serialiser for the configured cell."""
-    kind = RowSerialiser if "row" in dict(config.operand_layout) else PlaneSerialiser
-    return kind(config)

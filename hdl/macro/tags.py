@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What travels beside an operand until its sum is used: the tag, and the line that delays it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data
 
+from ..keep import keep_where
 from .config import MacroConfig
 
-__all__ = ["TagLayout", "tag_line"]
+__all__ = ["TagLayout", "TagLine", "tag_line"]
 
 
 def TagLayout(config: MacroConfig) -> data.StructLayout:
@@ -32,19 +33,36 @@ def TagLayout(config: MacroConfig) -> data.StructLayout:
     )
 
 
-def tag_line(m: Module, config: MacroConfig, tag: Any, enable: Signal) -> tuple[Any, list[Any]]:
-    """Delay the step register's tag along the datapath.
+class TagLine(NamedTuple):
+    """The tags of the operands and sums on their way."""
 
-    Returns the tag beside the planes' sums, and those at the inputs of the output registers: of the
-    accumulator, then of what follows it, where only complete dot products are valid.
-    """
-    line = [tag]
-    first_output = config.array_registers
-    for stage in range(first_output + config.output_registers - 1):
-        later: Any = Signal(tag.shape(), name=f"tag{stage}")
+    meets: Any
+    """Belongs to the operand that meets the weights."""
+    joined: Any
+    """Belongs to the planes' sums, before they are joined."""
+    coming: Any
+    """Belongs to what comes to the accumulators with the next step; `outputs[0]` afterwards."""
+    outputs: list[Any]
+    """Belong to what enters the output registers: the accumulators, then what follows them, where
+    only complete dot products are valid."""
+
+
+def tag_line(m: Module, config: MacroConfig, tag: Any, next_tag: Any, enable: Signal) -> TagLine:
+    """Delay the step register's tag along the datapath. `next_tag` enters that register next."""
+    line = [next_tag, tag]
+    first_output = 1 + config.array_registers
+    for stage in range(first_output + config.output_registers - 2):
+        # Blocks have copies of the one that arrives with the sums.
+        copied = stage == config.array_registers - 1 and config.broadcast_registers
+        later: Any = Signal(tag.shape(), name=f"tag{stage}", attrs=keep_where(copied))
         with m.If(enable):
             m.d.sync += later.eq(line[-1])
-            if stage >= first_output:
+            if stage + 1 >= first_output:
                 m.d.sync += later.valid.eq(line[-1].valid & line[-1].last)
         line.append(later)
-    return line[first_output - config.join_registers], line[first_output:]
+    return TagLine(
+        meets=line[1 + config.broadcast_registers],
+        joined=line[first_output - config.join_registers],
+        coming=line[first_output - 1],
+        outputs=line[first_output:],
+    )

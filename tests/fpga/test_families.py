@@ -10,7 +10,7 @@ from cimple.fpga.resources import measure
 from cimple.fpga.yosys import find_yosys
 from cimple.hdl.errors import CimpleError
 from cimple.hdl.load import load_config
-from cimple.hdl.macro.config import MacroConfig
+from cimple.hdl.macro.config import Cell, MacroConfig
 
 
 class Target(enum.Enum):
@@ -48,6 +48,17 @@ def test_the_family_follows_the_cells():
     assert family_of(with_target(Target.ICE40)).name == "ice40"
     with pytest.raises(CimpleError, match="target: ice40 makes a design of cells that ecp5"):
         family_of(with_target(Target.ICE40), "ecp5")
+
+
+@pytest.mark.xdist_group("yosys")
+def test_copies_of_registers_survive_synthesis():
+    config = MacroConfig(rows=8, columns=8, weight_bits=1, input_bits=1, cell=Cell.BITCELL)
+    shared, copied = (
+        measure(config.replace(broadcast_registers=each), find_yosys()).ff
+        for each in (0, 1)
+    )
+    # Eight blocks of a column, each with an operand of its own.
+    assert copied >= shared + 8 * config.rows
 
 
 @pytest.mark.xdist_group("yosys")

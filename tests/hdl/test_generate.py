@@ -104,6 +104,21 @@ def test_equal_blocks_are_emitted_once(design):
     assert wider.verilog.count("\nendmodule") == design.verilog.count("\nendmodule")
 
 
+def test_copies_of_registers_are_kept(design):
+    """Synthesis looks at the process of a register, whatever its declaration says."""
+    copied = generate(CONFIG.replace(broadcast_registers=1)).verilog
+    process = r"^  \(\* keep \*\)\n  always @\(posedge clk\)\n    (\w+) <="
+    kept = re.findall(process, copied, re.MULTILINE)
+    declared = re.findall(
+        r"^  \(\* keep = 32'd1 \*\)\n(?:  output .*\n)?  reg .*?(\w+) =", copied, re.MULTILINE
+    )
+    assert sorted(kept) == sorted(declared)
+    # A register of the operand for each block, and an enable.
+    assert sum(name.startswith("operand") for name in kept) == 2
+    assert sum(name.startswith("enable") for name in kept) == 3
+    assert len(kept) > len(re.findall(r"\(\* keep \*\)", design.verilog)) > 0
+
+
 def test_manifest_names_the_ports_of_the_verilog(design):
     header = re.search(r"^module cim_5x6\((.*?)\);(.*?)^endmodule", design.verilog, re.M | re.S)
     assert header

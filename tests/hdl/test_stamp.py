@@ -180,37 +180,3 @@ def test_a_simulator_sees_the_blocks_themselves():
     simulator.add_testbench(bench)
     simulator.run()
     assert seen == [251, 251, 1]
-
-
-class Twice(wiring.Component):
-    """A delay that a register resets too, and one that it does not."""
-
-    x: Signal
-    o: list[Signal]
-
-    def __init__(self):
-        super().__init__({"x": In(8), "o": Out(8).array(2)})
-
-    def elaborate(self, platform):
-        m = Module()
-        was_reset = Signal(init=1)
-        m.d.sync += was_reset.eq(0)
-        for index, reset in enumerate((was_reset, None)):
-            block: Any = Stamp(
-                key=Delay, kind="delay", signature=Delay.signature_for(1),
-                build=lambda: Delay(1), reset=reset,
-            )
-            m.submodules[f"delay{index}"] = block
-            m.d.comb += [block.i.payload.x.eq(self.x), self.o[index].eq(block.o)]
-        return m
-
-
-def test_a_stamp_may_have_a_reset_beside_the_domains():
-    """Inserted resets do not reach instances; a register beside the stamp passes them on."""
-    library = ModuleLibrary("twice")
-    top = to_rtlil(Twice(), "twice", library)
-    verilog = emit_verilog("".join([*library.modules.values(), top]), "twice")
-    resets = dict(re.findall(r"delay([01]) \([^;]*?\.rst\((.*?)\)", verilog))
-    assert resets["1"] == "rst"
-    net = re.escape(resets["0"])
-    assert re.search(rf"assign {net} = (rst \| was_reset|was_reset \| rst);", verilog), verilog

@@ -32,14 +32,14 @@ def result(*trials: Trial) -> MutationResult:
 def test_the_bench_finds_mutants_of_every_block():
     seen: list[tuple[int, int]] = []
     found = run_mutation(
-        load_config("tiny_4x1"), 10, 2, lambda done, total, trial: seen.append((done, total))
+        load_config("tiny_4x1"), 11, 4, lambda done, total, trial: seen.append((done, total))
     )
     assert {trial.mutation.block for trial in found.trials} == {
-        "top level", "columns", "accumulator", "adder", "array", "buffer", "rows", "selector",
-        "serialiser", "writer",
+        "top level", "columns", "accumulator", "adder", "array", "buffer", "choice", "rows",
+        "selector", "serialiser", "writer",
     }
-    assert seen == [(done, 10) for done in range(11)]
-    assert [trial.outcome for trial in found.trials] == ["killed"] * 10
+    assert seen == [(done, 11) for done in range(12)]
+    assert [trial.outcome for trial in found.trials] == ["killed"] * 11
 
 
 @pytest.mark.xdist_group("yosys")

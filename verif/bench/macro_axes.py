@@ -48,6 +48,7 @@ AXES: dict[str, tuple[Any, ...]] = {
     "pipeline": tuple(range(1, 13)),
     "tree": tuple(Tree),
     "skip_zero_planes": (False, True),
+    "broadcast_registers": (0, 1),
     "output_buffer": (1, 2),
     "target": tuple(Target),
     "weights": ("written", "first seed", "other seed", "given"),

@@ -79,7 +79,8 @@ async def _first_use(env: MacroEnvironment, w: RowGroups, stream: str) -> None:
     source.put(offer(bank=1))
     await env.drain()
     user = log[stream][-1]
-    require(user.cycle < log["w"][-1].cycle + config.fill_cycles, "no table was being filled")
+    begin = env.begin_of(user) if stream == "i" else user.cycle
+    require(begin < log["w"][-1].cycle + config.fill_cycles, "no table was being filled")
     begin = env.begin_of(user) if stream == "i" else user.cycle
     require(begin == user.since, f"{stream} waited for the table of another bank")
 

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
 from ...hdl.macro.tags import TagLayout
-from .macro_proof import MacroProof, tag_probes
+from .macro_proof import MacroProof, buffer_probes, tag_probes
 
 __all__ = ["Alignment"]
 
@@ -21,36 +21,43 @@ class Alignment(MacroProof):
     """
 
     def __init__(self, config: MacroConfig) -> None:
-        super().__init__(config, tag_probes(config))
+        super().__init__(config, tag_probes(config) | buffer_probes(config))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         self.open(m)
-        blocks, steps = self._blocks(), self.serialiser
-        before_join, outputs = self._delayed(m)
+        blocks = list(self.blocks.values())
+        meets, before_join, outputs = self._delayed(m)
+        operand = self._operand(m)
         for index, block in enumerate(blocks):
-            self.claim(m, f"same_stalls_{index}", block.enable == steps.enable)
             self.claim(m, f"same_operand_{index}",
-                       (Value.cast(block.operand) == Value.cast(steps.operand))
-                       & (block.bank == steps.bank) & (block.fused == steps.tag.fused))
+                       (Value.cast(block.operand) == operand[: -len(block.bank)])
+                       & self.same_bank(block.bank, operand[-len(block.bank) :]))
+            self.claim(m, f"same_fusion_{index}", block.fused == meets.fused)
             self.claim(m, f"tag_with_planes_{index}", _same(block.join_tag, before_join))
-            for place, expected in enumerate(outputs):
+            for place, expected in enumerate(outputs[1:]):
                 self.claim(m, f"tag_with_sum_{place}_{index}",
-                           _same(block.output_tags[place], expected))
+                           _same(block.later_tags[place], expected))
+        self._claim_control(m, blocks, outputs[0])
         self._claim_weights(m, blocks)
         self._claim_columns(m, blocks)
         complete = outputs[-1].valid & outputs[-1].last
         self.reach(m, "complete", complete & ~self.macro.o.valid)
         return m
 
-    def _blocks(self) -> list[Any]:
-        """The blocks from left to right."""
-        submodules: Any = self.macro.inside.submodules
-        places = range(0, self.config.columns, self.config.columns_per_block)
-        return [getattr(submodules, f"columns{first}") for first in places]
+    def _operand(self, m: Module) -> Value:
+        """What every block must get: an operand and its bank."""
+        steps = self.serialiser
+        operand: Value = Cat(Value.cast(steps.operand), steps.bank)
+        if self.config.broadcast_registers:
+            registered = Signal(len(operand), name="expected_operand", reset_less=True)
+            with m.If(steps.enable):
+                m.d.sync += registered.eq(operand)
+            operand = registered
+        return operand
 
-    def _delayed(self, m: Module) -> tuple[Any, list[Any]]:
-        """The serialiser's tag, as late as the planes' sums, and as what each register takes."""
+    def _delayed(self, m: Module) -> tuple[Any, Any, list[Any]]:
+        """The serialiser's tag, as late as operands, planes' sums, and what each register takes."""
         config = self.config
         stages: list[Any] = [self.serialiser.tag]
         for stage, name in enumerate(tag_probes(config)):
@@ -63,7 +70,19 @@ class Alignment(MacroProof):
             # What the induction needs: the tags on their way.
             self.claim(m, f"{name}_on_its_way", self.probe(name) == delayed.as_value())
         summed = config.array_registers
-        return stages[summed - config.join_registers], stages[summed:]
+        planes = stages[summed - config.join_registers]
+        return stages[config.broadcast_registers], planes, stages[summed:]
+
+    def _claim_control(self, m: Module, blocks: list[Any], tag: Any) -> None:
+        """Accumulators add each sum once, when nothing holds it up, and are cleared by a reset."""
+        was_reset = Signal(init=1)
+        m.d.sync += was_reset.eq(0)
+        adds = self.serialiser.enable & tag.valid
+        controls = [control for block in blocks for control in block.control]
+        for index, control in enumerate(controls):
+            self.claim(m, f"adds_{index}", control.adds == adds)
+            self.claim(m, f"completes_{index}", control.completes == (adds & tag.last) | was_reset)
+            self.claim(m, f"subtracts_{index}", ~adds | (control.negative == tag.negative))
 
     def _claim_weights(self, m: Module, blocks: list[Any]) -> None:
         """Every column gets its weights, with what the writer says of them."""
@@ -83,6 +102,7 @@ class Alignment(MacroProof):
     def _claim_columns(self, m: Module, blocks: list[Any]) -> None:
         """The sum of every column comes out in its place."""
         outputs = Cat(block.o.as_value() for block in blocks)
+        self.claim_kept(m)
         if self.config.output_buffer > 1:
             # While everything stands still, the buffer offers what was there before.
             moves = self.serialiser.enable

@@ -9,6 +9,7 @@ from amaranth.hdl import Cat, Const, Module, ShapeLike, Value
 from amaranth.lib import data
 
 from ...hdl.macro.config import MacroConfig
+from ...hdl.macro.copies import copy_names
 from ...hdl.macro.macro import Macro
 from ...hdl.macro.serialiser import Serialiser
 from ...hdl.macro.tags import TagLayout
@@ -16,7 +17,7 @@ from .proof import Probe, Proof, inputs_of
 from .row_order import RowOrder
 from .stream_rules import StreamRule
 
-__all__ = ["MacroProof", "tag_probes"]
+__all__ = ["MacroProof", "buffer_probes", "tag_probes"]
 
 
 def tag_probes(config: MacroConfig) -> dict[str, Probe]:
@@ -24,6 +25,16 @@ def tag_probes(config: MacroConfig) -> dict[str, Probe]:
     stages = range(config.array_registers + config.output_registers - 1)
     width = TagLayout(config).size
     return {f"tag{stage}": Probe(f"macro.tag{stage}", width) for stage in stages}
+
+
+def buffer_probes(config: MacroConfig) -> dict[str, Probe]:
+    """What the output buffer remembers, where it holds two."""
+    if config.output_buffer == 1:
+        return {}
+    return {
+        "behind": Probe("macro.output_buffer.behind", 2),
+        "kept_offered": Probe("macro.output_buffer.kept_offered", 1),
+    }
 
 
 class _OpenMacro(Macro):
@@ -60,7 +71,9 @@ class MacroProof(Proof):
     ) -> None:
         self.config = config
         self.macro = _OpenMacro(config)
-        super().__init__(inputs_of(self.macro) | dict(inputs or {}), probes)
+        self._tag_copies = list(copy_names(config))
+        copies = {name: Probe(f"macro.{name}", 1) for name, _ in self._tag_copies}
+        super().__init__(inputs_of(self.macro) | dict(inputs or {}), {**(probes or {}), **copies})
 
     def open(self, m: Module) -> None:
         """Put the macro into `m`, its streams watched, the rules of its inputs assumed."""
@@ -79,6 +92,13 @@ class MacroProof(Proof):
             place = Cat(row.group, self.config.bank_of(row))
             self.order = RowOrder.of(m, self.config, self.rules["w"], row.row, place)
             self.assume(m, self.order.kept)
+
+    @property
+    def blocks(self) -> dict[str, Any]:
+        """The blocks of columns from left to right."""
+        submodules: Any = self.macro.inside.submodules
+        places = range(0, self.config.columns, self.config.columns_per_block)
+        return {f"columns{first}": getattr(submodules, f"columns{first}") for first in places}
 
     def _watch(self, m: Module, name: str) -> StreamRule:
         stream = getattr(self.macro, name)
@@ -99,6 +119,20 @@ class MacroProof(Proof):
     def tag(self, name: str) -> Any:
         """A probed tag with its fields."""
         return data.View(TagLayout(self.config), self.probe(name))
+
+    def claim_kept(self, m: Module) -> None:
+        """All stand still as one, and what is kept is offered then: for inductions."""
+        for index, block in enumerate(self.blocks.values()):
+            self.claim(m, f"same_stalls_{index}", block.enable == self.serialiser.enable)
+        if self.config.output_buffer > 1:
+            self.claim(m, "offers_what_is_kept",
+                       self.probe("kept_offered") == ~self.serialiser.enable)
+        tag: Any = self.serialiser.tag
+        if self.config.array_registers:
+            tag = self.tag(f"tag{self.config.array_registers - 1}")
+        for name, field in self._tag_copies:
+            copied = tag.valid & tag.last if field == "last" else tag[field]
+            self.claim(m, f"{name}_is_a_copy", self.probe(name) == copied)
 
     def claim_complete(self, m: Module) -> None:
         """Behind the accumulator there are complete dot products only: for inductions."""

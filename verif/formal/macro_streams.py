@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from amaranth.hdl import Const, Module, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
-from .macro_proof import MacroProof, tag_probes
+from .macro_proof import MacroProof, buffer_probes, tag_probes
 from .proof import Probe
 
 __all__ = ["Delivery", "OutputRules"]
@@ -16,13 +16,23 @@ class _Outputs(MacroProof):
     """A macro with a look at what its outputs come from."""
 
     def __init__(self, config: MacroConfig, probes: Mapping[str, Probe] | None = None) -> None:
-        kinds = {name: Probe(f"macro.output_buffer.{name}", 1) for name in ("is_output", "is_read")}
-        super().__init__(config, {**tag_probes(config), **kinds, **(probes or {})})
+        super().__init__(config, {**tag_probes(config), **buffer_probes(config), **(probes or {})})
+
+    @property
+    def waits(self) -> Value:
+        """An offer waits in the buffer, and what is in the columns' registers stands behind it."""
+        return ~self.serialiser.enable if self.config.output_buffer > 1 else Const(0, 1)
+
+    @property
+    def behind(self) -> Value:
+        """What stands behind it: an output, a row read back."""
+        return self.probe("behind") if self.config.output_buffer > 1 else Const(0, 2)
 
     def claim_offers(self, m: Module) -> None:
         """One offer is made at a time, and what comes behind it is one or the other too."""
         self.claim(m, "one_offer", ~(self.macro.o.valid & self.macro.read_data.valid))
-        self.claim(m, "one_follows", ~(self.probe("is_output") & self.probe("is_read")))
+        self.claim(m, "one_follows", self.behind != 3)
+        self.claim_kept(m)
 
 
 class OutputRules(_Outputs):
@@ -55,7 +65,8 @@ class Delivery(_Outputs):
     """
 
     def __init__(self, config: MacroConfig) -> None:
-        super().__init__(config, {"within": Probe("macro.serialiser.within", 1)})
+        inside = {name: Probe(f"macro.serialiser.{name}", 1) for name in ("within", "reading")}
+        super().__init__(config, inside)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -71,18 +82,18 @@ class Delivery(_Outputs):
             end & tag.closes & ~tag.reads for end, tag in zip(ends, stages, strict=True)
         ]
         rows_inside = [end & tag.reads for end, tag in zip(ends, stages, strict=True)]
-        is_output, is_read = self.probe("is_output"), self.probe("is_read")
-        # Behind the columns' registers an older offer may wait, while everything stands still.
-        waits: Value = Const(0, 1)
-        if self.config.output_buffer > 1:
-            waits = ~self.serialiser.enable
-        # What the induction needs: a vector that has begun stays, and one offer is made at a time.
+        # What the induction needs: a vector that has begun stays, no row is read within it, and one
+        # offer is made at a time.
         self.claim(m, "vector_stays", ~self.probe("within") | self.rules["i"].held)
+        self.claim(m, "no_row_within_a_vector", ~(self.probe("reading") & self.probe("within")))
         self.claim_complete(m)
         self.claim_offers(m)
-        self.claim(m, "what_waits_is_offered", ~waits | macro.o.valid | macro.read_data.valid)
-        outputs_inside += [is_output, waits & macro.o.valid]
-        rows_inside += [is_read, waits & macro.read_data.valid]
+        self.claim(m, "what_waits_is_offered",
+                   ~self.waits | macro.o.valid | macro.read_data.valid)
+        outputs_inside += [macro.o.valid, self.waits & self.behind[0]]
+        rows_inside += [
+            self.probe("reading"), macro.read_data.valid, self.waits & self.behind[1]
+        ]
         self.claim(m, "outputs_owed_are_inside", outputs == sum(outputs_inside))
         self.claim(m, "rows_owed_are_inside", rows == sum(rows_inside))
         self.claim(m, "no_output_twice", ~macro.o.valid | (outputs != 0))

@@ -4,7 +4,7 @@
 from amaranth.hdl import Const, Module, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
-from .macro_proof import MacroProof
+from .macro_proof import MacroProof, tag_probes
 from .proof import Probe
 
 __all__ = ["Turns"]
@@ -30,11 +30,18 @@ class Turns(MacroProof):
             "accumulating": Probe("macro.serialiser.accumulating", 1),
             "read_was_last": Probe("macro.serialiser.read_was_last", 1),
             "write_turn": Probe("macro.write_turn", 1),
+            "reading": Probe("macro.serialiser.reading", 1),
+            "read_bank": Probe("macro.serialiser.read_bank", config.bank_bits),
         }
         if config.has_fill:
             probes |= {
                 "counting": Probe("macro.writer.counting", 1),
                 "count": Probe("macro.writer.count", config.rows_per_group),
+            }
+        if config.broadcast_registers:
+            probes |= {
+                **tag_probes(config),
+                "meets_bank": Probe("macro.meets_bank", config.bank_bits),
             }
         super().__init__(config, probes)
 
@@ -48,10 +55,14 @@ class Turns(MacroProof):
         #: Weights of this bank are being changed: from the last row's transfer to the last entry.
         changing, bank = self._changing(m)
 
-        self.claim(m, "no_change_where_a_step_meets_the_bank",
-                   ~(self.order.last & tag.valid & self.same_bank(meets, written_bank)))
-        self.claim(m, "no_step_meets_a_bank_that_changes",
-                   ~(changing & tag.valid & self.same_bank(meets, bank)))
+        steps = [(tag.valid, meets)]
+        if self.config.broadcast_registers:
+            steps.append((self.tag("tag0").valid, self.probe("meets_bank")))
+        for place, (valid, of_bank) in enumerate(steps):
+            self.claim(m, f"no_change_where_a_step_meets_the_bank_{place}",
+                       ~(self.order.last & valid & self.same_bank(of_bank, written_bank)))
+            self.claim(m, f"no_step_meets_a_bank_that_changes_{place}",
+                       ~(changing & valid & self.same_bank(of_bank, bank)))
         step = self.writer.step
         self.claim(m, "stores_where_it_changes",
                    ~step.store.any() | (self.same_bank(step.bank, bank) & changing))
@@ -61,8 +72,16 @@ class Turns(MacroProof):
         self.claim(m, "vector_stays",
                    ~between | (self.rules["i"].held
                                & self.same_bank(meets, bank_of(macro.i.payload))))
+        reading, read_bank = self.probe("reading"), self.probe("read_bank")
+        self.claim(m, "no_row_is_next_in_a_bank_that_changes",
+                   ~(reading & ((changing & self.same_bank(read_bank, bank))
+                                | (self.order.last & self.same_bank(read_bank, written_bank)))))
+        busy = self.probe("within") | self.probe("accumulating")
+        self.claim(m, "no_row_within_an_accumulation", ~reading | ~busy)
+        self.claim(m, "a_row_on_its_way_was_last", ~reading | self.probe("read_was_last"))
         if self.config.banks == 1:
-            self.claim(m, "one_bank", (meets == 0) & (self.writer.filled_bank == 0))
+            self.claim(m, "one_bank",
+                       (meets == 0) & (self.writer.filled_bank == 0) & (read_bank == 0))
         self._claim_turn_of_writes(m)
         self._claim_turns_of_readers(m)
 
@@ -113,12 +132,14 @@ class Turns(MacroProof):
         with m.Else():
             m.d.sync += passed.eq(0)
         self.claim(m, "writes_get_their_turn", passed <= _VECTORS_BEFORE)
-        # What the induction needs: who has the turn waits, and nothing of its bank has begun.
+        # What the induction needs: who has the turn waits, for the one vector of its bank that has
+        # begun.
         between = self.probe("within") & self.same_bank(bank_of(vector), bank)
         turn = self.probe("write_turn")
-        self.claim(m, "turn_after_a_vector", turn == (passed != 0))
+        self.claim(m, "turn_after_a_vector", turn | (passed == 0))
         waits = rules["w"].held & self.writer.changes & ~self.writer.filling
-        self.claim(m, "turn_of_one_that_waits", ~turn | (waits & ~between))
+        self.claim(m, "turn_of_one_that_waits", ~turn | (waits & (~between | (passed == 0))))
+        self.claim(m, "turn_of_one_behind_a_vector", ~turn | between | (passed != 0))
 
     def _claim_turns_of_readers(self, m: Module) -> None:
         """Few row groups of its bank go before a vector or a read that waits.
@@ -154,6 +175,9 @@ class Turns(MacroProof):
         self.claim(m, f"{name}_gets_its_turn", passed <= _ROW_GROUPS_BEFORE)
         # What the induction needs.
         turn = self.probe("write_turn") & here
+        own = self.probe("within") if name == "i" else Const(0, 1)
+        is_next = own | (~turn & (begun[1] | ~(other_first | barred)))
         self.claim(m, f"{name}_after_a_write", (passed != 1) | begun[0] | ~turn | ~other_first)
-        self.claim(m, f"{name}_after_two_writes",
-                   (passed < 2) | (~turn & (begun[1] | ~(other_first | barred))))
+        self.claim(m, f"{name}_after_two_writes", (passed < 2) | is_next)
+        if name == "read_request":
+            self.claim(m, "a_row_on_its_way_is_first", ~self.probe("reading") | (passed == 0))

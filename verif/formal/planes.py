@@ -8,7 +8,8 @@ from amaranth.lib import data
 from amaranth.utils import exact_log2
 
 from ...hdl.macro.config import Cell, MacroConfig
-from ...hdl.macro.serialiser import serialiser
+from ...hdl.macro.serialisers import serialiser
+from ...hdl.macro.step_choice import SHARED
 from .proof import Probe, Proof, inputs_of
 from .stream_rules import StreamRule
 
@@ -29,7 +30,20 @@ class Planes(Proof):
             "within": Probe("dut.within", 1),
             "following": Probe("dut.following", config.step_number_bits),
             "accumulating": Probe("dut.accumulating", 1),
+            "reading": Probe("dut.reading", 1),
+            "read_bank": Probe("dut.read_bank", config.bank_bits),
         }
+        if config.cell is Cell.NEAR:
+            probes["row"] = Probe("dut.row", config.row_bits)
+        else:
+            shapes = {
+                "within": 1, "high": config.step_number_bits - 1, "lowest": SHARED,
+                "reading": 1, "absent": 1,
+            }
+            probes |= {
+                f"{name}{first}": Probe(f"dut.choice{first}.{name}", shape)
+                for first in range(0, config.rows, SHARED) for name, shape in shapes.items()
+            }
         super().__init__(inputs_of(self.dut), probes)
 
     def elaborate(self, platform: object) -> Module:
@@ -142,6 +156,32 @@ class Planes(Proof):
         self.claim(m, "row_operand", ~here | right)
         self.claim(m, "row_bank", ~here | (dut.bank == self.config.bank_of(request)))
         self.claim(m, "row_once_for_a_request", taken.request_went == here)
+        self._claim_way(m, taken)
+
+    def _claim_way(self, m: Module, taken: "_Taken") -> None:
+        """What the induction needs: the request that is on its way."""
+        reading, request = self.probe("reading"), taken.coming_view
+        self.claim(m, "request_on_its_way", reading == taken.request_comes)
+        busy = self.probe("within") | self.probe("accumulating")
+        self.claim(m, "none_on_its_way_within_an_accumulation", ~reading | ~busy)
+        bank = self.config.bank_of(request)
+        self.claim(m, "its_bank", ~reading | (self.probe("read_bank") == bank))
+        if self.config.cell is Cell.NEAR:
+            self.claim(m, "its_row", ~reading | (self.probe("row") == request.row))
+            return
+        group, place = request.row >> exact_log2(SHARED), request.row & (SHARED - 1)
+        here = Cat(place == row for row in range(SHARED))
+        following = self.probe("following")
+        lowest = following[0].replicate(SHARED)
+        for number, first in enumerate(range(0, self.config.rows, SHARED)):
+            low, high = self.probe(f"lowest{first}"), self.probe(f"high{first}")
+            absent = self.probe(f"absent{first}")
+            self.claim(m, f"reads_{first}", self.probe(f"reading{first}") == reading)
+            self.claim(m, f"goes_on_{first}", self.probe(f"within{first}") == self.probe("within"))
+            self.claim(m, f"its_row_{first}",
+                       ~reading | ((low == here) & (absent == (group != number))))
+            self.claim(m, f"its_step_{first}",
+                       ~self.probe("within") | (Cat(low, high) == Cat(lowest, following[1:])))
 
     def _claim_stall(self, m: Module) -> None:
         dut = self.dut
@@ -163,16 +203,22 @@ class _Taken:
         self.request = Signal(config.read_request_layout.size)
         self.vector_view: Any = data.View(config.input_layout, self.vector)
         self.request_view: Any = data.View(config.read_request_layout, self.request)
+        #: The request that is to be registered next, after the cycle of its transfer.
+        self.coming = Signal.like(self.request)
+        self.coming_view: Any = data.View(config.read_request_layout, self.coming)
+        self.request_comes = Signal()
         self.vector_went, self.request_went = Signal(), Signal()
         #: Steps of the vector before this one.
         self.steps = Signal(range(max(2, config.steps(1 << config.plane_bits))))
         with m.If(dut.enable):
             m.d.sync += [
                 self.vector.eq(dut.i.payload.as_value()),
-                self.request.eq(dut.read_request.payload.as_value()),
+                self.coming.eq(dut.read_request.payload.as_value()),
+                self.request.eq(self.coming),
                 self.steps.eq(Mux(between, self.steps + 1, 0)),
                 self.vector_went.eq(vector),
-                self.request_went.eq(request),
+                self.request_comes.eq(request),
+                self.request_went.eq(self.request_comes),
             ]
 
     @property

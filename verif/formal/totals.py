@@ -33,15 +33,22 @@ class AccumulatorSums(Proof):
         m.submodules.dut = dut
         self.free(m, dut)
         doublings = 0 if self._near else config.bits_per_cycle
-        now = Mux(dut.negative, -dut.step_sum, dut.step_sum) if self._subtracts else dut.step_sum
+        control = dut.control
+        now: Value = dut.step_sum
+        if self._subtracts:
+            now = Mux(control.negative, -now, now)
         # All but the last, with which the sum is complete.
         steps = [
             Signal(signed(config.step_sum_bits + 1), name=f"step{place}")
             for place in range(config.steps(config.input_bits) - 1)
         ]
         count = Signal(range(len(steps) + 1))
-        takes = dut.enable & dut.valid
-        with m.If(takes & dut.last):
+        takes, completes = control.adds, control.adds & control.completes
+        # The running sum is cleared in the cycle after a reset, and without an addition only then.
+        was_reset = Signal(init=1)
+        m.d.sync += was_reset.eq(0)
+        self.assume(m, Mux(was_reset, control.completes & ~takes, takes | ~control.completes))
+        with m.If(completes):
             m.d.sync += [count.eq(0), *(step.eq(0) for step in steps)]
         with m.Elif(takes):
             m.d.sync += count.eq(count + 1)
@@ -49,12 +56,14 @@ class AccumulatorSums(Proof):
         self._assume_steps(m, steps, count)
         total = _weighted([now, *steps], doublings)
         output = Signal(signed(config.column_bits), reset_less=True)
-        with m.If(takes & dut.last):
-            m.d.sync += output.eq(total)
-        self.claim(m, "dot_is_the_sum_of_steps", dut.o == output)
+        # What a reset cuts short leaves no dot product.
+        complete = Signal()
+        with m.If(completes):
+            m.d.sync += [output.eq(total), complete.eq(1)]
+        self.claim(m, "dot_is_the_sum_of_steps", ~complete | (dut.o == output))
         held = _weighted(steps, doublings) if steps else 0
-        self.claim(m, "running_sum", self.probe("running") == held)
-        longest = takes & dut.last & (count == len(steps))
+        self.claim(m, "running_sum", was_reset | (self.probe("running") == held))
+        longest = completes & (count == len(steps))
         self.reach(m, "longest_vector", longest & (total == min(self._dots())))
         return m
 
@@ -85,10 +94,10 @@ class AccumulatorSums(Proof):
         first, later = self._sums(planes, signs=planes > 1), self._sums(planes, signs=False)
         value = dut.step_sum
         self.assume(m, Mux(count == 0, _within(value, first), _within(value, later)))
-        self.assume(m, (count < len(steps)) | dut.last)
+        self.assume(m, (count < len(steps)) | ~dut.control.adds | dut.control.completes)
         if self._subtracts:
             # Only the first plane may be that of the sign.
-            self.assume(m, ~dut.negative | (count == 0))
+            self.assume(m, ~dut.control.negative | (count == 0))
         # The first step of the longest vector may have fewer planes than the others.
         top = self._sums(config.input_bits % planes or planes, signs=planes > 1)
         oldest = steps[-1] if steps and not self._subtracts else value

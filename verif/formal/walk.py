@@ -143,6 +143,11 @@ class Walk:
                                      & (self.elapsed <= self.last_position + 1)))
         proof.claim(m, "position_of_time",
                     ~counts.valid | (counts.position == (self.elapsed - 1)[: len(counts.position)]))
+        # The row that changes is that of the lowest one in the position; none does at the first.
+        changing = writer.step.stage_out[: proof.config.member_bits]
+        lowest = counts.position & ((2 << changing) - 1)
+        asked = (lowest == 1 << changing)
+        proof.claim(m, "asks_in_time", ~counts.valid | (counts.position == 0) | asked)
         self._claim_staging(m)
 
     def _claim_staging(self, m: Module) -> None:

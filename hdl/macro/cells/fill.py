@@ -52,11 +52,16 @@ class FillWriter(CellWriter):
 
         # The row that changes from the entry before is that of the lowest bit set in the count.
         # It joins the subset where the bit above is clear, and leaves it where that is set.
-        changing = Signal(config.member_bits)
         leaves = Signal()
+        changing = Signal(config.member_bits)
+        following = Signal(rows)
+        m.d.comb += following.eq(count + 1)
         for row in reversed(range(rows)):
             with m.If(count[row]):
-                m.d.comb += [changing.eq(row), leaves.eq(count[row + 1 : row + 2])]
+                m.d.comb += leaves.eq(count[row + 1 : row + 2])
+            # Asked for a cycle early, as the staging memories lie far apart. No row changes at 0.
+            with m.If(following[row]):
+                m.d.sync += changing.eq(row)
         gray = Signal(rows)
         m.d.comb += gray.eq(count ^ (count >> 1))
         self._read_stage(m, changing, starts)

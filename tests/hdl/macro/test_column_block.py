@@ -122,15 +122,16 @@ def test_dot_products(simulate, fields, signed):
             negative = signed and number == 0 and config.cell is not Cell.NEAR
             # The joining of planes is told of the sign earlier; here it is steady.
             ctx.set(block.join_tag.negative, negative)
-            ctx.set(block.output_tags[0].negative, negative)
-            ctx.set(block.output_tags[0].last, number == len(steps) - 1)
             for _ in range(config.array_registers):
                 await ctx.tick()
-            ctx.set(block.output_tags[0].valid, 1)
+            for control in block.control:
+                ctx.set(control.adds, 1)
+                ctx.set(control.completes, number == len(steps) - 1)
+                ctx.set(control.negative, negative)
             await ctx.tick()
-            ctx.set(block.output_tags[0].valid, 0)
+            ctx.set(block.control.as_value(), 0)
         for stage in range(1, config.output_registers):
-            tag = block.output_tags[stage]
+            tag = block.later_tags[stage - 1]
             for name, value in (("valid", 1), ("last", 1), ("opens", 1), ("fused", fused)):
                 ctx.set(tag[name], value)
             await ctx.tick()

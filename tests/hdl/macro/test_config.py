@@ -227,11 +227,12 @@ def test_latency(fields, latencies):
     config = MacroConfig(columns=4, **fields)
     assert {bits: config.vector_latency(bits) for bits in latencies} == latencies
     if config.cell is not Cell.NEAR:
-        assert config.read_latency == config.vector_latency(1)
+        # The request is registered first.
+        assert config.read_latency == 1 + config.vector_latency(1)
         interval = [config.vector_interval(bits) for bits in (1, 8)]
         assert interval == [1, 8 // config.bits_per_cycle]
     else:
-        assert config.read_latency == 1 + 2 + 1
+        assert config.read_latency == 1 + 1 + 2 + 1
         assert config.vector_interval(1) == config.rows
 
 

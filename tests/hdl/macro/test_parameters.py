@@ -25,6 +25,7 @@ VALUES = {
     "table": tuple(Table),
     "tree": tuple(Tree),
     "skip_zero_planes": (False, True),
+    "broadcast_registers": (0, 1),
     "output_buffer": (1, 2),
     "target": tuple(Target),
     "weight_bits": (1, 2, 4, 8),

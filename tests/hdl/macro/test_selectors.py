@@ -92,7 +92,8 @@ def test_step_register_of_some_rows(simulate, fields, rows):
             clear = enable and read and source.getrandbits(1)
             ctx.set(dut.data.as_value(), pack(dut.data.shape(), words))
             fields = {"step": step, "extend": extend, "signed": is_signed, "enable": enable,
-                      "read": read, "place": place, "clear": clear}
+                      "read": read, "low": 1 << place if read else 255 * (step & 1),
+                      "clear": clear}
             if size > 1:
                 fields["top"] = top
             for name, value in fields.items():

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from cimple.hdl.macro import Cell, MacroConfig
-from cimple.hdl.macro.serialiser import PlaneSerialiser, RowSerialiser, serialiser
+from cimple.hdl.macro.serialisers import PlaneSerialiser, RowSerialiser, serialiser
 from cimple.hdl.packing import pack, unpack
 
 READ = {"negative": 0, "opens": 1, "closes": 1, "reads": 1, "fused": 0, "last": 1}
@@ -213,7 +213,14 @@ def test_hold_keeps_one_bank_from_beginning(simulate):
         ctx.set(dut.hold, 0)
         assert ctx.get(dut.in_use), "a read that begins now will meet the weights"
         await ctx.tick()
+        ctx.set(dut.read_request.valid, 0)
+        assert not ctx.get(dut.tag.valid)
+        assert ctx.get(dut.in_use), "the row that was asked for meets the weights next"
+        await ctx.tick()
         assert ctx.get(dut.tag.reads)
+        assert ctx.get(dut.in_use)
+        await ctx.tick()
+        assert not ctx.get(dut.in_use)
 
     simulate(dut, bench)
 
@@ -229,7 +236,8 @@ def test_vectors_and_reads_take_turns(simulate):
         ctx.set(dut.i.payload.as_value(), pack(config.input_layout, fields))
         ctx.set(dut.i.valid, 1)
         ctx.set(dut.read_request.valid, 1)
-        for _ in range(30):
+        # Two steps of a vector, a request, the row.
+        for _ in range(40):
             await ctx.tick()
             if ctx.get(dut.tag.last):
                 turns.append(ctx.get(dut.tag.reads))

@@ -17,8 +17,10 @@ class Line(wiring.Component):
     """The delay line with ports."""
 
     tag: data.View
+    next_tag: data.View
     enable: Signal
     joined: data.View
+    coming: data.View
     outputs: data.View
 
     def __init__(self, config):
@@ -26,20 +28,28 @@ class Line(wiring.Component):
         layout = TagLayout(config)
         outputs = data.ArrayLayout(layout, config.output_registers)
         super().__init__(
-            {"tag": In(layout), "enable": In(1), "joined": Out(layout), "outputs": Out(outputs)}
+            {
+                "tag": In(layout),
+                "next_tag": In(layout),
+                "enable": In(1),
+                "joined": Out(layout),
+                "coming": Out(layout),
+                "outputs": Out(outputs),
+            }
         )
 
     def elaborate(self, platform):
         m = Module()
-        joined, outputs = tag_line(m, self.config, self.tag, self.enable)
-        m.d.comb += self.joined.eq(joined)
-        m.d.comb += [self.outputs[index].eq(tag) for index, tag in enumerate(outputs)]
+        line = tag_line(m, self.config, self.tag, self.next_tag, self.enable)
+        m.d.comb += [self.joined.eq(line.joined), self.coming.eq(line.coming)]
+        m.d.comb += [self.outputs[index].eq(tag) for index, tag in enumerate(line.outputs)]
         return m
 
 
 @pytest.mark.parametrize(
     "fields",
     [
+        {"rows": 1, "cell": Cell.BITCELL, "accumulations": 2},
         {"rows": 2, "cell": Cell.BITCELL},
         {"rows": 9, "cell": Cell.BITCELL, "bits_per_cycle": 4},
         {"rows": 5, "cell": Cell.BITCELL, "fusion": 4, "weight_bits": 4, "accumulations": 2},
@@ -59,15 +69,23 @@ def test_delays(simulate, fields):
     def delayed(cycles):
         return entered[-1 - cycles] if cycles < len(entered) else empty
 
+    def any_tag():
+        tag = {name: source.getrandbits(1) for name in empty} | {"fused": 0}
+        if config.fused_bits:
+            tag["fused"] = source.getrandbits(config.fused_bits)
+        return tag
+
     async def bench(ctx):
+        tag, following = any_tag(), any_tag()
         for _ in range(200):
-            tag = {name: source.getrandbits(1) for name in empty} | {"fused": 0}
-            if config.fused_bits:
-                tag["fused"] = source.getrandbits(config.fused_bits)
             enable = source.random() < 0.7
             ctx.set(dut.tag.as_value(), pack(TagLayout(config), tag))
+            ctx.set(dut.next_tag.as_value(), pack(TagLayout(config), following))
             ctx.set(dut.enable, enable)
             entered.append(tag)
+            coming = unpack(dut.coming.shape(), ctx.get(dut.coming.as_value()))
+            before = config.array_registers - 1
+            assert coming == (delayed(before) if before >= 0 else following)
             joined = unpack(dut.joined.shape(), ctx.get(dut.joined.as_value()))
             assert joined == delayed(config.array_registers - config.join_registers)
             outputs = unpack(dut.outputs.shape(), ctx.get(dut.outputs.as_value()))
@@ -79,7 +97,9 @@ def test_delays(simulate, fields):
                 assert output == expected
                 checked.append(output["valid"])
             await ctx.tick()
-            if not enable:
+            if enable:
+                tag, following = following, any_tag()
+            else:
                 entered.pop()
 
     simulate(dut, bench)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every block of columns is told in a cycle, from registers that are near it where it counts.
+
+With ``broadcast_registers: 1`` each block has registers of its own for its operand, its enable and
+what its accumulators do; of blocks that are a column wide, eight share them.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+
+from ..keep import keep_where
+from .config import MacroConfig
+from .output_buffer import OutputBuffer
+from .serialiser import Serialiser
+from .tags import TagLine
+
+__all__ = ["broadcast_operand", "control_blocks", "copy_names"]
+
+#: Columns that share registers where blocks are narrower.
+_SHARED = 8
+
+
+def _groups(config: MacroConfig) -> Iterator[list[str]]:
+    """Names of the blocks that share registers, which have the name of the first."""
+    names = [f"columns{first}" for first in range(0, config.columns, config.columns_per_block)]
+    size = max(1, _SHARED // config.columns_per_block) if config.columns_per_block < 3 else 1
+    for first in range(0, len(names), size):
+        yield names[first : first + size]
+
+
+def copy_names(config: MacroConfig) -> Iterator[tuple[str, str]]:
+    """Names of the registers that copy the tag in `control_blocks`, and the field that each has."""
+    columns = config.columns
+    for group in _groups(config) if config.broadcast_registers else ():
+        yield f"{group[0]}_valid", "valid"
+        yield f"{group[0]}_last", "last"
+        here = min(columns, len(group) * config.columns_per_block)
+        columns -= here
+        for column in range(here):
+            yield f"{group[0]}_negative{column}", "negative"
+
+
+def control_blocks(
+    m: Module, config: MacroConfig, buffer: OutputBuffer, tags: TagLine, blocks: Mapping[str, Any]
+) -> None:
+    """Tell every block when to move, and its accumulators what to do with the sums they get."""
+    # The sums of vectors cut short by a reset are cleared in the cycle after it.
+    was_reset = Signal(init=1)
+    m.d.sync += was_reset.eq(0)
+    for group in _groups(config):
+        name, members = group[0], [blocks[each] for each in group]
+        tag: Any = tags.outputs[0]
+        enable, valid, last = buffer.enable, tag.valid, tag.valid & tag.last
+        controls = [control for block in members for control in block.control]
+        negatives = [tag.negative for _ in controls]
+        if config.broadcast_registers:
+            enable = _enable(m, config, buffer, name)
+            valid = Signal(name=f"{name}_valid", attrs=keep_where(True))
+            last = Signal(name=f"{name}_last", attrs=keep_where(True))
+            negatives = [
+                Signal(name=f"{name}_negative{column}", attrs=keep_where(True))
+                for column in range(len(negatives))
+            ]
+            coming: Any = tags.coming
+            with m.If(enable):
+                m.d.sync += [valid.eq(coming.valid), last.eq(coming.valid & coming.last)]
+                m.d.sync += [negative.eq(coming.negative) for negative in negatives]
+        m.d.comb += [block.enable.eq(enable) for block in members]
+        for control, negative in zip(controls, negatives, strict=True):
+            m.d.comb += [
+                control.adds.eq(enable & valid),
+                control.completes.eq((enable & last) | was_reset),
+                control.negative.eq(negative),
+            ]
+
+
+def _enable(m: Module, config: MacroConfig, buffer: OutputBuffer, name: str) -> Value:
+    """A copy of the enable, where it is known a cycle before."""
+    if config.output_buffer == 1:
+        return buffer.enable
+    enable = Signal(name=f"{name}_enable", init=1, attrs=keep_where(True))
+    m.d.sync += enable.eq(buffer.next_enable)
+    return enable
+
+
+def broadcast_operand(
+    m: Module, config: MacroConfig, steps: Serialiser, tags: TagLine, blocks: Mapping[str, Any]
+) -> Value:
+    """Hand each operand to the blocks, `config.broadcast_registers` cycles after the step register.
+
+    Returns the bank of which the blocks use the weights.
+    """
+    operand, bank = Value.cast(steps.operand), steps.bank
+    # One bank has a number that means nothing.
+    several = config.banks > 1
+    meets_bank: Signal = bank
+    if config.broadcast_registers:
+        meets_bank = Signal.like(bank, name="meets_bank", attrs=keep_where(several))
+        with m.If(steps.enable):
+            m.d.sync += meets_bank.eq(bank)
+    for group in _groups(config):
+        name, members = group[0], [blocks[each] for each in group]
+        operand_here, bank_here = operand, meets_bank
+        if config.broadcast_registers:
+            enable = members[0].enable
+            operand_here = _copy(m, f"{name}_operand", operand, enable)
+            if several:
+                bank_here = _copy(m, f"{name}_bank", bank, enable)
+        for block in members:
+            m.d.comb += [
+                Value.cast(block.operand).eq(operand_here),
+                block.bank.eq(bank_here),
+                block.fused.eq(tags.meets.fused),
+            ]
+    return meets_bank
+
+
+def _copy(m: Module, name: str, value: Value, enable: Value) -> Signal:
+    """A register of its own for a value."""
+    copy = Signal(len(value), name=name, reset_less=True, attrs=keep_where(True))
+    with m.If(enable):
+        m.d.sync += copy.eq(value)
+    return copy
