@@ -89,7 +89,7 @@ def cost_table(costs: Iterable[Cost]) -> str:
     rows = "\n".join(f"| {' | '.join(_row(cost))} |" for cost in costs)
     families = "\n".join(
         f"- {family.name}: `{family.synthesis.format(name='<name>')}`"
-        + (f"; placed in {family.device.title}" if family.device else "; not placed")
+        + (f"; placed in {family.device.flow}" if family.device else "; not placed")
         for family in FAMILIES.values()
     )
     return _PAGE.format(rows=rows, families=families)

@@ -38,6 +38,13 @@ class Device(NamedTuple):
     """Its options for this part."""
     positions: str
     """What its report calls a LUT4 position."""
+    effort: tuple[str, ...] = ()
+    """Options that change how it places."""
+
+    @property
+    def flow(self) -> str:
+        """The part, and how designs are placed in it."""
+        return self.title + (f", with `{' '.join(self.effort)}`" if self.effort else "")
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ FAMILIES: dict[str, Family] = {
                 "nextpnr-ecp5",
                 ("--85k", "--package", "CABGA381", "--speed", "6"),
                 "TRELLIS_COMB",
+                # Three times the default: what limits a macro are long ways across the die.
+                ("--placer-heap-timingweight", "30"),
             ),
         ),
         Family(

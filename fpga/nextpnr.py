@@ -71,7 +71,7 @@ class Nextpnr:
         # However slow a design is, its speed is the answer and no failure.
         files = ["--json", _NETLIST, "--report", _REPORT, "--timing-allow-fail"]
         result = subprocess.run(
-            [self.command, *device.options, *files, "--seed", str(seed)],
+            [self.command, *device.options, *device.effort, *files, "--seed", str(seed)],
             cwd=directory, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if result.returncode:

@@ -124,7 +124,7 @@ def place(
             routed.append(nextpnr.run(device, seed, directory))
     slowest = min(routed, key=lambda each: each.fmax)
     return Placement(
-        device=device.title,
+        device=device.flow,
         nextpnr=nextpnr.version,
         fmax=tuple(each.fmax for each in routed),
         used=routed[0].used,

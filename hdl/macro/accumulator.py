@@ -34,6 +34,7 @@ class Accumulator(wiring.Component):
     Members
     -------
     step_sum : In(signed(config.step_sum_bits))
+        The sum of a step; where ``config.inverts_in_tree``, one that counts negative is inverted.
     control : In(AccumulatorControl())
         What to do with it.
     o : Out(signed(config.column_bits))
@@ -64,7 +65,9 @@ class Accumulator(wiring.Component):
         # What is cut off are sign bits: the width holds every dot product, and each step to it.
         shifted = narrow(running << doublings, running.shape())
         if config.bits_per_cycle == 1 and doublings:
-            m.submodules.adder = adder = AddSub(config, len(running))
+            m.submodules.adder = adder = AddSub(
+                config, len(running), inverted=config.inverts_in_tree
+            )
             m.d.comb += [
                 adder.a.eq(shifted),
                 adder.b.eq(self.step_sum),

@@ -37,7 +37,15 @@ class AddSub(wiring.Component):
 
     Subtracting is adding the inverse and one; the one enters as the carry of a position below the
     lowest. On the ECP5 the inverters are in the carry cells, which Yosys makes LUTs of their own;
-    so the cells are named there. What simulators see is the sum as such, by the same module.
+    so the cells are named there. What simulators see is the sum as such, by the same module. The
+    iCE40 has no such cells, and the inverse may come from where it costs nothing.
+
+    Parameters
+    ----------
+    config : MacroConfig
+    width : int
+    inverted : bool
+        `b` comes inverted where `subtract` is set. Not for the ECP5.
 
     Members
     -------
@@ -50,9 +58,10 @@ class AddSub(wiring.Component):
     subtract: Signal
     o: Signal
 
-    def __init__(self, config: MacroConfig, width: int) -> None:
+    def __init__(self, config: MacroConfig, width: int, *, inverted: bool = False) -> None:
         self.config = config
         self.width = width
+        self.inverted = inverted
         super().__init__(
             {
                 "a": In(signed(width)),
@@ -70,7 +79,7 @@ class AddSub(wiring.Component):
                 name, i_a=self.a, i_b=self.b, i_subtract=self.subtract, o_o=self.o
             )
             return m
-        addend = self.b ^ self.subtract.replicate(self.width)
+        addend = self.b if self.inverted else self.b ^ self.subtract.replicate(self.width)
         total = Cat(self.subtract, self.a) + Cat(self.subtract, addend)
         m.d.comb += self.o.eq(narrow(total[1:], self.o.shape()))
         return m

@@ -2,7 +2,7 @@
 """Pipelined adder trees: binary, and carry-save."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
@@ -30,11 +30,15 @@ class AdderTree(wiring.Component):
         Width of every leaf at the port, signed.
     pipeline : int
         Levels between registers, at least 1.
+    inverts : bool
+        The sum can be inverted as it leaves; only with several leaves.
 
     Members
     -------
     enable : In(1)
         The registers keep their values where it is low.
+    invert : In(1)
+        The sum that enters the last register enters it inverted; only with `inverts`.
     i : In(ArrayLayout(signed(leaf_bits), len(ranges)))
     o : Out(signed(...))
         As wide as the sum of the ranges takes.
@@ -46,20 +50,25 @@ class AdderTree(wiring.Component):
     i: data.View
     o: Signal
     enable: Signal
+    invert: Signal
 
-    def __init__(self, ranges: Sequence[Range], leaf_bits: int, pipeline: int) -> None:
+    def __init__(
+        self, ranges: Sequence[Range], leaf_bits: int, pipeline: int, *, inverts: bool = False
+    ) -> None:
         self.ranges = tuple(ranges)
         self.leaf_bits = leaf_bits
         self.pipeline = pipeline
+        self.inverts = inverts
         lowest, highest = zip(*ranges, strict=True)
         self.range: Range = sum(lowest), sum(highest)
-        super().__init__(
-            {
-                "enable": In(1),
-                "i": In(data.ArrayLayout(signed(leaf_bits), len(self.ranges))),
-                "o": Out(shape_of(self.range)),
-            }
-        )
+        members: dict[str, Any] = {
+            "enable": In(1),
+            "i": In(data.ArrayLayout(signed(leaf_bits), len(self.ranges))),
+            "o": Out(shape_of(self.range)),
+        }
+        if inverts:
+            members["invert"] = In(1)
+        super().__init__(members)
 
     @property
     def levels(self) -> int:
@@ -83,6 +92,8 @@ class AdderTree(wiring.Component):
 
     def _register(self, m: Module, level: int, node: Signal, value: Value) -> None:
         """Assign a node of a level, through a register where the level ends in one."""
+        if self.inverts and level == self.levels:
+            value = (value.as_unsigned() ^ self.invert.replicate(len(value))).as_signed()
         # The datapath needs no reset: what is in it is only used where a tag beside it says so.
         if level % self.pipeline == 0 or level == self.levels:
             with m.If(self.enable):
@@ -151,7 +162,7 @@ class CarrySaveTree(AdderTree):
 def adder_tree(config: MacroConfig, ranges: Sequence[Range]) -> AdderTree:
     """The tree of the configured kind for leaves of these ranges."""
     kind = {Tree.CARRY: BinaryTree, Tree.CARRY_SAVE: CarrySaveTree}[config.tree]
-    return kind(ranges, config.leaf_bits, config.pipeline)
+    return kind(ranges, config.leaf_bits, config.pipeline, inverts=config.inverts_in_tree)
 
 
 def _compress(three: Sequence[Value], shape: Shape) -> tuple[Value, Value]:

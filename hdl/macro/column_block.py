@@ -41,8 +41,9 @@ class ColumnBlock(wiring.Component):
         What meets the weights, as in `CellArray`.
     weights, step
         The row being written, as in `CellArray`.
-    join_tag : In(TagLayout(config))
-        Belongs to the planes' sums, before they are joined.
+    sign_tag : In(TagLayout(config))
+        Belongs to the planes' sums, before they are joined; where ``config.inverts_in_tree``, to
+        what enters the last register of the tree.
     control : In(ArrayLayout(AccumulatorControl(), columns))
         What the accumulators do with the sums that reach them in this cycle.
     later_tags : In(ArrayLayout(TagLayout(config), config.output_registers - 1))
@@ -56,7 +57,7 @@ class ColumnBlock(wiring.Component):
     fused: Signal
     weights: data.View
     step: data.View
-    join_tag: data.View
+    sign_tag: data.View
     control: Any
     later_tags: Any
     o: data.View
@@ -79,7 +80,7 @@ class ColumnBlock(wiring.Component):
                 "fused": In(config.fused_bits),
                 "weights": In(data.ArrayLayout(signed(config.weight_bits), columns)),
                 "step": In(StepLayout(config)),
-                "join_tag": In(tag),
+                "sign_tag": In(tag),
                 "control": In(data.ArrayLayout(AccumulatorControl(), columns)),
                 "later_tags": In(data.ArrayLayout(tag, config.output_registers - 1)),
                 "o": Out(data.ArrayLayout(signed(config.output_bits), columns)),
@@ -114,6 +115,8 @@ class ColumnBlock(wiring.Component):
             tree = adder_tree(config, ranges)
             m.submodules[f"tree{column}_{plane}"] = tree
             m.d.comb += [tree.enable.eq(self.enable), tree.i.eq(array.leaves[column][plane])]
+            if config.inverts_in_tree:
+                m.d.comb += tree.invert.eq(self.sign_tag.negative)
             sums.append(tree.o)
         m.submodules[f"accumulator{column}"] = accumulator = Accumulator(config)
         m.d.comb += [
@@ -127,7 +130,7 @@ class ColumnBlock(wiring.Component):
         if len(sums) == 1:
             return sums[0]
         m.submodules[f"join{column}"] = join = PlaneJoin(self.config)
-        m.d.comb += [join.enable.eq(self.enable), join.negative.eq(self.join_tag.negative)]
+        m.d.comb += [join.enable.eq(self.enable), join.negative.eq(self.sign_tag.negative)]
         m.d.comb += [join.i[plane].eq(total) for plane, total in enumerate(sums)]
         return join.o
 

@@ -329,6 +329,20 @@ class MacroConfig(MacroParameters):
         return exact_log2(self.bits_per_cycle)
 
     @property
+    def inverts_in_tree(self) -> bool:
+        """Whether a sum that counts negative leaves the adder tree inverted.
+
+        The carry cell of the iCE40 takes its addends from before the LUT beside it, so an inverter
+        at an adder's input is a LUT a bit there, and one at its output is part of the adder.
+        """
+        return self.target is Target.ICE40 and self.bits_per_cycle == 1 and self.leaves > 1
+
+    @property
+    def sign_registers(self) -> int:
+        """Registers from where a sum counts negative to the accumulator."""
+        return 1 if self.inverts_in_tree else self.join_registers
+
+    @property
     def array_registers(self) -> int:
         """Registers from the step register to the sum that the accumulator takes."""
         return (

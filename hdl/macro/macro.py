@@ -99,7 +99,7 @@ class Macro(wiring.Component):
         control_blocks(m, self.config, buffer, tags, blocks)
         for name, block in blocks.items():
             m.submodules[name] = block
-            m.d.comb += block.join_tag.eq(tags.joined)
+            m.d.comb += block.sign_tag.eq(tags.sign)
             m.d.comb += [block.later_tags[n].eq(tag) for n, tag in enumerate(tags.outputs[1:])]
         bank = broadcast_operand(m, self.config, steps, tags, blocks)
         in_use = steps.in_use

@@ -89,19 +89,19 @@ class OutputBuffer(wiring.Component):
         outputs = self.outputs.as_value()
         kept = Signal(len(outputs), reset_less=True)
         behind = Signal(2)
-        moves = Signal(init=1, attrs=keep_where(self.config.broadcast_registers))
-        # What `moves` is not, for the outputs alone: they may be far from all others.
-        kept_offered = Signal()
+        moves = Signal(init=1, attrs=keep_where(True))
+        # The same, for the outputs alone: they may be far from all others.
+        newest = Signal(init=1, attrs=keep_where(True))
         m.d.comb += [
             self.enable.eq(moves),
             self.next_enable.eq(Mux(moves, ~(arrives & stays), taken)),
         ]
-        m.d.sync += [moves.eq(self.next_enable), kept_offered.eq(~self.next_enable)]
+        m.d.sync += [moves.eq(self.next_enable), newest.eq(self.next_enable)]
         with m.If(moves):
             m.d.sync += [kept.eq(outputs), behind.eq(kind)]
         with m.Elif(taken):
             m.d.comb += following.eq(behind)
-        self._offer(m, Mux(kept_offered, kept, outputs))
+        self._offer(m, Mux(newest, outputs, kept))
         return m
 
     def _offer(self, m: Module, outputs: Value) -> None:

@@ -91,12 +91,15 @@ class PlaneSelector(wiring.Component):
                 [Mux(self.read, named[plane][row], digits[row][plane]) for row in rows]
                 for plane in range(len(named))
             ]
-        for bits, register in zip(planes, self.o, strict=True):
-            # Clearing stands outside of what enables, so that it is the flip-flops' own reset.
+        for plane, (bits, o) in enumerate(zip(planes, self.o, strict=True)):
+            # A reset beside the clearing would cost a LUT; what is here needs none, as its tag
+            # says whether it is looked at.
+            register = Signal(self.rows, name=f"plane{plane}", reset_less=True)
+            m.d.comb += o.eq(register)
             with m.If(self.enable):
                 m.d.sync += register.eq(Cat(*bits))
-            with m.If(self.clear):
-                m.d.sync += register.eq(0)
+                with m.If(self.clear):
+                    m.d.sync += register.eq(0)
         return m
 
     def _word(self, m: Module, row: int) -> Signal:

@@ -23,14 +23,14 @@ class Step(NamedTuple):
     """Number of the step with which the vector begins."""
     next_number: Value
     """Number of the one after it."""
-    top: Value
-    """Number of the vector's top step."""
+    within: Value
+    """It is of a vector, and not its first."""
+    is_top: Value
+    """It is the vector's top one; of steps that are skipped none is."""
     goes_on: Value
     """It is taken, and the vector has more."""
     asks: Value
     """A row is to be read back in the next step."""
-    prefers_read: Value
-    """If anything begins, it is that."""
     reads: Value
     """It is none of a vector: it reads the row back that was asked for in the cycle before."""
 
@@ -113,6 +113,9 @@ class Serialiser(wiring.Component):
         within = Signal()
         top, begin = self._first_steps(m)
         following = Signal.like(begin)
+        # It is not the last one.
+        more = Signal()
+        goes_on = Signal()
         accumulating = Signal()
         read_was_last = Signal()
 
@@ -137,21 +140,20 @@ class Serialiser(wiring.Component):
             may_read.eq(asks & ~request_held),
             takes_read.eq(may_read & ~(may_begin & read_was_last)),
             launch.eq(within | (may_begin & ~reading & ~takes_read)),
-            self.i.ready.eq(self.enable & launch & (current == 0)),
+            goes_on.eq(Mux(within, more, launch & (begin != 0))),
+            self.i.ready.eq(self.enable & launch & ~goes_on),
             self.read_request.ready.eq(self.enable & takes_read),
         ]
-        prefers_read: Value = takes_read
-        if self.config.banks == 1:
-            # Vectors and rows are held together, so this need not wait for what holds them.
-            prefers_read = asks & ~(self.i.valid & read_was_last)
         _, closes = self._bounds(vector)
-        with m.If(self.enable & launch):
+        with m.If(self.enable):
             m.d.sync += [
-                within.eq(current != 0),
+                within.eq(goes_on),
                 following.eq(next_number),
-                read_was_last.eq(0),
+                more.eq(next_number != 0),
             ]
-            with m.If(current == 0):
+        with m.If(self.enable & launch):
+            m.d.sync += read_was_last.eq(0)
+            with m.If(~goes_on):
                 m.d.sync += accumulating.eq(~closes)
             if self.config.skip_zero_planes:
                 with m.If(~within):
@@ -180,9 +182,10 @@ class Serialiser(wiring.Component):
             ),
         ]  # fmt: skip
         step = Step(
-            number=current, begin=begin, next_number=next_number, top=top,
-            goes_on=launch & (current != 0),
-            asks=takes_read, prefers_read=prefers_read, reads=reading,
+            number=current, begin=begin, next_number=next_number, within=within,
+            # Where none is skipped, vectors begin with it.
+            is_top=~within if begin is top else ~within & (begin == top),
+            goes_on=goes_on, asks=takes_read, reads=reading,
         )  # fmt: skip
         self._take_operand(m, step)
         self._take_tag(m, step, launch)
@@ -198,10 +201,10 @@ class Serialiser(wiring.Component):
         """Register the tag of a step; `launch` says that it is one of a vector, and is taken."""
         vector = self.i.payload
         opens, closes = self._bounds(vector)
-        is_sign = self._is_negative(vector, step.number == step.top)
+        is_sign = self._is_negative(vector, step.is_top)
         m.d.comb += [
             self.next_tag.valid.eq(launch | step.reads),
-            self.next_tag.last.eq(step.reads | (step.number == 0)),
+            self.next_tag.last.eq(~step.goes_on),
             self.next_tag.negative.eq(is_sign & ~step.reads),
             self.next_tag.opens.eq(step.reads | opens),
             self.next_tag.closes.eq(step.reads | closes),

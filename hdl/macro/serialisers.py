@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two kinds of serialisers: steps are planes of the inputs, or rows."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from .config import MacroConfig
 from .leading_zeros import LeadingZeros
 from .plane_selector import PlaneSelector
 from .serialiser import Serialiser, Step
-from .step_choice import SHARED, StepChoice
+from .step_choice import CHOSEN, SHARED, StepChoice
 
 __all__ = ["PlaneSerialiser", "RowSerialiser", "serialiser"]
 
@@ -43,40 +44,61 @@ class PlaneSerialiser(Serialiser):
         return vector.signed & is_top
 
     def _take_operand(self, m: Module, step: Step) -> None:
-        vector, row = self.i.payload, self.read_request.payload.row
+        odd = Signal()
+        next_odd = ~(step.within & odd)
+        with m.If(self.enable):
+            m.d.sync += odd.eq(next_odd)
+        starts = range(0, self.config.rows, SHARED)
+        for index in range(0, len(starts), CHOSEN):
+            parts = starts[index : index + CHOSEN]
+            choice = self._choice(m, step, next_odd, parts)
+            for part, first in enumerate(parts):
+                self._take_rows(m, step, choice, part, first)
+
+    def _choice(
+        self, m: Module, step: Step, next_odd: Value, parts: Sequence[int]
+    ) -> StepChoice:
+        """What some parts of the step register share; each is named by its first row."""
+        choice = StepChoice(self.config, len(parts))
+        m.submodules[f"choice{parts[0]}"] = choice
+        row = self.read_request.payload.row
         shared = exact_log2(SHARED)
+        m.d.comb += [
+            choice.enable.eq(self.enable),
+            choice.begin.eq(step.begin),
+            choice.next_high.eq(step.next_number[1:]),
+            choice.next_odd.eq(next_odd),
+            choice.goes_on.eq(step.goes_on),
+            choice.asks.eq(step.asks),
+            choice.place.eq(row[:shared]),
+            choice.elsewhere.eq(Cat(row[shared:] != first // SHARED for first in parts)),
+        ]
+        return choice
+
+    def _take_rows(self, m: Module, step: Step, choice: StepChoice, part: int, first: int) -> None:
+        """Register one part of the operand, of the rows from `first` on."""
+        vector = self.i.payload
         in_step = exact_log2(self.config.bits_per_cycle)
-        for first in range(0, self.config.rows, SHARED):
-            rows = range(first, min(first + SHARED, self.config.rows))
-            m.submodules[f"choice{first}"] = choice = StepChoice(self.config)
-            m.submodules[f"rows{first}"] = part = self._selector(len(rows))
-            # A signal of its own: generation takes time for every slice of the wide payload.
-            words: Any = Signal(part.data.shape(), name=f"words{first}")
-            low, high = rows.start * self.config.input_bits, rows.stop * self.config.input_bits
-            m.d.comb += [
-                choice.enable.eq(self.enable),
-                choice.begin.eq(step.begin),
-                choice.next_number.eq(step.next_number),
-                choice.goes_on.eq(step.goes_on),
-                choice.asks.eq(step.asks),
-                choice.prefers_read.eq(step.prefers_read),
-                choice.place.eq(row[:shared]),
-                choice.elsewhere.eq(row[shared:] != first // SHARED),
-                words.as_value().eq(vector.data.as_value()[low:high]),
-                part.data.eq(words),
-                part.enable.eq(self.enable),
-                part.step.eq(choice.number),
-                part.read.eq(choice.reads),
-                part.low.eq(choice.low),
-                part.clear.eq(choice.clear),
-                part.extend.eq(step.number == step.top),
-                part.top.eq(vector.top_plane[:in_step]),
-                part.signed.eq(vector.signed),
-            ]
-            m.d.comb += [
-                plane[first : rows.stop].eq(bits)
-                for plane, bits in zip(self.operand, part.o, strict=True)
-            ]
+        last = min(first + SHARED, self.config.rows)
+        m.submodules[f"rows{first}"] = rows = self._selector(last - first)
+        # A signal of its own: generation takes time for every slice of the wide payload.
+        words: Any = Signal(rows.data.shape(), name=f"words{first}")
+        low, high = first * self.config.input_bits, last * self.config.input_bits
+        m.d.comb += [
+            words.as_value().eq(vector.data.as_value()[low:high]),
+            rows.data.eq(words),
+            rows.enable.eq(self.enable),
+            rows.step.eq(choice.number),
+            rows.read.eq(choice.reads),
+            rows.low.eq(choice.low),
+            rows.clear.eq(choice.clear[part]),
+            rows.extend.eq(step.is_top),
+            rows.top.eq(vector.top_plane[:in_step]),
+            rows.signed.eq(vector.signed),
+        ]
+        m.d.comb += [
+            plane[first:last].eq(bits) for plane, bits in zip(self.operand, rows.o, strict=True)
+        ]
 
     def _selector(self, rows: int) -> Any:
         return Stamp(

@@ -38,8 +38,9 @@ class TagLine(NamedTuple):
 
     meets: Any
     """Belongs to the operand that meets the weights."""
-    joined: Any
-    """Belongs to the planes' sums, before they are joined."""
+    sign: Any
+    """Belongs to what counts negative first: the planes' sums, before they are joined; where
+    ``config.inverts_in_tree``, what enters the last register of the trees."""
     coming: Any
     """Belongs to what comes to the accumulators with the next step; `outputs[0]` afterwards."""
     outputs: list[Any]
@@ -62,7 +63,7 @@ def tag_line(m: Module, config: MacroConfig, tag: Any, next_tag: Any, enable: Si
         line.append(later)
     return TagLine(
         meets=line[1 + config.broadcast_registers],
-        joined=line[first_output - config.join_registers],
+        sign=line[first_output - config.sign_registers],
         coming=line[first_output - 1],
         outputs=line[first_output:],
     )

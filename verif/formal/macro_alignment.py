@@ -27,14 +27,14 @@ class Alignment(MacroProof):
         m = Module()
         self.open(m)
         blocks = list(self.blocks.values())
-        meets, before_join, outputs = self._delayed(m)
+        meets, sign, outputs = self._delayed(m)
         operand = self._operand(m)
         for index, block in enumerate(blocks):
             self.claim(m, f"same_operand_{index}",
                        (Value.cast(block.operand) == operand[: -len(block.bank)])
                        & self.same_bank(block.bank, operand[-len(block.bank) :]))
             self.claim(m, f"same_fusion_{index}", block.fused == meets.fused)
-            self.claim(m, f"tag_with_planes_{index}", _same(block.join_tag, before_join))
+            self.claim(m, f"tag_with_sign_{index}", _same(block.sign_tag, sign))
             for place, expected in enumerate(outputs[1:]):
                 self.claim(m, f"tag_with_sum_{place}_{index}",
                            _same(block.later_tags[place], expected))
@@ -57,7 +57,7 @@ class Alignment(MacroProof):
         return operand
 
     def _delayed(self, m: Module) -> tuple[Any, Any, list[Any]]:
-        """The serialiser's tag, as late as operands, planes' sums, and what each register takes."""
+        """The serialiser's tag, as late as operands, their signs, and what each register takes."""
         config = self.config
         stages: list[Any] = [self.serialiser.tag]
         for stage, name in enumerate(tag_probes(config)):
@@ -70,8 +70,8 @@ class Alignment(MacroProof):
             # What the induction needs: the tags on their way.
             self.claim(m, f"{name}_on_its_way", self.probe(name) == delayed.as_value())
         summed = config.array_registers
-        planes = stages[summed - config.join_registers]
-        return stages[config.broadcast_registers], planes, stages[summed:]
+        sign = stages[summed - config.sign_registers]
+        return stages[config.broadcast_registers], sign, stages[summed:]
 
     def _claim_control(self, m: Module, blocks: list[Any], tag: Any) -> None:
         """Accumulators add each sum once, when nothing holds it up, and are cleared by a reset."""

@@ -33,7 +33,7 @@ def buffer_probes(config: MacroConfig) -> dict[str, Probe]:
         return {}
     return {
         "behind": Probe("macro.output_buffer.behind", 2),
-        "kept_offered": Probe("macro.output_buffer.kept_offered", 1),
+        "newest": Probe("macro.output_buffer.newest", 1),
     }
 
 
@@ -126,7 +126,7 @@ class MacroProof(Proof):
             self.claim(m, f"same_stalls_{index}", block.enable == self.serialiser.enable)
         if self.config.output_buffer > 1:
             self.claim(m, "offers_what_is_kept",
-                       self.probe("kept_offered") == ~self.serialiser.enable)
+                       self.probe("newest") == self.serialiser.enable)
         tag: Any = self.serialiser.tag
         if self.config.array_registers:
             tag = self.tag(f"tag{self.config.array_registers - 1}")

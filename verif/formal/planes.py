@@ -9,7 +9,7 @@ from amaranth.utils import exact_log2
 
 from ...hdl.macro.config import Cell, MacroConfig
 from ...hdl.macro.serialisers import serialiser
-from ...hdl.macro.step_choice import SHARED
+from ...hdl.macro.step_choice import CHOSEN, SHARED
 from .proof import Probe, Proof, inputs_of
 from .stream_rules import StreamRule
 
@@ -29,6 +29,7 @@ class Planes(Proof):
         probes = {
             "within": Probe("dut.within", 1),
             "following": Probe("dut.following", config.step_number_bits),
+            "more": Probe("dut.more", 1),
             "accumulating": Probe("dut.accumulating", 1),
             "reading": Probe("dut.reading", 1),
             "read_bank": Probe("dut.read_bank", config.bank_bits),
@@ -36,14 +37,16 @@ class Planes(Proof):
         if config.cell is Cell.NEAR:
             probes["row"] = Probe("dut.row", config.row_bits)
         else:
-            shapes = {
-                "within": 1, "high": config.step_number_bits - 1, "lowest": SHARED,
-                "reading": 1, "absent": 1,
-            }
-            probes |= {
-                f"{name}{first}": Probe(f"dut.choice{first}.{name}", shape)
-                for first in range(0, config.rows, SHARED) for name, shape in shapes.items()
-            }
+            probes["odd"] = Probe("dut.odd", 1)
+            for first, parts in self._choices():
+                shapes = {
+                    "begin": config.step_number_bits, "within": 1, "odd": 1, "reading": 1,
+                    "high": config.step_number_bits - 1, "here": SHARED, "clearing": len(parts),
+                }
+                probes |= {
+                    f"{name}{first}": Probe(f"dut.choice{first}.{name}", shape)
+                    for name, shape in shapes.items()
+                }
         super().__init__(inputs_of(self.dut), probes)
 
     def elaborate(self, platform: object) -> Module:
@@ -65,6 +68,7 @@ class Planes(Proof):
         # What the induction needs.
         self.claim(m, "within_is_between", self.probe("within") == between)
         self.claim(m, "following_step", ~between | (self.probe("following") == step - 1))
+        self.claim(m, "more_steps", ~between | (self.probe("more") == (step > 1)))
         self.claim(m, "vector_stays", ~between | (vectors.held & (vectors.before == taken.vector)))
 
         last = dut.tag.valid & dut.tag.last & ~dut.tag.reads
@@ -171,17 +175,26 @@ class Planes(Proof):
             return
         group, place = request.row >> exact_log2(SHARED), request.row & (SHARED - 1)
         here = Cat(place == row for row in range(SHARED))
-        following = self.probe("following")
-        lowest = following[0].replicate(SHARED)
-        for number, first in enumerate(range(0, self.config.rows, SHARED)):
-            low, high = self.probe(f"lowest{first}"), self.probe(f"high{first}")
-            absent = self.probe(f"absent{first}")
+        following, within = self.probe("following"), self.probe("within")
+        for first, parts in self._choices():
+            right = self.probe(f"here{first}") == here
+            others = Cat(group != number for number in parts)
+            odd = following[0] ^ self.probe(f"begin{first}")[0]
             self.claim(m, f"reads_{first}", self.probe(f"reading{first}") == reading)
-            self.claim(m, f"goes_on_{first}", self.probe(f"within{first}") == self.probe("within"))
-            self.claim(m, f"its_row_{first}",
-                       ~reading | ((low == here) & (absent == (group != number))))
+            self.claim(m, f"goes_on_{first}", self.probe(f"within{first}") == within)
+            self.claim(m, f"its_row_{first}", ~reading | right)
+            self.claim(m, f"other_rows_{first}",
+                       self.probe(f"clearing{first}") == Mux(reading, others, 0))
+            self.claim(m, f"odd_{first}", ~within | (self.probe("odd") == odd))
             self.claim(m, f"its_step_{first}",
-                       ~self.probe("within") | (Cat(low, high) == Cat(lowest, following[1:])))
+                       self.probe(f"odd{first}") == (within & self.probe("odd")))
+            self.claim(m, f"its_number_{first}",
+                       ~within | (self.probe(f"high{first}") == following[1:]))
+
+    def _choices(self) -> list[tuple[int, list[int]]]:
+        """First row and numbers of the parts of the step register that are chosen together."""
+        numbers = list(range(-(-self.config.rows // SHARED)))
+        return [(first * SHARED, numbers[first : first + CHOSEN]) for first in numbers[::CHOSEN]]
 
     def _claim_stall(self, m: Module) -> None:
         dut = self.dut

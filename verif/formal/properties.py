@@ -122,7 +122,7 @@ PROPERTIES: tuple[Property, ...] = (
         "All columns get the same operand, their weights, and each tag with the sum it belongs to; "
         "outputs keep the order of columns.",
         Alignment, lambda c: 2, lambda c: c.read_latency + 4,
-        ("bitcell_banks", "fused_quads"), ("lookup", "latch", "rom", "near"),
+        ("bitcell_banks", "fused_quads", "rom_ice40"), ("lookup", "latch", "rom", "near"),
         most=_MACRO,
     ),
     Property(
@@ -147,7 +147,7 @@ PROPERTIES: tuple[Property, ...] = (
         "tree", "adder tree",
         "The result is the sum of the leaves, stalls included.",
         TreeSums, lambda c: 2 * c.tree_registers + 2, lambda c: c.tree_registers + 3,
-        ("tree_pipeline", "rom"), ("tree", "tree_carry_save", "lutram"),
+        ("tree_pipeline", "rom", "rom_ice40"), ("tree", "tree_carry_save", "lutram"),
         most=(("leaves", 9), ("leaf_bits", 7)), without=_no_tree,
     ),
     Property(
@@ -162,7 +162,7 @@ PROPERTIES: tuple[Property, ...] = (
         "A dot product is the sum over the steps of its vector, each times its power of two, the "
         "plane of the sign negative; nothing is left of the vector before.",
         AccumulatorSums, lambda c: 2, lambda c: max(c.steps(c.input_bits), 2) + 4,
-        ("bitcell", "latch"), ("near", "fused_quads"),
+        ("bitcell", "latch", "rom_ice40"), ("near", "fused_quads"),
         most=(("input_bits", 8), ("column_bits", 23)),
     ),
     Property(

@@ -33,6 +33,7 @@ SMALL: dict[str, MacroConfig] = {
         _small("blockram", columns=1, weight_bits=1, cell=Cell.LOOKUP, table=Table.BLOCKRAM,
                banks=8, target=Target.ICE40),
         _small("rom", rows=9, cell=Cell.ROM, tree=Tree.CARRY_SAVE, weights_seed=1),
+        _small("rom_ice40", rows=5, cell=Cell.ROM, weights_seed=1, target=Target.ICE40),
         _small("near", cell=Cell.NEAR, banks=2, broadcast_registers=1),
         _small("summed_rows", rows=2, weight_bits=2, cell=Cell.BITCELL, target=Target.ICE40),
         _small("tree", rows=5, columns=1, cell=Cell.BITCELL),

@@ -73,6 +73,8 @@ class TreeSums(_Delayed):
             self.assume(m, (leaf >= lowest) & (leaf <= highest))
         leaves = list(self.later(m, "leaves", self.dut.i, self.registers))
         total = sum(leaves[1:], start=leaves[0])
+        if self.dut.inverts:
+            total = Mux(self.later(m, "invert", self.dut.invert, 1), ~total, total)
         self.claim(m, "sum_of_the_leaves", self.empty | (self.dut.o == total))
         lowest = sum(low for low, _ in self.ranges)
         self.reach(m, "lowest_sum", self.filled.all() & (self.dut.o == lowest))

@@ -34,7 +34,7 @@ class AccumulatorSums(Proof):
         self.free(m, dut)
         doublings = 0 if self._near else config.bits_per_cycle
         control = dut.control
-        now: Value = dut.step_sum
+        now: Value = self._sum
         if self._subtracts:
             now = Mux(control.negative, -now, now)
         # All but the last, with which the sum is complete.
@@ -68,6 +68,14 @@ class AccumulatorSums(Proof):
         return m
 
     @property
+    def _sum(self) -> Value:
+        """The sum of the step, before it is inverted."""
+        dut = self.dut
+        if self.config.inverts_in_tree:
+            return Mux(dut.control.negative, ~dut.step_sum, dut.step_sum)
+        return dut.step_sum
+
+    @property
     def _near(self) -> bool:
         return self.config.cell is Cell.NEAR
 
@@ -92,7 +100,7 @@ class AccumulatorSums(Proof):
         config, dut = self.config, self.dut
         planes = config.bits_per_cycle
         first, later = self._sums(planes, signs=planes > 1), self._sums(planes, signs=False)
-        value = dut.step_sum
+        value = self._sum
         self.assume(m, Mux(count == 0, _within(value, first), _within(value, later)))
         self.assume(m, (count < len(steps)) | ~dut.control.adds | dut.control.completes)
         if self._subtracts:

@@ -25,6 +25,7 @@ def value_of(sums, negative, shift):
     [
         ({"input_bits": 6}, 1),
         ({"input_bits": 6, "target": Target.ECP5}, 1),
+        ({"input_bits": 6, "target": Target.ICE40, "rows": 17}, 1),
         ({"input_bits": 1}, 1),
         ({"input_bits": 8, "bits_per_cycle": 2}, 2),
         ({"input_bits": 16, "bits_per_cycle": 8, "fusion": 2}, 8),
@@ -57,8 +58,9 @@ def test_dot_products(simulate, fields, shift):
             before = ctx.get(block.o)
             ctx.set(block.control.adds, 1)
             ctx.set(block.control.completes, index == len(sums) - 1)
-            ctx.set(block.control.negative, negative and index == 0)
-            ctx.set(block.step_sum, step_sum)
+            subtracts = negative and index == 0
+            ctx.set(block.control.negative, subtracts)
+            ctx.set(block.step_sum, ~step_sum if subtracts and config.inverts_in_tree else step_sum)
             await ctx.tick()
             ctx.set(block.control.as_value(), 0)
             if index < len(sums) - 1:

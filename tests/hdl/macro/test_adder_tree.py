@@ -59,6 +59,31 @@ def test_streams_of_sums(simulate, kind, leaves, pipeline, registers):
     assert sums[registers:] == [sum(values) for values in inputs]
 
 
+@pytest.mark.parametrize(("kind", "leaves", "pipeline"),
+                         [(BinaryTree, 2, 1), (BinaryTree, 9, 3), (CarrySaveTree, 5, 2)])
+def test_sums_are_inverted_as_they_leave(simulate, kind, leaves, pipeline):
+    source = random.Random(leaves)
+    tree = kind([(-16, 15)] * leaves, 5, pipeline, inverts=True)
+    seen = set()
+
+    async def bench(ctx):
+        ctx.set(tree.enable, 1)
+        for _ in range(30):
+            values = [source.randint(-16, 15) for _ in range(leaves)]
+            ctx.set(tree.i.as_value(), pack(tree.i.shape(), values))
+            # Only what the last register takes is inverted.
+            inverted = 0
+            for _ in range(tree.registers):
+                inverted = source.getrandbits(1)
+                ctx.set(tree.invert, inverted)
+                await ctx.tick()
+            assert ctx.get(tree.o) == (~sum(values) if inverted else sum(values))
+            seen.add(inverted)
+
+    simulate(tree, bench)
+    assert seen == {0, 1}
+
+
 @pytest.mark.parametrize("kind", [BinaryTree, CarrySaveTree])
 @pytest.mark.parametrize("leaves", [2, 3, 4])
 def test_every_sum_of_small_numbers(simulate, kind, leaves):

@@ -120,8 +120,8 @@ def test_dot_products(simulate, fields, signed):
         for number, operand in enumerate(steps):
             ctx.set(block.operand.as_value(), pack(config.operand_layout, operand))
             negative = signed and number == 0 and config.cell is not Cell.NEAR
-            # The joining of planes is told of the sign earlier; here it is steady.
-            ctx.set(block.join_tag.negative, negative)
+            # Trees and the joining of planes are told of the sign earlier; here it is steady.
+            ctx.set(block.sign_tag.negative, negative)
             for _ in range(config.array_registers):
                 await ctx.tick()
             for control in block.control:

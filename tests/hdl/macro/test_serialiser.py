@@ -239,7 +239,7 @@ def test_vectors_and_reads_take_turns(simulate):
         # Two steps of a vector, a request, the row.
         for _ in range(40):
             await ctx.tick()
-            if ctx.get(dut.tag.last):
+            if ctx.get(dut.tag.valid) and ctx.get(dut.tag.last):
                 turns.append(ctx.get(dut.tag.reads))
 
     simulate(dut, bench)

@@ -9,6 +9,8 @@ import pytest
 from cimple.hdl.macro import Cell, MacroConfig
 from cimple.hdl.macro.step_choice import SHARED, StepChoice
 
+PARTS = 3
+
 
 @pytest.mark.parametrize(
     ("input_bits", "bits_per_cycle"), [(1, 1), (3, 1), (8, 1), (16, 1), (3, 2), (16, 4)]
@@ -16,44 +18,46 @@ from cimple.hdl.macro.step_choice import SHARED, StepChoice
 def test_numbers_and_rows(simulate, input_bits, bits_per_cycle):
     config = MacroConfig(rows=9, columns=1, cell=Cell.BITCELL, input_bits=input_bits,
                          bits_per_cycle=bits_per_cycle)
-    dut: Any = StepChoice(config)
+    dut: Any = StepChoice(config, PARTS)
     source = random.Random(repr((input_bits, bits_per_cycle)))
     size = 1 << config.step_number_bits
     seen = set()
 
     async def bench(ctx):
-        # What the registers hold: the number that follows, the row to read and whether it is here.
-        number, row, absent = None, None, 0
-        for _ in range(300):
+        # What the registers hold: the number that follows, the row to read and the parts it is
+        # not in. A vector that has begun stays until its step 0, so where it begins stays too.
+        begin, number, row, absent = 0, None, None, 0
+        for _ in range(400):
+            if number is None:
+                begin = source.randrange(size)
+            now = begin if number is None else number
+            takes = number is not None or (row is None and source.random() < 0.7)
             given = {
                 "enable": source.random() < 0.8,
-                "begin": source.randrange(size),
-                "next_number": source.randrange(size),
-                "goes_on": 0,
-                "asks": source.random() < 0.3,
+                "begin": begin,
+                "next_high": (now - 1) % size >> 1,
+                "next_odd": source.getrandbits(1),
+                "goes_on": takes and now > 0,
+                "asks": source.random() < 0.5 and not (takes and now > 0),
                 "place": source.randrange(SHARED),
-                "elsewhere": source.getrandbits(1),
+                "elsewhere": source.getrandbits(PARTS),
             }
-            if not given["asks"]:
-                given["goes_on"] = source.getrandbits(1)
-            given["prefers_read"] = given["asks"]
-            if not given["asks"] and not given["goes_on"]:
-                given["prefers_read"] = source.getrandbits(1)
+            if given["goes_on"]:
+                given["next_odd"] = (begin - now + 1) % 2
             for name, value in given.items():
                 ctx.set(getattr(dut, name), value)
             await ctx.delay(1e-9)
             assert ctx.get(dut.reads) == (row is not None)
-            assert ctx.get(dut.clear) == (row is not None and absent and given["enable"])
+            assert ctx.get(dut.clear) == (absent if row is not None else 0)
             if row is not None:
                 assert ctx.get(dut.low) == 1 << row
             else:
-                expected = given["begin"] if number is None else number
-                assert ctx.get(dut.number) == expected
-                assert ctx.get(dut.low) == (expected & 1) * (2**SHARED - 1)
+                assert ctx.get(dut.number) == now
+                assert ctx.get(dut.low) == (now & 1) * (2**SHARED - 1)
             seen.add((number is None, row is None, given["enable"]))
             await ctx.tick()
             if given["enable"]:
-                number = given["next_number"] if given["goes_on"] else None
+                number = now - 1 if given["goes_on"] else None
                 row = given["place"] if given["asks"] else None
                 absent = given["elsewhere"]
 

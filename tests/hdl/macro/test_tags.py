@@ -9,6 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from cimple.hdl.macro import Cell, MacroConfig
+from cimple.hdl.macro.config import Target
 from cimple.hdl.macro.tags import TagLayout, tag_line
 from cimple.hdl.packing import pack, unpack
 
@@ -19,7 +20,7 @@ class Line(wiring.Component):
     tag: data.View
     next_tag: data.View
     enable: Signal
-    joined: data.View
+    sign: data.View
     coming: data.View
     outputs: data.View
 
@@ -32,7 +33,7 @@ class Line(wiring.Component):
                 "tag": In(layout),
                 "next_tag": In(layout),
                 "enable": In(1),
-                "joined": Out(layout),
+                "sign": Out(layout),
                 "coming": Out(layout),
                 "outputs": Out(outputs),
             }
@@ -41,7 +42,7 @@ class Line(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         line = tag_line(m, self.config, self.tag, self.next_tag, self.enable)
-        m.d.comb += [self.joined.eq(line.joined), self.coming.eq(line.coming)]
+        m.d.comb += [self.sign.eq(line.sign), self.coming.eq(line.coming)]
         m.d.comb += [self.outputs[index].eq(tag) for index, tag in enumerate(line.outputs)]
         return m
 
@@ -51,6 +52,7 @@ class Line(wiring.Component):
     [
         {"rows": 1, "cell": Cell.BITCELL, "accumulations": 2},
         {"rows": 2, "cell": Cell.BITCELL},
+        {"rows": 2, "cell": Cell.ROM, "weights_seed": 1, "target": Target.ICE40},
         {"rows": 9, "cell": Cell.BITCELL, "bits_per_cycle": 4},
         {"rows": 5, "cell": Cell.BITCELL, "fusion": 4, "weight_bits": 4, "accumulations": 2},
         {"rows": 40, "cell": Cell.LOOKUP, "accumulations": 3},
@@ -86,8 +88,8 @@ def test_delays(simulate, fields):
             coming = unpack(dut.coming.shape(), ctx.get(dut.coming.as_value()))
             before = config.array_registers - 1
             assert coming == (delayed(before) if before >= 0 else following)
-            joined = unpack(dut.joined.shape(), ctx.get(dut.joined.as_value()))
-            assert joined == delayed(config.array_registers - config.join_registers)
+            sign = unpack(dut.sign.shape(), ctx.get(dut.sign.as_value()))
+            assert sign == delayed(config.array_registers - config.sign_registers)
             outputs = unpack(dut.outputs.shape(), ctx.get(dut.outputs.as_value()))
             for index, output in enumerate(outputs):
                 expected = delayed(config.array_registers + index)
