@@ -100,17 +100,13 @@ class StepChoice(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         keep = keep_where(self.config.broadcast_registers)
-        within = Signal(attrs=keep)
         odd = Signal(attrs=keep)
-        high = Signal(len(self.next_high), attrs=keep)
         reading = Signal(attrs=keep)
         here = Signal(SHARED, attrs=keep)
         clearing = Signal(len(self.elsewhere), attrs=keep)
         with m.If(self.enable):
             m.d.sync += [
-                within.eq(self.goes_on),
                 odd.eq(self.goes_on & self.next_odd),
-                high.eq(self.next_high),
                 reading.eq(self.asks),
                 here.eq(Cat(self.place == row for row in range(SHARED))),
                 clearing.eq(Mux(self.asks, self.elsewhere, 0)),
@@ -121,6 +117,10 @@ class StepChoice(wiring.Component):
             self.reads.eq(reading),
             self.clear.eq(clearing),
         ]
-        if len(high):
+        if len(self.next_high):
+            within = Signal(attrs=keep)
+            high = Signal(len(self.next_high), attrs=keep)
+            with m.If(self.enable):
+                m.d.sync += [within.eq(self.goes_on), high.eq(self.next_high)]
             m.d.comb += self.number[1:].eq(Mux(within, high, self.begin[1:]))
         return m

@@ -40,9 +40,11 @@ class Planes(Proof):
             probes["odd"] = Probe("dut.odd", 1)
             for first, parts in self._choices():
                 shapes = {
-                    "begin": config.step_number_bits, "within": 1, "odd": 1, "reading": 1,
-                    "high": config.step_number_bits - 1, "here": SHARED, "clearing": len(parts),
+                    "begin": config.step_number_bits, "odd": 1, "reading": 1,
+                    "here": SHARED, "clearing": len(parts),
                 }
+                if config.step_number_bits > 1:
+                    shapes |= {"within": 1, "high": config.step_number_bits - 1}
                 probes |= {
                     f"{name}{first}": Probe(f"dut.choice{first}.{name}", shape)
                     for name, shape in shapes.items()
@@ -181,15 +183,16 @@ class Planes(Proof):
             others = Cat(group != number for number in parts)
             odd = following[0] ^ self.probe(f"begin{first}")[0]
             self.claim(m, f"reads_{first}", self.probe(f"reading{first}") == reading)
-            self.claim(m, f"goes_on_{first}", self.probe(f"within{first}") == within)
             self.claim(m, f"its_row_{first}", ~reading | right)
             self.claim(m, f"other_rows_{first}",
                        self.probe(f"clearing{first}") == Mux(reading, others, 0))
             self.claim(m, f"odd_{first}", ~within | (self.probe("odd") == odd))
             self.claim(m, f"its_step_{first}",
                        self.probe(f"odd{first}") == (within & self.probe("odd")))
-            self.claim(m, f"its_number_{first}",
-                       ~within | (self.probe(f"high{first}") == following[1:]))
+            if self.config.step_number_bits > 1:
+                self.claim(m, f"goes_on_{first}", self.probe(f"within{first}") == within)
+                self.claim(m, f"its_number_{first}",
+                           ~within | (self.probe(f"high{first}") == following[1:]))
 
     def _choices(self) -> list[tuple[int, list[int]]]:
         """First row and numbers of the parts of the step register that are chosen together."""
