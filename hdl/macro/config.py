@@ -303,8 +303,13 @@ class MacroConfig(MacroParameters):
 
     @property
     def write_registers(self) -> int:
-        """Registers from the weight stream to where a row is kept until its table is filled."""
-        return int(self.has_fill)
+        """Registers from the weight stream to where a row is stored, or kept until its table is
+        filled.
+
+        With `broadcast_registers` a row and where it belongs set out from registers too. It is
+        there before a vector that begins after its transfer.
+        """
+        return int(self.has_fill or self.broadcast_registers)
 
     @property
     def product_registers(self) -> int:

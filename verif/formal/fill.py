@@ -55,10 +55,12 @@ class Fill(ArrayProof):
         taken = self.offer("valid") & self.offer("may_change")
         self.claim(m, "changes_with_each_row", writer.changes == self.offer("valid"))
         self.claim(m, "taken_when_it_may", writer.ready == taken)
-        self.claim(m, "stores_at_once_where_it_is_named",
-                   self.step.store == (named & taken.replicate(len(named))))
-        self.claim(m, "stores_in_the_named_bank",
-                   ~taken | (self.step.bank == self.free_bank("write_bank")))
+        stores: Value = named & taken.replicate(len(named))
+        bank = self.free_bank("write_bank")
+        if self.config.write_registers:
+            stores, bank = _registered(m, "stores", stores), _registered(m, "stores_bank", bank)
+        self.claim(m, "stores_where_it_is_named", self.step.store == stores)
+        self.claim(m, "stores_in_the_named_bank", ~stores.any() | (self.step.bank == bank))
         self.claim(m, "never_filling", ~writer.filling)
         before = Signal()
         m.d.sync += before.eq(self.step.store.any())
@@ -121,6 +123,13 @@ class Fill(ArrayProof):
         m.d.sync += [before.eq(leaves), stalled.eq(~self.offer("enable"))]
         if self.config.product_registers:
             self.claim(m, "leaves_stay_in_a_stall", ~stalled | (leaves == before))
+
+
+def _registered(m: Module, name: str, value: Value) -> Value:
+    """A value a cycle later; zero after a reset."""
+    register = Signal(value.shape(), name=name)
+    m.d.sync += register.eq(value)
+    return register
 
 
 def _position(code: int) -> int:

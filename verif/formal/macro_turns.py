@@ -98,8 +98,13 @@ class Turns(MacroProof):
         """Whether weights change in this cycle, and in which bank."""
         last = self.order.last
         written_bank = self.config.bank_of(self.macro.w.payload)
-        if not self.config.has_fill:
+        if not self.config.write_registers:
             return last, written_bank
+        if not self.config.has_fill:
+            stores = Signal()
+            bank = Signal(self.config.bank_bits)
+            m.d.sync += [stores.eq(last), bank.eq(written_bank)]
+            return stores, bank
         fill_cycles, entries = self.config.fill_cycles, 1 << self.config.rows_per_group
         elapsed = Signal(range(fill_cycles + 2))
         bank = Signal(self.config.bank_bits)

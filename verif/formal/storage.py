@@ -121,6 +121,10 @@ class Storage(ArrayProof):
             here = self.order.last & choice.is_row(
                 place, self.offer("group"), self.free_bank("write_bank")
             )
+            if self.config.write_registers:
+                stores = Signal(name=f"stores{column}_{place}")
+                m.d.sync += stores.eq(here)
+                here = stores
             held = Signal(bits, name=f"held{column}_{place}", reset_less=True)
             with m.If(here):
                 m.d.sync += held.eq(Value.cast(self.array.weights[column]))

@@ -7,7 +7,7 @@ tree one leaf for each few rows, plane of the step, and column. Everything else 
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -120,7 +120,8 @@ class CellArray(wiring.Component):
 class CellWriter(wiring.Component):
     """Takes rows of weights from the stream, and sequences what the cells do with them.
 
-    Writes a row in the cycle of its transfer; cells for which there is more to do override it.
+    Writes a row with its transfer, ``config.write_registers`` cycles later; cells for which there
+    is more to do override it.
 
     Members
     -------
@@ -173,9 +174,12 @@ class CellWriter(wiring.Component):
             self.ready.eq(self.valid & self.may_change),
             self.filling.eq(0),
             self.filled_bank.eq(0),
-            self.step.bank.eq(self.bank),
         ]
-        for index in range(self.config.groups):
-            # A number beyond the last group is taken and stores nothing.
-            m.d.comb += self.step.store[index].eq(self.ready & (self.group == index))
+        # A number beyond the last group is taken and stores nothing.
+        named = Cat(self.group == index for index in range(self.config.groups))
+        domain = m.d.sync if self.config.write_registers else m.d.comb
+        domain += [
+            self.step.bank.eq(self.bank),
+            self.step.store.eq(Mux(self.ready, named, 0)),
+        ]
         return m
