@@ -42,10 +42,10 @@ class Mutation:
 
 
 def block_of(module: str, top: str) -> str:
-    """The block that a module of a design is an instance of: `tree` for `top_columns4_tree2`."""
+    """The block that a module of a design is an instance of: `tree` for `top_columns4_tree2_0`."""
     if module == top:
         return "top level"
-    return re.sub(r"\d+$", "", module.removeprefix(f"{top}_").split("_")[-1])
+    return re.sub(r"[\d_]+$", "", module.removeprefix(f"{top}_")).split("_")[-1]
 
 
 class MutationBase:

@@ -34,7 +34,8 @@ def base() -> MutationBase:
 
 @pytest.mark.parametrize(
     ("module", "block"),
-    [("top", "top level"), ("top_part0", "part"), ("top_a4_tree12", "tree"), ("top_x", "x")],
+    [("top", "top level"), ("top_part0", "part"), ("top_a4_tree12", "tree"),
+     ("top_a4_tree1_0", "tree"), ("top_x", "x")],
 )
 def test_modules_of_one_kind_are_a_block(module, block):
     assert block_of(module, "top") == block
