@@ -13,6 +13,7 @@ import bench_tables
 import command_reference
 import compiler_tables
 import config_tables
+import cost_tables
 import isa_tables
 import listing
 import packet_tables
@@ -59,6 +60,7 @@ FRAGMENTS: dict[str, Callable[[], str]] = {
     "waves_write.txt": waves.write,
     "waves_skip.txt": waves.skip,
     "waves_stall.txt": waves.stall,
+    "macro_costs.md": lambda: cost_tables.macro_costs(DOCS / "results" / "macro_cost.json"),
     "results.md": lambda: toc.contents(DOCS, "results"),
     "decisions.md": lambda: toc.contents(DOCS, "decisions"),
 }

@@ -2,8 +2,10 @@
 """The manual's tables hold everything that the code knows, and pages show all tables."""
 
 import enum
+import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,11 @@ import pytest
 from manual import DOCS, extension, pages
 
 from cimple.compiler.onnx_file import SUPPORTED
+from cimple.fpga.cost import Cost, to_cost_record
+from cimple.fpga.families import FAMILIES
+from cimple.fpga.nextpnr import CriticalPath
+from cimple.fpga.place import Placement
+from cimple.fpga.resources import Resources
 from cimple.hdl.config import Config, ConfigError, field_table
 from cimple.hdl.load import load_config, preset_files
 from cimple.hdl.macro.config import LEGAL, Cell, MacroConfig, Storage, Table, Target, Tree
@@ -22,6 +29,7 @@ from cimple.verif.formal.properties import PROPERTIES, SMALL
 
 fragments = extension("cimple_tables").FRAGMENTS
 bench_tables = extension("bench_tables")
+cost_tables = extension("cost_tables")
 enum_docs = extension("enum_docs")
 isa_tables = extension("isa_tables")
 rate_tables = extension("rate_tables")
@@ -198,6 +206,22 @@ def test_every_property_that_is_proven() -> None:
         }
     assert first_cells("proof_limits.md")[1:] == [each.name for each in PROPERTIES]
     assert {size for each in PROPERTIES for size in (*each.sizes, *each.longer)} == set(sizes)
+
+
+def test_costs_of_a_mac_come_from_the_record(tmp_path: Path) -> None:
+    # 4 x 2 weights of 8 bits: 64 binary operations a cycle, so one MAC in 640 sites.
+    cells = dict.fromkeys((count.name for count in FAMILIES["ecp5"].counts), 0)
+    found = Resources(cells | {"LUT4": 640, "DP16KD": 3}, "0.70", 64, "ecp5", "1234")
+    path = CriticalPath("a", "b", 2.0, 4.5)
+    placed = Placement("some part", "0.11", (150.0, 170.0, 160.0), {}, path)
+    few = dict.fromkeys((count.name for count in FAMILIES["ice40"].counts), 1)
+    ice40 = replace(found, cells=few, family="ice40")
+    record = tmp_path / "macro_cost.json"
+    costs = [Cost("mine", found, placed), Cost("not_placed", found), Cost("small", ice40, placed)]
+    record.write_text(json.dumps(to_cost_record(costs)))
+    heading, row = rows_of(cost_tables.macro_costs(record))
+    assert row == ["`mine`", "640", "3", "160", "0.25"]
+    assert len(heading) == len(row)
 
 
 def test_comments_belong_to_the_member_below_them() -> None:

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What macros cost on the ECP5, from the record of the results, for each 8 x 8 bit MAC a cycle."""
+
+from pathlib import Path
+
+from md_pieces import code, table
+
+from cimple.fpga.cost import read_costs
+
+__all__ = ["BINARY_OPERATIONS", "macro_costs"]
+
+#: An 8 x 8 bit multiplication takes one for each pair of bits.
+BINARY_OPERATIONS = 64
+
+
+def macro_costs(record: Path) -> str:
+    """A row for each macro that was placed in the ECP5."""
+    placed = [
+        (cost.name, cost.resources, cost.placement)
+        for cost in read_costs(record)
+        if cost.placement and cost.resources.family == "ecp5"
+    ]
+    rows = []
+    for name, found, placement in placed:
+        # What it does in a cycle, and what one of that takes.
+        macs = (found.binary_operations or 0) / BINARY_OPERATIONS
+        sites = found.sites / macs
+        fmax = placement.median
+        rows.append((code(name), f"{sites:.0f}", found.rams, f"{fmax:.0f}", f"{fmax / sites:.2f}"))
+    return table(
+        ["Macro", "Sites for a MAC a cycle", "Block RAM", "Fmax MHz", "GMAC/s for 1,000 sites"],
+        rows,
+    )
