@@ -20,6 +20,8 @@ from cimple.hdl.load import load_config
 from cimple.hdl.macro.config import MacroConfig
 from cimple.host import cli
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "asic"
+
 HEAD = """\
 library (few) {
   delay_model : table_lookup; time_unit : "1ns"; capacitive_load_unit (1, pf);
@@ -174,3 +176,14 @@ def test_the_command_writes_the_record(monkeypatch, tmp_path):
     names = [row.name for row in read_estimates(tmp_path / "asic_estimate.json")]
     assert names == ["tiny_4x1", "edge_16x4"]
     assert "| edge_16x4 | 3200 |" in (tmp_path / "asic_estimate.md").read_text()
+
+
+def test_the_examples_compare_storages_and_trees_alone():
+    found = [asic_config(load_config(str(path))) for path in sorted(EXAMPLES.glob("*.yaml"))]
+    assert len({(config.storage, config.tree) for config in found}) == len(found) == 4
+    # As many registers in the tree, so that neither kind is charged for more of them.
+    assert len({config.tree_registers for config in found}) == 1
+    kept = {"name", "storage", "tree", "pipeline"}
+    same = [{key: value for key, value in config.to_mapping().items() if key not in kept}
+            for config in found]
+    assert same.count(same[0]) == 4
