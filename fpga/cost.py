@@ -38,15 +38,22 @@ def merge_costs(old: Iterable[Cost], new: Iterable[Cost]) -> list[Cost]:
     merged = {cost.key: cost for cost in old}
     for cost in new:
         before = merged.get(cost.key)
-        if before and not cost.placement and _digest(before) == _digest(cost):
+        if before and not cost.placement and _is_placed_alike(before, cost):
             cost = replace(cost, placement=before.placement)
         merged[cost.key] = cost
     order = list(FAMILIES)
     return sorted(merged.values(), key=lambda cost: order.index(cost.resources.family))
 
 
-def _digest(cost: Cost) -> str:
-    return cost.resources.input_sha256
+def _is_placed_alike(before: Cost, now: Cost) -> bool:
+    """Whether a placement from before is one of the same design, placed as it is done now."""
+    device = FAMILIES[now.resources.family].device
+    return (
+        before.placement is not None
+        and device is not None
+        and before.placement.device == device.flow
+        and before.resources.input_sha256 == now.resources.input_sha256
+    )
 
 
 def to_cost_record(costs: Iterable[Cost]) -> dict[str, Any]:

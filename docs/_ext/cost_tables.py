@@ -18,7 +18,7 @@ def macro_costs(record: Path) -> str:
     placed = [
         (cost.name, cost.resources, cost.placement)
         for cost in read_costs(record)
-        if cost.placement and cost.resources.family == "ecp5"
+        if cost.placement and cost.resources.family == "ecp5" and cost.resources.binary_operations
     ]
     rows = []
     for name, found, placement in placed:

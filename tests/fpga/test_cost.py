@@ -15,8 +15,10 @@ from cimple.fpga.yosys import Yosys
 from cimple.hdl.errors import CimpleError
 from cimple.host import cli
 
+DEVICE = FAMILIES["ecp5"].device
+assert DEVICE
 PLACED = Placement(
-    "LFE5U-85F, speed grade 6", "0.11", (150.0, 170.0, 160.0), {"TRELLIS_COMB": 233},
+    DEVICE.flow, "0.11", (150.0, 170.0, 160.0), {"TRELLIS_COMB": 233},
     CriticalPath("dut.a", "dut.b", 2.0, 4.5),
 )  # fmt: skip
 
@@ -59,6 +61,8 @@ def test_rows_are_renewed_by_design_and_family():
 def test_a_frequency_is_kept_as_long_as_it_holds():
     counted = replace(ECP5, placement=None)
     assert merge_costs([ECP5], [counted]) == [ECP5]
+    elsewhere = replace(ECP5, placement=replace(PLACED, device="LFE5U-85F, placed otherwise"))
+    assert merge_costs([elsewhere], [counted]) == [counted]
     slower = replace(PLACED, fmax=(100.0,))
     assert merge_costs([ECP5], [replace(ECP5, placement=slower)])[0].placement == slower
 

@@ -159,6 +159,9 @@ CASES = [
     *[{"cell": BITCELL, "storage": storage, "banks": banks}
       for storage in Storage for banks in (1, 2, 8)],
     {"cell": BITCELL, "storage": Storage.LUTRAM, "banks": 16},
+    *[{"cell": BITCELL, "storage": storage, "banks": 2, "broadcast_registers": 1}
+      for storage in Storage],
+    {"cell": NEAR, "banks": 2, "broadcast_registers": 1},
     {"cell": BITCELL, "bits_per_cycle": 4, "storage": Storage.LATCH},
     {"cell": BITCELL, "target": Target.ECP5, "banks": 2},
     {"cell": BITCELL, "target": Target.ECP5, "bits_per_cycle": 2},

@@ -89,7 +89,7 @@ def test_step_register_of_some_rows(simulate, fields, rows):
             extend, is_signed = source.getrandbits(1), source.getrandbits(1)
             enable, read = source.random() < 0.8, source.random() < 0.3
             place = source.randrange(8)
-            clear = enable and read and source.getrandbits(1)
+            clear = read and source.getrandbits(1)
             ctx.set(dut.data.as_value(), pack(dut.data.shape(), words))
             fields = {"step": step, "extend": extend, "signed": is_signed, "enable": enable,
                       "read": read, "low": 1 << place if read else 255 * (step & 1),

@@ -52,7 +52,7 @@ class Line(wiring.Component):
     [
         {"rows": 1, "cell": Cell.BITCELL, "accumulations": 2},
         {"rows": 2, "cell": Cell.BITCELL},
-        {"rows": 2, "cell": Cell.ROM, "weights_seed": 1, "target": Target.ICE40},
+        {"rows": 5, "cell": Cell.ROM, "weights_seed": 1, "target": Target.ICE40},
         {"rows": 9, "cell": Cell.BITCELL, "bits_per_cycle": 4},
         {"rows": 5, "cell": Cell.BITCELL, "fusion": 4, "weight_bits": 4, "accumulations": 2},
         {"rows": 40, "cell": Cell.LOOKUP, "accumulations": 3},
@@ -63,6 +63,8 @@ def test_delays(simulate, fields):
     config = MacroConfig(columns=4, **fields)
     dut = Line(config)
     source = random.Random(repr(fields))
+    # With two levels of adders that join four planes; where the root of the tree inverts.
+    sign_registers = {4: 2}.get(config.bits_per_cycle, int(config.target is Target.ICE40))
     empty = dict.fromkeys(dict(TagLayout(config)), 0)
     # Tags in the order in which they enter; before the first there is nothing.
     entered = []
@@ -89,7 +91,7 @@ def test_delays(simulate, fields):
             before = config.array_registers - 1
             assert coming == (delayed(before) if before >= 0 else following)
             sign = unpack(dut.sign.shape(), ctx.get(dut.sign.as_value()))
-            assert sign == delayed(config.array_registers - config.sign_registers)
+            assert sign == delayed(config.array_registers - sign_registers)
             outputs = unpack(dut.outputs.shape(), ctx.get(dut.outputs.as_value()))
             for index, output in enumerate(outputs):
                 expected = delayed(config.array_registers + index)
