@@ -27,6 +27,7 @@ class Placement:
     """A design in its harness, placed and routed with some seeds."""
 
     device: str
+    """The part, and how designs are placed in it: `Device.flow`."""
     nextpnr: str
     """Version of nextpnr."""
     fmax: tuple[float, ...]

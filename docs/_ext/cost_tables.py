@@ -15,18 +15,16 @@ BINARY_OPERATIONS = 64
 
 def macro_costs(record: Path) -> str:
     """A row for each macro that was placed in the ECP5."""
-    placed = [
-        (cost.name, cost.resources, cost.placement)
-        for cost in read_costs(record)
-        if cost.placement and cost.resources.family == "ecp5" and cost.resources.binary_operations
-    ]
     rows = []
-    for name, found, placement in placed:
-        # What it does in a cycle, and what one of that takes.
-        macs = (found.binary_operations or 0) / BINARY_OPERATIONS
-        sites = found.sites / macs
-        fmax = placement.median
-        rows.append((code(name), f"{sites:.0f}", found.rams, f"{fmax:.0f}", f"{fmax / sites:.2f}"))
+    for cost in read_costs(record):
+        found, placement = cost.resources, cost.placement
+        each = found.sites_per_operation
+        if placement is None or each is None or found.family != "ecp5":
+            continue
+        sites, fmax = BINARY_OPERATIONS * each, placement.median
+        rows.append(
+            (code(cost.name), f"{sites:.0f}", found.rams, f"{fmax:.0f}", f"{fmax / sites:.2f}")
+        )
     return table(
         ["Macro", "Sites for a MAC a cycle", "Block RAM", "Fmax MHz", "GMAC/s for 1,000 sites"],
         rows,

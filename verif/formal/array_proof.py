@@ -12,7 +12,7 @@ from .proof import Probe, Proof
 from .row_order import RowOrder
 from .stream_rules import StreamRule
 
-__all__ = ["ArrayProof", "gray_position", "subset_sum"]
+__all__ = ["ArrayProof", "gray_position", "later", "subset_sum"]
 
 
 def gray_position(code: Value) -> Value:
@@ -24,6 +24,13 @@ def subset_sum(weights: list[Value], chosen: Value) -> Value:
     """The sum of the weights whose bits in `chosen` are set, as wide as it takes."""
     terms = [Mux(chosen[index], weight, 0) for index, weight in enumerate(weights)]
     return sum(terms[1:], start=terms[0])
+
+
+def later(m: Module, name: str, value: Value, *, reset_less: bool = False) -> Signal:
+    """A value a cycle later; zero after a reset, or whatever it was."""
+    register = Signal(value.shape(), name=name, reset_less=reset_less)
+    m.d.sync += register.eq(value)
+    return register
 
 
 class ArrayProof(Proof):

@@ -6,7 +6,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
-from .array_proof import ArrayProof
+from .array_proof import ArrayProof, later
 from .walk import Walk, walk_probes
 
 __all__ = ["Fill"]
@@ -58,7 +58,7 @@ class Fill(ArrayProof):
         stores: Value = named & taken.replicate(len(named))
         bank = self.free_bank("write_bank")
         if self.config.write_registers:
-            stores, bank = _registered(m, "stores", stores), _registered(m, "stores_bank", bank)
+            stores, bank = later(m, "stores", stores), later(m, "stores_bank", bank)
         self.claim(m, "stores_where_it_is_named", self.step.store == stores)
         self.claim(m, "stores_in_the_named_bank", ~stores.any() | (self.step.bank == bank))
         self.claim(m, "never_filling", ~writer.filling)
@@ -123,13 +123,6 @@ class Fill(ArrayProof):
         m.d.sync += [before.eq(leaves), stalled.eq(~self.offer("enable"))]
         if self.config.product_registers:
             self.claim(m, "leaves_stay_in_a_stall", ~stalled | (leaves == before))
-
-
-def _registered(m: Module, name: str, value: Value) -> Value:
-    """A value a cycle later; zero after a reset."""
-    register = Signal(value.shape(), name=name)
-    m.d.sync += register.eq(value)
-    return register
 
 
 def _position(code: int) -> int:

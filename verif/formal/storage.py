@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 
 from ...hdl.macro.config import Cell, MacroConfig, Table
-from .array_proof import ArrayProof, gray_position, subset_sum
+from .array_proof import ArrayProof, gray_position, later, subset_sum
 from .walk import Walk, walk_probes
 
 __all__ = ["Storage"]
@@ -48,8 +48,8 @@ class Storage(ArrayProof):
             right, expected = terms[column]
             right = right & ~written
             for stage in range(self.config.product_registers):
-                right = _later(m, f"right{column}_{stage}", right)
-                expected = _later(m, f"value{column}_{stage}", expected)
+                right = later(m, f"right{column}_{stage}", right, reset_less=True)
+                expected = later(m, f"value{column}_{stage}", expected, reset_less=True)
             self.claim(m, f"leaf_{column}", ~right | (leaf == expected))
         if self.writer is None:
             self.reach(m, "weights", leaves[0].any())
@@ -122,9 +122,7 @@ class Storage(ArrayProof):
                 place, self.offer("group"), self.free_bank("write_bank")
             )
             if self.config.write_registers:
-                stores = Signal(name=f"stores{column}_{place}")
-                m.d.sync += stores.eq(here)
-                here = stores
+                here = later(m, f"stores{column}_{place}", here)
             held = Signal(bits, name=f"held{column}_{place}", reset_less=True)
             with m.If(here):
                 m.d.sync += held.eq(Value.cast(self.array.weights[column]))
@@ -258,10 +256,3 @@ def _is_signed(fusion: int, mode: int, column: int) -> bool:
     """
     size = mode + 1
     return column >= fusion - fusion % size or column % size == size - 1
-
-
-def _later(m: Module, name: str, value: Value) -> Signal:
-    """A value a cycle later."""
-    later = Signal(value.shape(), name=name, reset_less=True)
-    m.d.sync += later.eq(value)
-    return later
