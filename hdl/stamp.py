@@ -8,13 +8,22 @@ converted once; everywhere else, as in Amaranth's simulator, it becomes the comp
 """
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from importlib import import_module
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Fragment, Instance, Module, ResetSignal, Value
+from amaranth.hdl import (
+    ClockSignal,
+    Fragment,
+    Instance,
+    Module,
+    ResetSignal,
+    ShapeCastable,
+    Value,
+    ValueLike,
+)
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import In, Out
 
 __all__ = ["ModuleLibrary", "Stamp", "to_rtlil"]
 
@@ -112,6 +121,16 @@ class Stamp(wiring.Component):
         self._build = build
         super().__init__(signature)
 
+    def share(self, member: str, value: ValueLike) -> None:
+        """Make a signal that other instances have as well the input `member`, not only drive it.
+
+        An assignment is work for every bit of every instance: of a macro with many rows and columns
+        it would be most of the time to generate it.
+        """
+        shape = self.signature.members[member].shape
+        value = Value.cast(value)
+        setattr(self, member, shape(value) if isinstance(shape, ShapeCastable) else value)
+
     def elaborate(self, platform: Any) -> Any:
         if isinstance(platform, ModuleLibrary):
             name = platform.module_name(self._key, self._kind, self._build)
@@ -119,17 +138,21 @@ class Stamp(wiring.Component):
         m = Module()
         block: Any = self._build()
         m.submodules.block = block
-        connect(m, flipped(self), block)
+        ports = zip(self._ports(self), self._ports(block), strict=True)
+        for (_, flow, outer), (_, _, inner) in ports:
+            m.d.comb += inner.eq(outer) if flow is In else outer.eq(inner)
         return m
+
+    def _ports(self, component: wiring.Component) -> Iterator[tuple[str, Any, Value]]:
+        for path, member, value in self.signature.flatten(component):
+            yield "__".join(str(part) for part in path), member.flow, Value.cast(value)
 
     def _port_connections(self) -> dict[str, Any]:
         connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
-        for path, member, value in self.signature.flatten(self):
-            value = Value.cast(value)
+        for name, flow, value in self._ports(self):
             # A port of no bits (the bank of a macro with one bank) does not exist in Verilog.
             if len(value):
-                direction = "i" if member.flow is In else "o"
-                connections[f"{direction}_{'__'.join(str(part) for part in path)}"] = value
+                connections[f"{'i' if flow is In else 'o'}_{name}"] = value
         return connections
 
 

@@ -10,7 +10,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from ..narrow import narrow
-from .config import MacroConfig, Range, Tree
+from .carry_adder import CarryAdder
+from .config import MacroConfig, Range, Target, Tree
 
 __all__ = ["AdderTree", "BinaryTree", "CarrySaveTree", "adder_tree", "shape_of"]
 
@@ -18,7 +19,8 @@ __all__ = ["AdderTree", "BinaryTree", "CarrySaveTree", "adder_tree", "shape_of"]
 class AdderTree(wiring.Component):
     """Sum of signed numbers, exact, each within a range of its own.
 
-    Registers follow every `pipeline` levels and the last one. A tree of one leaf is a wire.
+    Registers follow every `pipeline` levels, those before the leaves counted, and the last one. A
+    tree of one leaf is a wire.
 
     Latency: ``registers`` cycles with `enable` high. Throughput: one sum a cycle.
 
@@ -30,8 +32,12 @@ class AdderTree(wiring.Component):
         Width of every leaf at the port, signed.
     pipeline : int
         Levels between registers, at least 1.
+    before : int
+        Levels between the last register before the leaves and them, less than `pipeline`.
     inverts : bool
         The sum can be inverted as it leaves; only with several leaves.
+    target : Target
+        For the ECP5, adders without a register behind them name their carry cells.
 
     Members
     -------
@@ -53,12 +59,21 @@ class AdderTree(wiring.Component):
     invert: Signal
 
     def __init__(
-        self, ranges: Sequence[Range], leaf_bits: int, pipeline: int, *, inverts: bool = False
+        self,
+        ranges: Sequence[Range],
+        leaf_bits: int,
+        pipeline: int,
+        *,
+        before: int = 0,
+        inverts: bool = False,
+        target: Target = Target.GENERIC,
     ) -> None:
         self.ranges = tuple(ranges)
         self.leaf_bits = leaf_bits
         self.pipeline = pipeline
+        self.before = before
         self.inverts = inverts
+        self.target = target
         lowest, highest = zip(*ranges, strict=True)
         self.range: Range = sum(lowest), sum(highest)
         members: dict[str, Any] = {
@@ -78,7 +93,7 @@ class AdderTree(wiring.Component):
     @property
     def registers(self) -> int:
         """Registers from a leaf to the sum."""
-        return -(-self.levels // self.pipeline)
+        return -(-(self.before + self.levels) // self.pipeline) if self.levels else 0
 
     def elaborate(self, platform: object) -> Module:
         """What each kind of tree fills in."""
@@ -90,12 +105,16 @@ class AdderTree(wiring.Component):
             narrow(self.i[index], shape_of(limits)) for index, limits in enumerate(self.ranges)
         ]
 
+    def _has_register(self, level: int) -> bool:
+        """Whether a register follows a level."""
+        return (self.before + level) % self.pipeline == 0 or level == self.levels
+
     def _register(self, m: Module, level: int, node: Signal, value: Value) -> None:
         """Assign a node of a level, through a register where the level ends in one."""
         if self.inverts and level == self.levels:
             value = (value.as_unsigned() ^ self.invert.replicate(len(value))).as_signed()
         # The datapath needs no reset: what is in it is only used where a tag beside it says so.
-        if level % self.pipeline == 0 or level == self.levels:
+        if self._has_register(level):
             with m.If(self.enable):
                 m.d.sync += node.eq(value)
         else:
@@ -119,11 +138,19 @@ class BinaryTree(AdderTree):
             terms = []
             for index, (pair, limits) in enumerate(zip(pairs, ranges, strict=True)):
                 node = Signal(shape_of(limits), name=f"level{level}_{index}", reset_less=True)
-                total = pair[0] + pair[1] if len(pair) == 2 else pair[0]
+                total = self._sum(m, level, pair, node) if len(pair) == 2 else pair[0]
                 self._register(m, level, node, narrow(total, node.shape()))
                 terms.append(node)
         m.d.comb += self.o.eq(terms[0])
         return m
+
+    def _sum(self, m: Module, level: int, pair: Sequence[Value], node: Signal) -> Value:
+        """The sum of two terms, for a node."""
+        if self.target is not Target.ECP5 or self._has_register(level):
+            return pair[0] + pair[1]
+        m.submodules[f"add_{node.name}"] = adder = CarryAdder(len(node))
+        m.d.comb += [adder.a.eq(pair[0]), adder.b.eq(pair[1])]
+        return adder.o
 
 
 class CarrySaveTree(AdderTree):
@@ -162,7 +189,14 @@ class CarrySaveTree(AdderTree):
 def adder_tree(config: MacroConfig, ranges: Sequence[Range]) -> AdderTree:
     """The tree of the configured kind for leaves of these ranges."""
     kind = {Tree.CARRY: BinaryTree, Tree.CARRY_SAVE: CarrySaveTree}[config.tree]
-    return kind(ranges, config.leaf_bits, config.pipeline, inverts=config.inverts_in_tree)
+    return kind(
+        ranges,
+        config.leaf_bits,
+        config.pipeline,
+        before=config.levels_before_tree,
+        inverts=config.inverts_in_tree,
+        target=config.target,
+    )
 
 
 def _compress(three: Sequence[Value], shape: Shape) -> tuple[Value, Value]:

@@ -81,9 +81,9 @@ class MacroConfig(MacroParameters):
 
         `lookup` columns share their tables' words, so that few bits of a memory are left over: four
         sums of 10 bits are ten LUT-RAMs of 4 bits (one would take three), three of 12 bits fill the
-        36 bits of a block RAM. Fused columns lie in one block.
+        36 bits of a block RAM. Those of a `rom` share registers. Fused columns lie in one block.
         """
-        if self.cell is Cell.LOOKUP:
+        if self.cell in (Cell.LOOKUP, Cell.ROM):
             wanted = max(1, 36 // self.leaf_bits) if self.table is Table.BLOCKRAM else 4
         else:
             wanted = self.fusion
@@ -313,10 +313,24 @@ class MacroConfig(MacroParameters):
 
     @property
     def product_registers(self) -> int:
-        """Registers between the step register and the adder tree."""
+        """Registers between the step register and the adder tree.
+
+        A block RAM of the ECP5 answers late in a cycle, so a register follows it.
+        """
         if self.cell is Cell.BITCELL:
-            return 1 if self.target is Target.ICE40 else 0
-        return {Cell.LOOKUP: 1, Cell.ROM: 1, Cell.NEAR: 2}[self.cell]
+            return int(self.target is Target.ICE40 or (self._adds_in_leaves and self.pipeline == 1))
+        is_late = self.table is Table.BLOCKRAM and self.target is Target.ECP5
+        return {Cell.LOOKUP: 1 + is_late, Cell.ROM: 1, Cell.NEAR: 2}[self.cell]
+
+    @property
+    def _adds_in_leaves(self) -> bool:
+        """Whether each leaf is a level of adders, which `pipeline` counts: two rows on the ECP5."""
+        return self.cell is Cell.BITCELL and self.target is Target.ECP5
+
+    @property
+    def levels_before_tree(self) -> int:
+        """Levels of adders between the last register before the adder tree and its leaves."""
+        return int(self._adds_in_leaves and not self.product_registers)
 
     @property
     def tree_levels(self) -> int:
@@ -326,7 +340,9 @@ class MacroConfig(MacroParameters):
     @property
     def tree_registers(self) -> int:
         """Registers along the adder tree: one every `pipeline` levels, and at its root."""
-        return -(-self.tree_levels // self.pipeline)
+        if not self.tree_levels:
+            return 0
+        return -(-(self.levels_before_tree + self.tree_levels) // self.pipeline)
 
     @property
     def join_registers(self) -> int:

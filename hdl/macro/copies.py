@@ -2,7 +2,7 @@
 """What every block of columns is told in a cycle, from registers that are near it where it counts.
 
 With ``broadcast_registers: 1`` each block has registers of its own for its operand, its enable and
-what its accumulators do; of blocks that are a column wide, eight share them.
+what its accumulators do.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,28 +18,15 @@ from .tags import TagLine
 
 __all__ = ["broadcast_operand", "control_blocks", "copy_names"]
 
-#: Columns that share registers where blocks are narrower.
-_SHARED = 8
-
-
-def _groups(config: MacroConfig) -> Iterator[list[str]]:
-    """Names of the blocks that share registers, which have the name of the first."""
-    names = [f"columns{first}" for first in range(0, config.columns, config.columns_per_block)]
-    size = max(1, _SHARED // config.columns_per_block) if config.columns_per_block < 3 else 1
-    for first in range(0, len(names), size):
-        yield names[first : first + size]
-
-
 def copy_names(config: MacroConfig) -> Iterator[tuple[str, str]]:
     """Names of the registers that copy the tag in `control_blocks`, and the field that each has."""
-    columns = config.columns
-    for group in _groups(config) if config.broadcast_registers else ():
-        yield f"{group[0]}_valid", "valid"
-        yield f"{group[0]}_last", "last"
-        here = min(columns, len(group) * config.columns_per_block)
-        columns -= here
-        for column in range(here):
-            yield f"{group[0]}_negative{column}", "negative"
+    if not config.broadcast_registers:
+        return
+    for first in range(0, config.columns, config.columns_per_block):
+        yield f"columns{first}_valid", "valid"
+        yield f"columns{first}_last", "last"
+        for column in range(min(config.columns_per_block, config.columns - first)):
+            yield f"columns{first}_negative{column}", "negative"
 
 
 def control_blocks(
@@ -49,12 +36,10 @@ def control_blocks(
     # The sums of vectors cut short by a reset are cleared in the cycle after it.
     was_reset = Signal(init=1)
     m.d.sync += was_reset.eq(0)
-    for group in _groups(config):
-        name, members = group[0], [blocks[each] for each in group]
+    for name, block in blocks.items():
         tag: Any = tags.outputs[0]
         enable, valid, last = buffer.enable, tag.valid, tag.valid & tag.last
-        controls = [control for block in members for control in block.control]
-        negatives = [tag.negative for _ in controls]
+        negatives = [tag.negative for _ in block.control]
         if config.broadcast_registers:
             enable = _enable(m, config, buffer, name)
             valid = Signal(name=f"{name}_valid", attrs=keep_where(True))
@@ -67,8 +52,8 @@ def control_blocks(
             with m.If(enable):
                 m.d.sync += [valid.eq(coming.valid), last.eq(coming.valid & coming.last)]
                 m.d.sync += [negative.eq(coming.negative) for negative in negatives]
-        m.d.comb += [block.enable.eq(enable) for block in members]
-        for control, negative in zip(controls, negatives, strict=True):
+        m.d.comb += block.enable.eq(enable)
+        for control, negative in zip(block.control, negatives, strict=True):
             m.d.comb += [
                 control.adds.eq(enable & valid),
                 control.completes.eq((enable & last) | was_reset),
@@ -100,20 +85,14 @@ def broadcast_operand(
         meets_bank = Signal.like(bank, name="meets_bank", attrs=keep_where(several))
         with m.If(steps.enable):
             m.d.sync += meets_bank.eq(bank)
-    for group in _groups(config):
-        name, members = group[0], [blocks[each] for each in group]
+    for name, block in blocks.items():
         operand_here, bank_here = operand, meets_bank
         if config.broadcast_registers:
-            enable = members[0].enable
-            operand_here = _copy(m, f"{name}_operand", operand, enable)
+            operand_here = _copy(m, f"{name}_operand", operand, block.enable)
             if several:
-                bank_here = _copy(m, f"{name}_bank", bank, enable)
-        for block in members:
-            m.d.comb += [
-                Value.cast(block.operand).eq(operand_here),
-                block.bank.eq(bank_here),
-                block.fused.eq(tags.meets.fused),
-            ]
+                bank_here = _copy(m, f"{name}_bank", bank, block.enable)
+        block.share("operand", operand_here)
+        m.d.comb += [block.bank.eq(bank_here), block.fused.eq(tags.meets.fused)]
     return meets_bank
 
 

@@ -104,7 +104,7 @@ class Macro(wiring.Component):
         bank = broadcast_operand(m, self.config, steps, tags, blocks)
         in_use = steps.in_use
         if self.config.broadcast_registers:
-            in_use = in_use | (tags.meets.valid & (bank == steps.hold_bank))
+            in_use = in_use | (tags.meets.valid & (bank == steps.write_bank))
         self._write(m, steps, in_use, list(blocks.values()))
         m.d.comb += buffer.outputs.eq(Cat(block.o for block in blocks.values()))
         return m
@@ -129,7 +129,7 @@ class Macro(wiring.Component):
         """Join the weight stream to the blocks; what uses the weights of a bank takes turns."""
         writer = cell_writer(self.config)
         if writer is None:
-            m.d.comb += [steps.hold.eq(0), steps.hold_bank.eq(0)]
+            m.d.comb += [steps.hold.eq(0), steps.hold_bank.eq(0), steps.write_bank.eq(0)]
             for block in blocks:
                 m.d.comb += [block.step.as_value().eq(0), block.weights.as_value().eq(0)]
             return
@@ -149,6 +149,7 @@ class Macro(wiring.Component):
             writer.bank.eq(self.config.bank_of(offered)),
             writer.may_change.eq(~in_use & ~passes_over),
             self.w.ready.eq(writer.ready),
+            steps.write_bank.eq(writer.bank),
             steps.hold_bank.eq(Mux(writer.filling, writer.filled_bank, writer.bank)),
             steps.hold.eq(writer.filling | write_turn),
         ]
@@ -159,7 +160,7 @@ class Macro(wiring.Component):
         domain += weights.eq(offered.weights)
         for block in blocks:
             columns = block.o.shape().length
-            m.d.comb += block.step.eq(writer.step)
+            block.share("step", writer.step)
             m.d.comb += [
                 block.weights[column].eq(weights[first + column]) for column in range(columns)
             ]

@@ -53,6 +53,9 @@ class Serialiser(wiring.Component):
     hold : In(1)
         No vector and no read of bank `hold_bank` may begin.
     hold_bank : In(config.bank_bits)
+    write_bank : In(config.bank_bits)
+        The bank whose weights are to change. While another one is held, what is said of it does not
+        count.
     operand : Out(config.operand_layout)
         The step register; `bank` and `tag` belong to it.
     bank : Out(config.bank_bits)
@@ -60,12 +63,12 @@ class Serialiser(wiring.Component):
     next_tag : Out(TagLayout(config))
         What `tag` becomes where `enable` is high.
     moves_on : Out(1)
-        A step of a vector or a read of bank `hold_bank` goes to the step register.
+        A step of a vector or a read of bank `write_bank` goes to the step register.
     in_use : Out(1)
-        A step of bank `hold_bank` meets the weights in this cycle or, as the vector has begun or
+        A step of bank `write_bank` meets the weights in this cycle or, as the vector has begun or
         may begin, in one of the next.
     waits : Out(1)
-        A vector or read of bank `hold_bank` is there and has not begun.
+        A vector or read of bank `write_bank` is there and has not begun.
     skipped : Out(32)
         Steps that zero planes have saved since the reset, modulo 2**32.
     """
@@ -75,6 +78,7 @@ class Serialiser(wiring.Component):
     enable: Signal
     hold: Signal
     hold_bank: Signal
+    write_bank: Signal
     operand: Any
     bank: Signal
     tag: data.View
@@ -93,6 +97,7 @@ class Serialiser(wiring.Component):
                 "enable": In(1),
                 "hold": In(1),
                 "hold_bank": In(config.bank_bits),
+                "write_bank": In(config.bank_bits),
                 "operand": Out(config.operand_layout),
                 "bank": Out(config.bank_bits),
                 "tag": Out(TagLayout(config)),
@@ -168,11 +173,13 @@ class Serialiser(wiring.Component):
             self.moves_on.eq(
                 self.enable & self._any_here((launch, vector_bank), (takes_read, request_bank))
             ),
-            # What may begin but gives way to another bank's has not lost its turn.
+            # What may begin but gives way to another bank's has not lost its turn. The bank that is
+            # held is the one to write here, so nothing waits for the comparison.
             self.in_use.eq(
                 self._any_here(
                     (self.tag.valid, self.bank), (reading, read_bank),
-                    (within | may_begin, vector_bank), (may_read, request_bank),
+                    (within | (self.i.valid & ~self.hold), vector_bank),
+                    (asks & ~self.hold, request_bank),
                 )
             ),
             self.waits.eq(
@@ -194,8 +201,8 @@ class Serialiser(wiring.Component):
         return m
 
     def _any_here(self, *uses: tuple[Value, Value]) -> Value:
-        """Whether any of these is so of bank `hold_bank`: conditions, and the bank of each."""
-        return Cat(condition & (bank == self.hold_bank) for condition, bank in uses).any()
+        """Whether any of these is so of bank `write_bank`: conditions, and the bank of each."""
+        return Cat(condition & (bank == self.write_bank) for condition, bank in uses).any()
 
     def _take_tag(self, m: Module, step: Step, launch: Value) -> None:
         """Register the tag of a step; `launch` says that it is one of a vector, and is taken."""

@@ -114,7 +114,7 @@ def test_copies_of_registers_are_kept(design):
     )
     assert sorted(kept) == sorted(declared)
     # A register of the operand for each block, and an enable; one more for all else.
-    assert sum(name.startswith("operand") for name in kept) == 2
+    assert sum(name.endswith("_operand") for name in kept) == 2
     assert sum(name.startswith("enable") for name in kept) == 3
     # Without copies there are two of what stalls the datapath, and no other.
     assert re.findall(process, design.verilog, re.MULTILINE) == ["enable", "newest"]

@@ -67,7 +67,11 @@ class Storage(ArrayProof):
     def _stores(self, choice: "_Choice") -> Value:
         """Something is stored in the bank that is met."""
         step = self.array.step
-        return Value.cast(step.store).any() & (step.bank == choice.bank)
+        return Value.cast(step.store).any() & self._is_met(step.bank, choice)
+
+    def _is_met(self, bank: Value, choice: "_Choice") -> Value:
+        """Whether a bank is the one that is met; the number of a single one means nothing."""
+        return bank == choice.bank if self.config.banks > 1 else Const(1, 1)
 
     def _leaf(self, planes: list[Any], choice: "_Choice") -> Any:
         """The leaf that is met; a `near` macro has one for all rows."""
@@ -145,7 +149,7 @@ class Storage(ArrayProof):
         stores = walk.stores
         here = Signal()
         m.d.comb += here.eq(stores.valid & (stores.group == choice.leaf)
-                            & (stores.bank == choice.bank))
+                            & self._is_met(stores.bank, choice))
         ends = here & (stores.position == walk.last_position)
         # A fill that a reset cuts short leaves nothing to rely on.
         whole = Signal(init=1, reset_less=True)

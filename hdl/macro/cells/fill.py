@@ -29,33 +29,40 @@ class FillWriter(CellWriter):
         # One to a line: a signal that shares its assignment has no name in the Verilog.
         counting = Signal()
         summing = Signal()
+        # Both of these decide what may begin: registers, as that is a long way.
+        filling = Signal()
+        at_end = Signal()
         count = Signal(rows)
+        following = Signal(rows)
         counted_group = Signal(config.group_bits)
         counted_bank = Signal(config.bank_bits)
-        at_end = Signal()
         starts = Signal()
         m.d.comb += [
-            at_end.eq(counting & (count == (1 << rows) - 1)),
-            self.filling.eq(counting | summing),
+            following.eq(count + 1),
+            self.filling.eq(filling),
             self.filled_bank.eq(counted_bank),
             starts.eq(self.ready & (self.row == rows - 1)),
         ]
         self._take_rows(m, counting, at_end)
+        m.d.sync += [
+            filling.eq(starts | counting),
+            at_end.eq(counting & (following == (1 << rows) - 1)),
+        ]
         with m.If(counting):
-            m.d.sync += [count.eq(count + 1), counting.eq(~at_end)]
+            m.d.sync += [count.eq(following), counting.eq(~at_end)]
         with m.If(starts):
-            m.d.sync += [
-                counting.eq(1),
-                counted_group.eq(self.group),
-                counted_bank.eq(self.bank),
-            ]
+            m.d.sync += counting.eq(1)
+        # Taken whether a walk starts or not, as that is known late. One that follows is of the bank
+        # of the one before.
+        with m.If(~counting | at_end):
+            m.d.sync += counted_group.eq(self.group)
+        with m.If(~filling):
+            m.d.sync += counted_bank.eq(self.bank)
 
         # The row that changes from the entry before is that of the lowest bit set in the count.
         # It joins the subset where the bit above is clear, and leaves it where that is set.
         leaves = Signal()
         changing = Signal(config.member_bits)
-        following = Signal(rows)
-        m.d.comb += following.eq(count + 1)
         for row in reversed(range(rows)):
             with m.If(count[row]):
                 m.d.comb += leaves.eq(count[row + 1 : row + 2])
@@ -64,7 +71,7 @@ class FillWriter(CellWriter):
                 m.d.sync += changing.eq(row)
         gray = Signal(rows)
         m.d.comb += gray.eq(count ^ (count >> 1))
-        self._read_stage(m, changing, starts)
+        self._read_stage(m, changing, starts, ~counting | at_end)
         summed_group = Signal.like(counted_group)
         summed_bank = Signal.like(counted_bank)
         entry = Signal(rows)
@@ -99,7 +106,7 @@ class FillWriter(CellWriter):
         ]
         m.d.sync += self.step.stage.eq(self.ready)
 
-    def _read_stage(self, m: Module, changing: Signal, starts: Value) -> None:
+    def _read_stage(self, m: Module, changing: Signal, starts: Value, may_start: Value) -> None:
         """Addresses of the staging memory: halves take turns where there are two."""
         if not self.config.stages_two_groups:
             m.d.sync += self.step.stage_in.eq(self.row)
@@ -109,6 +116,8 @@ class FillWriter(CellWriter):
         half_in = Signal()
         half_out = Signal()
         with m.If(starts):
-            m.d.sync += [half_in.eq(~half_in), half_out.eq(half_in)]
+            m.d.sync += half_in.eq(~half_in)
+        with m.If(may_start):
+            m.d.sync += half_out.eq(half_in)
         m.d.sync += self.step.stage_in.eq(Cat(self.row, half_in)[:address])
         m.d.comb += self.step.stage_out.eq(Cat(changing, half_out)[:address])

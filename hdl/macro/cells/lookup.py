@@ -74,7 +74,7 @@ class LookupArray(CellArray):
     def _table(
         self, m: Module, group: int, entry: Value, reading: Signal | None
     ) -> data.View:
-        """The sums of the subset that the operand names, a cycle later."""
+        """The sums of the operand's subset, `config.product_registers` cycles later."""
         config = self.config
         shape = data.ArrayLayout(signed(config.leaf_bits), self.columns)
         depth = config.banks << config.rows_per_group
@@ -94,5 +94,6 @@ class LookupArray(CellArray):
         m.d.comb += [bits.eq(rows), read.addr.eq(Cat(bits, self.bank)[: len(read.addr)])]
         if reading is not None:
             m.d.comb += read.en.eq(reading)
-            return read.data
+            if config.product_registers == 1:
+                return read.data
         return self._registered(m, f"product{group}", read.data)

@@ -9,6 +9,7 @@ from amaranth.hdl import signed as signed_shape
 
 from cimple.hdl.macro import MacroConfig
 from cimple.hdl.macro.add_sub import AddSub
+from cimple.hdl.macro.carry_adder import CarryAdder
 from cimple.hdl.macro.cells.and_adder import AndAdder
 from cimple.hdl.macro.cells.choice_adder import ChoiceAdder
 from cimple.hdl.macro.config import Target
@@ -95,6 +96,12 @@ def test_carry_cells_of_the_adder_that_subtracts(icarus_faults, width):
     ports = {"a": width, "b": width, "subtract": 1}
     wanted = "subtract ? a - b : a + b"
     assert icarus_faults(lambda: AddSub(ECP5, width), "ecp5", ports, wanted) == 0
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
+def test_carry_cells_of_a_plain_adder(icarus_faults, width):
+    ports = {"a": width, "b": width}
+    assert icarus_faults(lambda: CarryAdder(width), "ecp5", ports, "a + b") == 0
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])

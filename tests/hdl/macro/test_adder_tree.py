@@ -7,6 +7,7 @@ import random
 import pytest
 
 from cimple.hdl.macro.adder_tree import BinaryTree, CarrySaveTree
+from cimple.hdl.macro.config import Target
 from cimple.hdl.packing import pack
 
 #: Registers of each tree: of 9 leaves the binary one has 4 levels, the other 6, 4, 3, 2 and a sum.
@@ -26,11 +27,22 @@ def ranges_of(leaves, source):
     return [wide if index % 2 == 0 else source.choice(narrow) for index in range(leaves)]
 
 
-@pytest.mark.parametrize(("kind", "leaves", "pipeline", "registers"), CASES)
-def test_streams_of_sums(simulate, kind, leaves, pipeline, registers):
+@pytest.mark.parametrize(
+    ("kind", "leaves", "pipeline", "registers", "options"),
+    [(*case, {}) for case in CASES]
+    + [
+        # A level before the leaves: 1 + 4 levels of 9 leaves.
+        (BinaryTree, 9, 2, 3, {"before": 1}),
+        (BinaryTree, 9, 5, 1, {"before": 1}),
+        (CarrySaveTree, 9, 3, 2, {"before": 1}),
+        (BinaryTree, 9, 2, 3, {"before": 1, "target": Target.ECP5}),
+        (BinaryTree, 9, 12, 1, {"target": Target.ECP5}),
+    ],
+)
+def test_streams_of_sums(simulate, kind, leaves, pipeline, registers, options):
     source = random.Random(leaves * 100 + pipeline)
     ranges = ranges_of(leaves, source)
-    tree = kind(ranges, 5, pipeline)
+    tree = kind(ranges, 5, pipeline, **options)
     assert tree.registers == registers
     lows, highs = zip(*ranges, strict=True)
     inputs = [list(lows), list(highs), [0] * leaves]

@@ -164,6 +164,7 @@ CASES = [
     {"cell": NEAR, "banks": 2, "broadcast_registers": 1},
     {"cell": BITCELL, "bits_per_cycle": 4, "storage": Storage.LATCH},
     {"cell": BITCELL, "target": Target.ECP5, "banks": 2},
+    {"cell": BITCELL, "target": Target.ECP5, "pipeline": 2},
     {"cell": BITCELL, "target": Target.ECP5, "bits_per_cycle": 2},
     {"cell": BITCELL, "target": Target.ICE40, "banks": 2, "bits_per_cycle": 2},
     *[{"cell": BITCELL, "fusion": fusion, "target": target}
@@ -171,6 +172,7 @@ CASES = [
     *[{"cell": LOOKUP, "banks": banks} for banks in (1, 2, 4, 8)],
     {"cell": LOOKUP, "target": Target.ECP5},
     {"cell": LOOKUP, "table": Table.BLOCKRAM, "target": Target.ICE40, "banks": 8},
+    {"cell": LOOKUP, "table": Table.BLOCKRAM, "target": Target.ECP5, "banks": 8},
     {"cell": ROM},
     *[{"cell": NEAR, "banks": banks} for banks in (1, 4)],
 ]

@@ -7,7 +7,7 @@ import pytest
 from amaranth.hdl import Fragment, Shape
 
 from cimple.hdl.macro import Cell, MacroConfig
-from cimple.hdl.macro.adder_tree import BinaryTree, CarrySaveTree
+from cimple.hdl.macro.adder_tree import BinaryTree, CarrySaveTree, adder_tree
 from cimple.hdl.macro.config import Storage, Table, Target, Tree
 from cimple.hdl.packing import field_table
 
@@ -163,7 +163,7 @@ def test_row_groups(fields, rows, rows_per_group, groups, write, fill, interval)
         (ICE40 | {"weight_bits": 1}, 9),
         ({"cell": Cell.BITCELL}, 1),
         ({"cell": Cell.BITCELL, "fusion": 4, "weight_bits": 4}, 4),
-        ({"cell": Cell.ROM}, 1),
+        ({"cell": Cell.ROM}, 4),
         ({"cell": Cell.NEAR}, 1),
     ],
 )
@@ -202,7 +202,11 @@ BITCELL = {"cell": Cell.BITCELL}
         (BITCELL | {"rows": 64}, {8: 8 + 0 + 6 + 1}),
         (BITCELL | {"rows": 64, "pipeline": 4}, {8: 8 + 0 + 2 + 1}),
         (BITCELL | {"rows": 65, "pipeline": 7}, {8: 8 + 0 + 1 + 1}),
-        (BITCELL | {"rows": 64, "target": Target.ECP5}, {8: 8 + 0 + 5 + 1}),
+        # Two rows, with a register after their level of adders or counted with the tree's.
+        (BITCELL | {"rows": 64, "target": Target.ECP5}, {8: 8 + 1 + 5 + 1}),
+        (BITCELL | {"rows": 64, "target": Target.ECP5, "pipeline": 2}, {8: 8 + 0 + 3 + 1}),
+        (BITCELL | {"rows": 65, "target": Target.ECP5, "pipeline": 2}, {8: 8 + 0 + 4 + 1}),
+        (BITCELL | {"rows": 2, "target": Target.ECP5, "pipeline": 2}, {8: 8 + 0 + 0 + 1}),
         # Eight rows, a register, a tree of eight leaves.
         (BITCELL | {"rows": 64, "target": Target.ICE40}, {8: 8 + 1 + 3 + 1}),
         (BITCELL | {"rows": 64, "bits_per_cycle": 4}, {8: 2 + 6 + 2 + 1, 5: 2 + 6 + 2 + 1}),
@@ -218,6 +222,7 @@ BITCELL = {"cell": Cell.BITCELL}
         (LOOKUP | {"rows": 72}, {8: 8 + 1 + 5 + 1}),
         (LOOKUP | {"rows": 72, "pipeline": 12}, {8: 8 + 1 + 1 + 1}),
         (BLOCKRAM | {"rows": 72}, {8: 8 + 1 + 3 + 1}),
+        (BLOCKRAM | {"rows": 72, "target": Target.ECP5}, {8: 8 + 2 + 3 + 1}),
         ({"cell": Cell.ROM, "rows": 72}, {8: 8 + 1 + 5 + 1}),
         # A row a cycle, whatever the bits.
         ({"cell": Cell.NEAR, "rows": 72}, {1: 72 + 2 + 0 + 1, 8: 72 + 2 + 1}),
@@ -239,11 +244,15 @@ def test_latency(fields, latencies):
 @pytest.mark.parametrize(
     ("tree", "kind"), [(Tree.CARRY, BinaryTree), (Tree.CARRY_SAVE, CarrySaveTree)]
 )
-@pytest.mark.parametrize("pipeline", [1, 3, 12])
-def test_registers_are_those_of_the_tree(tree, kind, pipeline):
+@pytest.mark.parametrize("target", [Target.GENERIC, Target.ECP5])
+@pytest.mark.parametrize("pipeline", [1, 2, 3, 12])
+def test_registers_are_those_of_the_tree(tree, kind, target, pipeline):
     for rows in (*range(1, 14), 100):
-        config = MacroConfig(rows=rows, columns=1, pipeline=pipeline, tree=tree, cell=Cell.BITCELL)
-        built = kind(config.leaf_ranges, config.leaf_bits, pipeline)
+        config = MacroConfig(
+            rows=rows, columns=1, pipeline=pipeline, tree=tree, cell=Cell.BITCELL, target=target
+        )
+        built = adder_tree(config, config.leaf_ranges)
+        assert type(built) is kind
         Fragment.get(built, None)
         assert (config.tree_levels, config.tree_registers) == (built.levels, built.registers)
 

@@ -185,6 +185,7 @@ def test_hold_keeps_one_bank_from_beginning(simulate):
         ctx.set(dut.enable, 1)
         ctx.set(dut.hold, 1)
         ctx.set(dut.hold_bank, 1)
+        ctx.set(dut.write_bank, 1)
         ctx.set(dut.i.valid, 1)
         ctx.set(dut.i.payload.as_value(), vector(bank=1))
         await ctx.tick().repeat(5)
@@ -196,6 +197,7 @@ def test_hold_keeps_one_bank_from_beginning(simulate):
         assert not ctx.get(dut.waits)
         await ctx.tick()
         ctx.set(dut.hold_bank, 0)
+        ctx.set(dut.write_bank, 0)
         for _ in range(3):
             assert ctx.get(dut.tag.valid)
             assert ctx.get(dut.in_use)
