@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The macro's parameters and everything that follows from them: widths, payloads, latency.
 
-This is the one place where a width, a count of groups or a latency is derived. The hardware, the
-golden model, the cycle model, the manifest and the documentation all read it from here.
+This, with what `MacroConfig` inherits, is the one place where a width, a count of groups or a
+latency is derived. The hardware, the golden model, the manifest and the documentation all read it
+from here.
 """
 
 import random
@@ -12,7 +13,8 @@ from amaranth.hdl import Const, Value, signed, unsigned
 from amaranth.lib import data
 from amaranth.utils import bits_for, ceil_log2, exact_log2
 
-from .parameters import LEGAL, Cell, MacroParameters, Storage, Table, Target, Tree
+from .latency import MacroLatency
+from .parameters import LEGAL, Cell, Storage, Table, Target, Tree
 
 __all__ = ["LEGAL", "Cell", "MacroConfig", "Range", "Storage", "Table", "Target", "Tree"]
 
@@ -20,58 +22,12 @@ __all__ = ["LEGAL", "Cell", "MacroConfig", "Range", "Storage", "Table", "Target"
 Range = tuple[int, int]
 
 
-class MacroConfig(MacroParameters):
+class MacroConfig(MacroLatency):
     """A digital SRAM compute-in-memory macro: ``out[c] = sum_r in[r] * w[r, c]``, exact.
 
     Inputs enter bit-serially, the most significant plane first; a plane meets all weights at once.
     Weights are signed, inputs signed or unsigned by choice of each vector.
     """
-
-    # Row groups: what the weight stream writes as a whole ----------------------------------------
-
-    @property
-    def groups(self) -> int:
-        """Row groups, the last one filled up with rows that no input reaches."""
-        return -(-self.rows // self.rows_per_group)
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether weights can be written: all but those of a rom."""
-        return self.cell is not Cell.ROM
-
-    @property
-    def has_fill(self) -> bool:
-        """Whether writing a row group fills a table, entry by entry."""
-        return self.cell is Cell.LOOKUP
-
-    @property
-    def stages_two_groups(self) -> bool:
-        """Whether the rows of a group are taken while the table of the one before is filled."""
-        return self.rows_per_group <= 8
-
-    @property
-    def write_cycles(self) -> int:
-        """Cycles that the transfers of one row group take, the macro idle before: one a row."""
-        return self.rows_per_group
-
-    @property
-    def fill_cycles(self) -> int:
-        """Cycles after a row group's last transfer in which no vector of its bank begins.
-
-        A step for each entry of the table, and one for the sum that is made a step before it is
-        stored.
-        """
-        return (1 << self.rows_per_group) + 1 if self.has_fill else 0
-
-    @property
-    def write_interval(self) -> int:
-        """Cycles from one row group to the next at full rate."""
-        if not self.has_fill:
-            return self.rows_per_group
-        entries = 1 << self.rows_per_group
-        if self.stages_two_groups:
-            return max(entries, self.rows_per_group)
-        return self.fill_cycles + self.rows_per_group
 
     # Blocks -------------------------------------------------------------------------------------
 
@@ -90,17 +46,6 @@ class MacroConfig(MacroParameters):
         return min(wanted, self.columns)
 
     @property
-    def rows_per_leaf(self) -> int:
-        """Rows whose weights share one leaf of the adder tree.
-
-        A `bitcell` adds two rows in the carry cells of the ECP5 that multiply them; on the iCE40
-        eight, one after the other, as a LUT there adds by choice.
-        """
-        if self.cell is not Cell.BITCELL:
-            return self.rows_per_group
-        return {Target.GENERIC: 1, Target.ECP5: 2, Target.ICE40: 8}[self.target]
-
-    @property
     def leaf_ranges(self) -> tuple[Range, ...]:
         """The range of each leaf of the adder tree: of what its rows add for one plane."""
         if self.cell is Cell.NEAR:
@@ -109,11 +54,6 @@ class MacroConfig(MacroParameters):
         rows = range(0, self.rows, self.rows_per_leaf)
         counts = (min(self.rows_per_leaf, self.rows - first) for first in rows)
         return tuple((low * count, high * count) for count in counts)
-
-    @property
-    def leaves(self) -> int:
-        """Leaves of an adder tree."""
-        return 1 if self.cell is Cell.NEAR else -(-self.rows // self.rows_per_leaf)
 
     @property
     def rom_weights(self) -> tuple[tuple[int, ...], ...]:
@@ -298,111 +238,6 @@ class MacroConfig(MacroParameters):
     def bank_of(self, payload: data.View) -> Value:
         """The bank that a payload names: the only one where there is one."""
         return payload.bank if self.banks > 1 else Const(0, self.bank_bits)
-
-    # Latency and throughput ---------------------------------------------------------------------
-
-    @property
-    def write_registers(self) -> int:
-        """Registers from the weight stream to where a row is stored, or kept until its table is
-        filled.
-
-        With `broadcast_registers` a row and where it belongs set out from registers too. It is
-        there before a vector that begins after its transfer.
-        """
-        return int(self.has_fill or self.broadcast_registers)
-
-    @property
-    def product_registers(self) -> int:
-        """Registers between the step register and the adder tree.
-
-        A block RAM of the ECP5 answers late in a cycle, so a register follows it.
-        """
-        if self.cell is Cell.BITCELL:
-            return int(self.target is Target.ICE40 or (self._adds_in_leaves and self.pipeline == 1))
-        is_late = self.table is Table.BLOCKRAM and self.target is Target.ECP5
-        return {Cell.LOOKUP: 1 + is_late, Cell.ROM: 1, Cell.NEAR: 2}[self.cell]
-
-    @property
-    def _adds_in_leaves(self) -> bool:
-        """Whether each leaf is a level of adders, which `pipeline` counts: two rows on the ECP5."""
-        return self.cell is Cell.BITCELL and self.target is Target.ECP5
-
-    @property
-    def levels_before_tree(self) -> int:
-        """Levels of adders between the last register before the adder tree and its leaves."""
-        return int(self._adds_in_leaves and not self.product_registers)
-
-    @property
-    def tree_levels(self) -> int:
-        """Levels of the adder tree: of adders, or of compressors and the adder at the root."""
-        return self.tree.levels(self.leaves)
-
-    @property
-    def tree_registers(self) -> int:
-        """Registers along the adder tree: one every `pipeline` levels, and at its root."""
-        if not self.tree_levels:
-            return 0
-        return -(-(self.levels_before_tree + self.tree_levels) // self.pipeline)
-
-    @property
-    def join_registers(self) -> int:
-        """Registers along the adders that join the planes of one cycle."""
-        return exact_log2(self.bits_per_cycle)
-
-    @property
-    def inverts_in_tree(self) -> bool:
-        """Whether a sum that counts negative leaves the adder tree inverted.
-
-        The carry cell of the iCE40 takes its addends from before the LUT beside it, so an inverter
-        at an adder's input is a LUT a bit there, and one at its output is part of the adder.
-        """
-        return self.target is Target.ICE40 and self.bits_per_cycle == 1 and self.leaves > 1
-
-    @property
-    def sign_registers(self) -> int:
-        """Registers from where a sum counts negative to the accumulator."""
-        return 1 if self.inverts_in_tree else self.join_registers
-
-    @property
-    def array_registers(self) -> int:
-        """Registers from the step register to the sum that the accumulator takes."""
-        return (
-            self.broadcast_registers + self.product_registers + self.tree_registers
-            + self.join_registers
-        )
-
-    @property
-    def output_registers(self) -> int:
-        """Registers from the accumulator to the output: itself, fusion, the sum of vectors."""
-        return 1 + self.fused_bits + (self.accumulations > 1)
-
-    def steps(self, bits: int) -> int:
-        """Cycles in which a vector meets the weights: one for `bits_per_cycle` planes.
-
-        A `near` macro takes a row a cycle instead, whatever the input bits.
-        """
-        return self.rows if self.cell is Cell.NEAR else -(-bits // self.bits_per_cycle)
-
-    def vector_latency(self, bits: int) -> int:
-        """Cycles from a vector's first valid cycle to its output's, the macro idle before.
-
-        ``steps + array_registers + output_registers``. Where leading planes are skipped, `bits` are
-        those that are left.
-        """
-        return self.steps(bits) + self.array_registers + self.output_registers
-
-    def vector_interval(self, bits: int) -> int:
-        """Cycles from one vector to the next at full rate: its steps."""
-        return self.steps(bits)
-
-    @property
-    def read_latency(self) -> int:
-        """Cycles from a read request's first valid cycle to its data's, the macro idle before.
-
-        A request is registered, and then takes the way of a vector of one step:
-        ``2 + array_registers + output_registers``.
-        """
-        return 2 + self.array_registers + self.output_registers
 
     @property
     def binary_operations(self) -> int:

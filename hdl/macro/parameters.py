@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from amaranth.utils import exact_log2
 from pydantic import Field, model_validator
 
 from ..config import Config
@@ -298,20 +297,6 @@ class MacroParameters(Config):
                         f"{self.weight_bits}, not {weight} in row {number}"
                     )
         return self
-
-    @property
-    def address_bits(self) -> int:
-        """Address bits of a table's memory."""
-        if self.table is Table.BLOCKRAM:
-            return 8 if self.target is Target.ICE40 else 9
-        return 4
-
-    @property
-    def rows_per_group(self) -> int:
-        """Rows that are written together, and whose weights share one table."""
-        if self.cell in (Cell.LOOKUP, Cell.ROM):
-            return self.address_bits - exact_log2(self.banks)
-        return 1
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The macro's input side: vectors and read requests in, the operand of one step a cycle out."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
@@ -12,6 +13,9 @@ from .config import MacroConfig
 from .tags import TagLayout
 
 __all__ = ["Serialiser", "Step"]
+
+#: A condition, and the bank whose weights are used where it holds.
+Use = tuple[Value, Value]
 
 
 class Step(NamedTuple):
@@ -169,25 +173,17 @@ class Serialiser(wiring.Component):
             with m.If(takes_read):
                 m.d.sync += read_was_last.eq(1)
 
-        m.d.comb += [
-            self.moves_on.eq(
-                self.enable & self._any_here((launch, vector_bank), (takes_read, request_bank))
-            ),
+        self._tell_writer(
+            m,
+            moving=((launch, vector_bank), (takes_read, request_bank)),
             # What may begin but gives way to another bank's has not lost its turn. The bank that is
             # held is the one to write here, so nothing waits for the comparison.
-            self.in_use.eq(
-                self._any_here(
-                    (self.tag.valid, self.bank), (reading, read_bank),
-                    (within | (self.i.valid & ~self.hold), vector_bank),
-                    (asks & ~self.hold, request_bank),
-                )
+            coming=(
+                (reading, read_bank),
+                (within | (self.i.valid & ~self.hold), vector_bank),
+                (asks & ~self.hold, request_bank),
             ),
-            self.waits.eq(
-                self._any_here(
-                    (self.i.valid, vector_bank), (self.read_request.valid, request_bank)
-                )
-            ),
-        ]  # fmt: skip
+        )
         step = Step(
             number=current, begin=begin, next_number=next_number, within=within,
             # Where none is skipped, vectors begin with it.
@@ -200,7 +196,18 @@ class Serialiser(wiring.Component):
             m.d.sync += self.bank.eq(Mux(reading, read_bank, vector_bank))
         return m
 
-    def _any_here(self, *uses: tuple[Value, Value]) -> Value:
+    def _tell_writer(self, m: Module, moving: Sequence[Use], coming: Sequence[Use]) -> None:
+        """Say what uses weights of bank `write_bank`: in this cycle, or in one of the next."""
+        vector_bank = self.config.bank_of(self.i.payload)
+        request_bank = self.config.bank_of(self.read_request.payload)
+        offered = (self.i.valid, vector_bank), (self.read_request.valid, request_bank)
+        m.d.comb += [
+            self.moves_on.eq(self.enable & self._any_here(*moving)),
+            self.in_use.eq(self._any_here((self.tag.valid, self.bank), *coming)),
+            self.waits.eq(self._any_here(*offered)),
+        ]
+
+    def _any_here(self, *uses: Use) -> Value:
         """Whether any of these is so of bank `write_bank`: conditions, and the bank of each."""
         return Cat(condition & (bank == self.write_bank) for condition, bank in uses).any()
 

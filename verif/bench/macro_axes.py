@@ -31,8 +31,9 @@ __all__ = [
 Label = tuple[str, str]
 Pair = tuple[Label, Label]
 
-#: The most rows and columns that are drawn: enough for every shape, and quick to simulate.
-MOST_ROWS, MOST_COLUMNS = 24, 9
+#: The most rows and columns that are drawn: enough for every shape, a second set of registers that
+#: choose bits included (`hdl.macro.step_choice`), and quick to simulate.
+MOST_ROWS, MOST_COLUMNS = 26, 9
 
 #: Every axis with the values that are drawn; of rows, columns and weights, the classes.
 AXES: dict[str, tuple[Any, ...]] = {
