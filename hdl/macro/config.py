@@ -37,9 +37,12 @@ class MacroConfig(MacroLatency):
 
         `lookup` columns share their tables' words, so that few bits of a memory are left over: four
         sums of 10 bits are ten LUT-RAMs of 4 bits (one would take three), three of 12 bits fill the
-        36 bits of a block RAM. Those of a `rom` share registers. Fused columns lie in one block.
+        36 bits of a block RAM. Those of a `rom` share the registers of `broadcast_registers`. Fused
+        columns lie in one block.
         """
-        if self.cell in (Cell.LOOKUP, Cell.ROM):
+        if self.cell is Cell.ROM:
+            wanted = 8
+        elif self.cell is Cell.LOOKUP:
             wanted = max(1, 36 // self.leaf_bits) if self.table is Table.BLOCKRAM else 4
         else:
             wanted = self.fusion

@@ -23,8 +23,9 @@ __all__ = [
 #: Words of 32 bits in a descriptor.
 WORDS = 16
 #: The version every descriptor carries; another one is refused. It counts up when a descriptor, or
-#: the memory it works on, would be misread: version 1 had the rows of a row group packed together.
-VERSION = 2
+#: the memory it works on, would be misread: version 1 had the rows of a row group packed together,
+#: version 2 one bit for the rounding.
+VERSION = 3
 
 
 class Queue(enum.IntEnum):
@@ -65,6 +66,8 @@ class Rounding(enum.IntEnum):
     TFLITE = 0
     #: ONNX: to 24 significant bits, half to even, then to an integer, half to even.
     ONNX = 1
+    #: TFLite's reference kernel of fully connected layers: once, half up.
+    TFLITE_SINGLE = 2
 
 
 class DescriptorError(ValueError):
@@ -158,9 +161,9 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         *_EXTENT,
         *_OUTPUT,
         BitField("zero_point", 12, 0, 8, "zero point of the results", signed=True),
-        BitField("rounding", 12, 24, 1, "0: TFLite's, 1: ONNX's"),
-        BitField("add_partial", 12, 25, 1, "add the partial sums of the earlier passes"),
-        BitField("keep_partial", 12, 26, 1, "keep the sums as partial sums, write no results"),
+        BitField("rounding", 12, 24, 2, "0: TFLite's, 1: ONNX's, 2: TFLite's single; not 3"),
+        BitField("add_partial", 12, 26, 1, "add the partial sums of the earlier passes"),
+        BitField("keep_partial", 12, 27, 1, "keep the sums as partial sums, write no results"),
         BitField("channels", 13, 0, 16, "outputs of each vector, 1 to the macro's columns"),
         BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the lanes"),
         BitField("partial", 14, 0, 16, "first word of the partial sums"),

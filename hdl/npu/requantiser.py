@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One requantisation lane: int32 sums to int8 results, with both roundings bit for bit."""
+"""One requantisation lane: int32 sums to int8 results, with every rounding bit for bit."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from .isa import Rounding
 
 __all__ = ["Requantiser"]
 
@@ -15,7 +17,8 @@ class Requantiser(wiring.Component):
     """``clamp(round((sum + bias) * multiplier / 2**(31 + shift)) + zero_point)``, a lane wide.
 
     *TFLite* rounding is `MultiplyByQuantizedMultiplier` of its reference kernels: half up at bit 31
-    (`SaturatingRoundingDoublingHighMul`), then half away from zero (`RoundingDivideByPOT`).
+    (`SaturatingRoundingDoublingHighMul`), then half away from zero (`RoundingDivideByPOT`). Its
+    *single* rounding, that of fully connected layers, is half up.
 
     *ONNX* rounding is float32's: the sum is rounded to 24 significant bits, half to even; the exact
     product too; then it is rounded to an integer, half to even. The second rounding can only
@@ -33,8 +36,8 @@ class Requantiser(wiring.Component):
         ``sum + bias`` wraps around at 32 bits.
     multiplier : In(31)
     shift : In(5)
-    onnx : In(1)
-        The rounding; steady while values are on their way, as are the four below.
+    rounding : In(2)
+        A `Rounding`; steady while values are on their way, as are the four below.
     zero_point, clamp_low, clamp_high : In(signed(8))
     o : Out(signed(8))
     """
@@ -49,7 +52,7 @@ class Requantiser(wiring.Component):
     bias: Signal
     multiplier: Signal
     shift: Signal
-    onnx: Signal
+    rounding: Signal
     zero_point: Signal
     clamp_low: Signal
     clamp_high: Signal
@@ -62,7 +65,7 @@ class Requantiser(wiring.Component):
                 "bias": In(signed(32)),
                 "multiplier": In(31),
                 "shift": In(5),
-                "onnx": In(1),
+                "rounding": In(2),
                 "zero_point": In(signed(8)),
                 "clamp_low": In(signed(8)),
                 "clamp_high": In(signed(8)),
@@ -72,10 +75,17 @@ class Requantiser(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        onnx = Signal()
+        # The product is rounded once, in the end.
+        once = Signal()
+        m.d.comb += [
+            onnx.eq(self.rounding == Rounding.ONNX),
+            once.eq(self.rounding != Rounding.TFLITE),
+        ]
         stage1 = _register(m, "sum", self.sum, 32)
         biased = _register(m, "biased", (stage1 + self.bias)[:32].as_signed(), 32)
         significant = _register(
-            m, "significant", Mux(self.onnx, _to_24_bits(m, biased), biased), 33
+            m, "significant", Mux(onnx, _to_24_bits(m, biased), biased), 33
         )
         # Two halves of the multiplier: products that a DSP block holds.
         low = _register(m, "product_low", significant * self.multiplier[:16], 49)
@@ -84,7 +94,7 @@ class Requantiser(wiring.Component):
         doubled_high = Cat(
             Const(0, FRACTION_BITS), (product + (1 << 30))[FRACTION_BITS:63]
         ).as_signed()
-        scaled = _register(m, "scaled", Mux(self.onnx, product, doubled_high), 63)
+        scaled = _register(m, "scaled", Mux(once, product, doubled_high), 63)
         shifted, sticky = _shift_right(m, scaled, self.shift)
         value = _register(m, "value", shifted, 63)
         dropped = Signal()
@@ -118,7 +128,8 @@ class Requantiser(wiring.Component):
         m.d.comb += [
             # Flipping the top bit subtracts one half.
             distance.eq((fraction ^ half).as_signed()),
-            # TFLite's halves end at bit 31: no shift drops a one of theirs.
+            # TFLite's halves end at bit 31: no shift drops a one of theirs. Half up, it does not
+            # matter.
             tie.eq(distance == 0),
             above.eq(distance > 0),
             near.eq(
@@ -129,7 +140,9 @@ class Requantiser(wiring.Component):
                 )
             ),
         ]
-        return Mux(self.onnx, Mux(near, whole[0], above), above | (tie & ~negative))
+        to_even, is_single = Mux(near, whole[0], above), self.rounding == Rounding.TFLITE_SINGLE
+        away = above | (tie & (~negative | is_single))
+        return Mux(self.rounding == Rounding.ONNX, to_even, away)
 
 
 def _register(m: Module, name: str, value: Value, width: int) -> Signal:

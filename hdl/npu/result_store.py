@@ -210,7 +210,7 @@ class ResultStore(wiring.Component):
                 requantiser.bias.eq(self.bias[lane].as_signed()),
                 requantiser.multiplier.eq(self.multiplier[lane]),
                 requantiser.shift.eq(self.shift[lane]),
-                requantiser.onnx.eq(fields.rounding),
+                requantiser.rounding.eq(fields.rounding),
                 requantiser.zero_point.eq(fields.zero_point),
                 requantiser.clamp_low.eq(fields.clamp_low),
                 requantiser.clamp_high.eq(fields.clamp_high),

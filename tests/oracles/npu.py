@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs carried out byte by byte, in program order: slow, and too simple to be wrong."""
 
+import math
 from fractions import Fraction
 
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import Descriptor, Opcode, Rounding
 
-__all__ = ["NaiveNpu", "half_even", "round_half_away", "scale_onnx", "scale_tflite", "wrap32"]
+__all__ = [
+    "NaiveNpu", "half_even", "round_half_away", "scale_onnx", "scale_tflite",
+    "scale_tflite_single", "wrap32",
+]
 
 
 def wrap32(value: int) -> int:
@@ -49,6 +53,18 @@ def scale_onnx(total: int, multiplier: int, shift: int) -> int:
     """Accumulator and product to 24 significant bits, then to an integer, each half to even."""
     scale = Fraction(multiplier, 1 << 31 + shift)
     return int(half_even(half_even(half_even(Fraction(total), 24) * scale, 24)))
+
+
+def scale_tflite_single(total: int, multiplier: int, shift: int) -> int:
+    """To the nearest integer, the upper one in the middle."""
+    return math.floor(Fraction(total * multiplier, 1 << 31 + shift) + Fraction(1, 2))
+
+
+RULES = {
+    Rounding.TFLITE: scale_tflite,
+    Rounding.ONNX: scale_onnx,
+    Rounding.TFLITE_SINGLE: scale_tflite_single,
+}
 
 
 class NaiveNpu:
@@ -146,7 +162,7 @@ class NaiveNpu:
 
     def _scaled(self, d: Descriptor, channel: int, total: int) -> int:
         bias, multiplier, shift = self.parameters[d["channel"] + channel]
-        rule = scale_tflite if d["rounding"] == Rounding.TFLITE else scale_onnx
+        rule = RULES[Rounding(d["rounding"])]
         return rule(wrap32(total + bias), multiplier, shift) + d["zero_point"]
 
     def _write(self, d: Descriptor, pixel: int, channel: int, value: int) -> None:

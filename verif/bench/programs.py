@@ -18,6 +18,7 @@ from ..golden.ops.compute import Compute
 from ..golden.ops.max_pool import MaxPool
 from ..golden.ops.requantise import Requantise
 from .program_builder import ProgramBuilder
+from .roundings import allowed_roundings
 from .walks import Arena, Fields, Walks
 
 __all__ = ["RandomProgram"]
@@ -67,7 +68,7 @@ class RandomProgram:
         self._random = random
         self._weights = weights
         self._channels = channels
-        self._roundings = 1 if any_multiplier else 2
+        self._roundings = allowed_roundings(any_multiplier)
         # Layers that keep to one half each do not meet, and engines can be at work at once.
         self._all_walks = [
             Walks(config, random, arena, channels=channels)
@@ -161,7 +162,7 @@ class RandomProgram:
         return {
             "channels": channels,
             "channel": self._channels.start + lanes * start,
-            "rounding": self._below(self._roundings),
+            "rounding": self._roundings[self._below(len(self._roundings))],
             "zero_point": self._walks.zero_point(),
             "clamp_low": -128 if wide else low,
             "clamp_high": 127 if wide else high,

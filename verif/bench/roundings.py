@@ -14,7 +14,7 @@ from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Opcode, Queue, Rounding
 from .walks import Arena, Fields
 
-__all__ = ["ROUNDING_INPUTS", "near_ties", "rounding_program"]
+__all__ = ["ROUNDING_INPUTS", "allowed_roundings", "near_ties", "rounding_program"]
 
 #: Highest shift with which a bias still moves sums over all of int8.
 _HIGHEST_SHIFT = 23
@@ -22,6 +22,11 @@ _HIGHEST_SHIFT = 23
 _MIDDLE = 128
 #: Bytes that are read; results fill the rest of the activations.
 ROUNDING_INPUTS = 48
+
+
+def allowed_roundings(any_multiplier: bool) -> list[Rounding]:
+    """The rules that are defined for multipliers: ONNX's is for those of 24 bits."""
+    return [rule for rule in Rounding if rule is not Rounding.ONNX or not any_multiplier]
 
 
 def near_ties(
@@ -71,7 +76,7 @@ def rounding_program(
         "clamp_low": -128, "clamp_high": 127,
     }
     descriptors = [Descriptor(Opcode.LOAD_WEIGHTS, load)]
-    rules = cycle([Rounding.TFLITE] if any_multiplier else Rounding)
+    rules = cycle(allowed_roundings(any_multiplier))
     place = activations.start + ROUNDING_INPUTS
     for channel in chosen:
         waits = {"wait": 1 << Queue.LOAD} if len(descriptors) == 1 else {}

@@ -2,11 +2,11 @@
 """From accumulator to int8: the order of rounding, zero point and clipping, once for all.
 
     sum    = accumulator + bias                      wraps as int32
-    scaled = round(sum * multiplier / 2**(31+shift)) by one of two rules
+    scaled = round(sum * multiplier / 2**(31+shift)) by one of three rules
     result = clip(scaled + zero_point, low, high)
 
-The rules are those of the two runtimes a network can come from. They differ by one in some tenths
-of a percent of all values, so a network is exact only under its own.
+The rules are those of the two runtimes a network can come from; one of them has two. They differ by
+one in some tenths of a percent of all values, so a network is exact only under its own.
 """
 
 import numpy as np
@@ -14,7 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...hdl.npu.isa import Rounding
 
-__all__ = ["ONNX_FREE_BITS", "requantise", "round_onnx", "round_tflite", "wrap_int32"]
+__all__ = [
+    "ONNX_FREE_BITS", "requantise", "round_onnx", "round_tflite", "round_tflite_single",
+    "wrap_int32",
+]
 
 #: Low bits of a multiplier that are zero with ONNX rounding: 31 bits less a float32's 24.
 ONNX_FREE_BITS = 7
@@ -37,8 +40,7 @@ def requantise(
     ``-128 <= low <= high <= 127`` bound the results; `zero_point` is an int8.
     """
     total = wrap_int32(np.asarray(acc, np.int64) + np.asarray(bias, np.int64))
-    scale = round_tflite if rounding == Rounding.TFLITE else round_onnx
-    scaled = scale(total, np.asarray(multiplier, np.int64), np.asarray(shift, np.int64))
+    scaled = _RULES[rounding](total, np.asarray(multiplier, np.int64), np.asarray(shift, np.int64))
     return np.clip(scaled + zero_point, low, high).astype(np.int8)
 
 
@@ -63,6 +65,17 @@ def round_tflite(
     return (high >> shift) + ((high & mask) > threshold)
 
 
+def round_tflite_single(
+    total: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """TFLite's rule for fully connected layers: half up, once.
+
+    Its reference kernel hands their sums on as 64-bit numbers, and `MultiplyByQuantizedMultiplier`
+    rounds those once.
+    """
+    return (total * multiplier + (np.int64(1) << (shift + 30))) >> (shift + 31)
+
+
 def round_onnx(
     total: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -75,3 +88,10 @@ def round_onnx(
         raise ValueError(f"multipliers must be multiples of {1 << ONNX_FREE_BITS} for ONNX")
     scale = np.ldexp(multiplier.astype(np.float64), -31 - shift).astype(np.float32)
     return np.rint(total.astype(np.float32) * scale).astype(np.int64)
+
+
+_RULES = {
+    Rounding.TFLITE: round_tflite,
+    Rounding.ONNX: round_onnx,
+    Rounding.TFLITE_SINGLE: round_tflite_single,
+}

@@ -163,7 +163,7 @@ def test_row_groups(fields, rows, rows_per_group, groups, write, fill, interval)
         (ICE40 | {"weight_bits": 1}, 9),
         ({"cell": Cell.BITCELL}, 1),
         ({"cell": Cell.BITCELL, "fusion": 4, "weight_bits": 4}, 4),
-        ({"cell": Cell.ROM}, 4),
+        ({"cell": Cell.ROM}, 8),
         ({"cell": Cell.NEAR}, 1),
     ],
 )

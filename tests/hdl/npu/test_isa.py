@@ -20,9 +20,9 @@ from cimple.hdl.npu.isa import (
     layout,
 )
 
-#: Where version 2 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
+#: Where version 3 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
 #: them so; whatever changes here needs another version.
-VERSION_2 = {
+VERSION_3 = {
     Opcode.END: (),
     Opcode.LOAD_WEIGHTS: (
         "address 1 0 u32", "group 2 0 u16", "groups 2 16 u16", "bank 3 0 u8",
@@ -36,8 +36,8 @@ VERSION_2 = {
     Opcode.REQUANTISE: (
         "out_width 7 0 u16", "out_height 7 16 u16", "out_start 10 0 u32",
         "out_pixel_stride 11 0 u16", "out_row_stride 11 16 u16", "clamp_low 12 8 i8",
-        "clamp_high 12 16 i8", "zero_point 12 0 i8", "rounding 12 24 u1", "add_partial 12 25 u1",
-        "keep_partial 12 26 u1", "channels 13 0 u16", "channel 13 16 u16", "partial 14 0 u16",
+        "clamp_high 12 16 i8", "zero_point 12 0 i8", "rounding 12 24 u2", "add_partial 12 26 u1",
+        "keep_partial 12 27 u1", "channels 13 0 u16", "channel 13 16 u16", "partial 14 0 u16",
     ),
     Opcode.MAX_POOL: (
         "start 1 0 u32", "row_stride 2 0 u16", "row_bytes 2 16 u16", "origin_x 3 0 i16",
@@ -96,11 +96,11 @@ def test_names_are_unique():
 
 @pytest.mark.parametrize("opcode", Opcode)
 def test_fields_stay_where_they_are(opcode):
-    assert VERSION == 2
+    assert VERSION == 3
     assert {
         f"{field.name} {field.word} {field.low} {'i' if field.signed else 'u'}{field.bits}"
         for field in FIELDS[opcode]
-    } == {*HEADER, *VERSION_2[opcode]}
+    } == {*HEADER, *VERSION_3[opcode]}
 
 
 def test_a_whole_descriptor():
@@ -112,7 +112,7 @@ def test_a_whole_descriptor():
         "rounding": 1, "add_partial": 1, "channels": 0x0102, "channel": 0x0304, "partial": 0x0506,
     })
     assert descriptor.encode() == [
-        0xAB34_0203, 0, 0, 0, 0, 0, 0, 0x5678_1234, 0, 0, 0x9ABC_DEF0, 0x2222_1111, 0x037F_80FD,
+        0xAB34_0303, 0, 0, 0, 0, 0, 0, 0x5678_1234, 0, 0, 0x9ABC_DEF0, 0x2222_1111, 0x057F_80FD,
         0x0304_0102, 0x0000_0506, 0,
     ]
 

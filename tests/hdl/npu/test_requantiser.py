@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # amaranth: UnusedElaboratable=no
-"""Both roundings of a requantisation lane, bit for bit, against their definitions in exact numbers.
+"""Every rounding of a requantisation lane, bit for bit, against its definition in exact numbers.
 
 The stimulus is mostly what random numbers never meet: products on a tie and within half a unit of
 its 24th bit, for every leading bit of the result. The tests assert that it does meet them.
 """
 
+import math
 import random
 from collections import Counter
 from fractions import Fraction
@@ -16,6 +17,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
+from cimple.hdl.npu.isa import Rounding
 from cimple.hdl.npu.requantiser import Requantiser
 
 INT32 = (-1 << 31, (1 << 31) - 1)
@@ -49,9 +51,19 @@ def tflite(total, multiplier, shift):
     return int(Fraction(high, 1 << shift) + half)
 
 
+def tflite_single(total, multiplier, shift):
+    """Half up."""
+    return math.floor(exact(total, multiplier, shift) + Fraction(1, 2))
+
+
 def exact(total, multiplier, shift):
     """The product, not rounded."""
     return Fraction(total * multiplier, 1 << 31 + shift)
+
+
+RULES = {
+    Rounding.TFLITE: tflite, Rounding.ONNX: onnx, Rounding.TFLITE_SINGLE: tflite_single,
+}
 
 
 class DelayedParameters(wiring.Component):
@@ -78,14 +90,14 @@ class DelayedParameters(wiring.Component):
         return m
 
 
-def run(simulate, vectors, is_onnx, parameters=(0, -128, 127)):
+def run(simulate, vectors, rounding, parameters=(0, -128, 127)):
     """Results of (sum, bias, multiplier, shift), one a cycle."""
     block = DelayedParameters()
     lane, latency = block.lane, Requantiser.latency
     results = []
 
     async def bench(ctx):
-        ctx.set(lane.onnx, is_onnx)
+        ctx.set(lane.rounding, rounding)
         for port, value in zip((lane.zero_point, lane.clamp_low, lane.clamp_high), parameters,
                                strict=True):
             ctx.set(port, value)
@@ -100,15 +112,15 @@ def run(simulate, vectors, is_onnx, parameters=(0, -128, 127)):
     return results
 
 
-def check(simulate, vectors, is_onnx, parameters=(0, -128, 127)):
+def check(simulate, vectors, rounding, parameters=(0, -128, 127)):
     """Every result against the definition."""
     zero_point, low, high = parameters
-    rule = onnx if is_onnx else tflite
+    rule = RULES[rounding]
     expected = [
         min(max(rule(wrapped(total + bias), multiplier, shift) + zero_point, low), high)
         for total, bias, multiplier, shift in vectors
     ]
-    assert_equal(vectors, run(simulate, vectors, is_onnx, parameters), expected)
+    assert_equal(vectors, run(simulate, vectors, rounding, parameters), expected)
 
 
 def assert_equal(vectors, results, expected):
@@ -123,18 +135,18 @@ def split(source, total):
     return wrapped(total - bias), bias
 
 
-def near_ties(source, count, is_onnx):
+def near_ties(source, count, rounding):
     """Products as near to ``integer + 1/2`` as there are, whatever the integer's leading bit."""
     vectors = []
     while len(vectors) < count:
         magnitude = source.choice([0, *(1 << bit for bit in range(8))])
         tie = magnitude + source.randrange(magnitude or 1) + Fraction(1, 2)
         total = source.getrandbits(source.choice([8, 16, 22, 23, 24, 25, 28, 31])) + 256
-        total_met = to_24_bits(total) if is_onnx else total
+        total_met = to_24_bits(total) if rounding == Rounding.ONNX else total
         # The shift that gives a multiplier of 31 bits.
         shift = int(total_met / tie).bit_length() - 1
         multiplier = round(tie * 2 ** (31 + shift) / total_met)
-        step = ONNX_STEP if is_onnx else 1
+        step = ONNX_STEP if rounding == Rounding.ONNX else 1
         multiplier = round(multiplier / step) * step + source.choice([0, 0, 0, step, -step])
         if 0 <= shift <= 31 and 0 < multiplier <= TOP_MULTIPLIER and total <= INT32[1]:
             sign = source.choice([1, -1])
@@ -201,7 +213,7 @@ def leading_bits(vectors):
 def test_onnx_near_ties(simulate):
     """Where rounding to 24 bits first makes the difference, a few times for each leading bit."""
     source = random.Random(1)
-    vectors = near_ties(source, 1400, is_onnx=True)
+    vectors = near_ties(source, 1400, rounding=Rounding.ONNX)
     decisive = [
         vector for vector, total in ((v, wrapped(v[0] + v[1])) for v in vectors)
         if onnx(total, *vector[2:]) != round(exact(to_24_bits(total), *vector[2:]))
@@ -209,27 +221,27 @@ def test_onnx_near_ties(simulate):
     met = leading_bits(decisive)
     for leading in range(-1, 8):
         assert min(met[True, leading], met[False, leading]) >= 4, met
-    check(simulate, vectors, is_onnx=True)
+    check(simulate, vectors, rounding=Rounding.ONNX)
 
 
 def test_onnx_half_a_unit_from_a_tie(simulate):
     """There the first rounding ends on the tie, whose last bit is even; a trifle beyond it not."""
     source = random.Random(5)
     vectors = [*half_a_unit_away(source, 300), *beyond_half_a_unit(source, 100)]
-    check(simulate, vectors, is_onnx=True)
+    check(simulate, vectors, rounding=Rounding.ONNX)
 
 
 def test_tflite_near_ties(simulate):
     """Where rounding at bit 31 first makes the difference, and where half up and away differ."""
     source = random.Random(2)
-    vectors = near_ties(source, 800, is_onnx=False)
+    vectors = near_ties(source, 800, rounding=Rounding.TFLITE)
     decisive = [
         (total, bias, m, s) for total, bias, m, s in vectors
         if tflite(wrapped(total + bias), m, s) != tflite_in_one(wrapped(total + bias), m, s)
     ]
     assert len(decisive) > 60
     assert {sum_ + bias < 0 for sum_, bias, _, _ in decisive} == {True, False}
-    check(simulate, vectors, is_onnx=False)
+    check(simulate, vectors, rounding=Rounding.TFLITE)
 
 
 def tflite_in_one(total, multiplier, shift):
@@ -238,21 +250,21 @@ def tflite_in_one(total, multiplier, shift):
     return int(value + Fraction(1 if value >= 0 else -1, 2))
 
 
-@pytest.mark.parametrize("is_onnx", [False, True])
-def test_exact_ties(simulate, is_onnx):
+@pytest.mark.parametrize("rounding", Rounding)
+def test_exact_ties(simulate, rounding):
     vectors = exact_ties(random.Random(3), 800)
     ties = [v for v in vectors if exact(wrapped(v[0] + v[1]), *v[2:]).denominator == 2]
     met = leading_bits(ties)
     for leading in range(-1, 8):
         assert min(met[True, leading], met[False, leading]) >= 4, met
-    check(simulate, vectors, is_onnx)
+    check(simulate, vectors, rounding)
 
 
-@pytest.mark.parametrize("is_onnx", [False, True])
-def test_large_sums(simulate, is_onnx):
+@pytest.mark.parametrize("rounding", Rounding)
+def test_large_sums(simulate, rounding):
     """Beyond 2**24 float32 rounds the sum itself; at the ends of int32 nothing may overflow."""
     source = random.Random(4)
-    step = ONNX_STEP if is_onnx else 1
+    step = ONNX_STEP if rounding == Rounding.ONNX else 1
     totals = [*INT32, INT32[0] + 1, INT32[1] - 1, 0, 1, -1]
     for bit in range(22, 32):
         totals += [sign * (1 << bit) + offset for sign in (1, -1) for offset in range(-3, 4)]
@@ -270,12 +282,12 @@ def test_large_sums(simulate, is_onnx):
             multiplier = source.randrange(0, TOP_MULTIPLIER, step)
             vectors.append((*split(source, total), multiplier, shift))
             vectors.append((*split(source, total), multiplier | 1 << 30, 23))
-    check(simulate, vectors, is_onnx)
+    check(simulate, vectors, rounding)
 
 
-@pytest.mark.parametrize("is_onnx", [False, True])
-def test_every_shift_and_the_ends_of_every_range(simulate, is_onnx):
-    step = ONNX_STEP if is_onnx else 1
+@pytest.mark.parametrize("rounding", Rounding)
+def test_every_shift_and_the_ends_of_every_range(simulate, rounding):
+    step = ONNX_STEP if rounding == Rounding.ONNX else 1
     vectors = [
         (total, bias, multiplier, shift)
         for shift in range(32)
@@ -284,18 +296,18 @@ def test_every_shift_and_the_ends_of_every_range(simulate, is_onnx):
         if INT32[0] <= total <= INT32[1]
         for bias in (0, INT32[0])
     ]
-    check(simulate, vectors, is_onnx)
+    check(simulate, vectors, rounding)
 
 
-@pytest.mark.parametrize("is_onnx", [False, True])
+@pytest.mark.parametrize("rounding", Rounding)
 @pytest.mark.parametrize(
     "parameters", [(0, -128, 127), (-128, -128, 127), (127, -128, 127), (5, -3, 6), (-7, 20, 20)]
 )
-def test_zero_point_before_clamp(simulate, is_onnx, parameters):
+def test_zero_point_before_clamp(simulate, rounding, parameters):
     """All results from far below to far above the range."""
     vectors = [(value, 0, 1 << 30, 0) for value in range(-700, 700, 3)]
     vectors += [(sign << 30, 0, TOP_MULTIPLIER // 128 * 128, 0) for sign in (1, -1)]
-    check(simulate, vectors, is_onnx, parameters)
+    check(simulate, vectors, rounding, parameters)
 
 
 def test_random_tflite(simulate):

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from cimple.hdl.npu.isa import Descriptor, Opcode, decode
+from cimple.hdl.npu.isa import Descriptor, Opcode, Rounding, decode
 from cimple.hdl.npu.packets import Memory, Request, Status
 from cimple.verif.bench.npu_malformed import MalformedPackets
 from cimple.verif.bench.npu_stimulus import NpuStimulus
@@ -110,4 +110,4 @@ def test_programs_for_ties_are_legal() -> None:
             for packet in (*data, *packets, run):
                 assert model.transact(packet)[0] >> 16 == Status.OK, name
             roundings |= {d["rounding"] for d in descriptors if d.opcode is Opcode.REQUANTISE}
-        assert roundings == {0, 1}
+        assert roundings == set(Rounding)

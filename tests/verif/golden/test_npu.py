@@ -136,7 +136,7 @@ def test_an_empty_packet_is_no_packet(machine: Machine) -> None:
 # Programs ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("code", "version"), [(5, 2), (255, 2), (0, 0), (4, 1), (2, 15)])
+@pytest.mark.parametrize(("code", "version"), [(5, 3), (255, 3), (0, 0), (4, 2), (2, 15)])
 def test_a_bad_descriptor_is_named(machine: Machine, code: int, version: int) -> None:
     machine.program((Opcode.MAX_POOL, COPY))
     words = [code | version << 8, *[0] * 15]

@@ -2,6 +2,7 @@
 """Requantisation against its definitions in exact integers, and against onnxruntime's kernels."""
 
 from fractions import Fraction
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from cimple.hdl.npu.isa import Rounding
-from cimple.verif.golden.numerics import requantise, round_onnx, round_tflite, wrap_int32
+from cimple.verif.golden.numerics import (
+    requantise,
+    round_onnx,
+    round_tflite,
+    round_tflite_single,
+    wrap_int32,
+)
 from tests.oracles import ort
-from tests.oracles.npu import scale_onnx, scale_tflite
+from tests.oracles.npu import scale_onnx, scale_tflite, scale_tflite_single
 
 INT32 = (-1 << 31, (1 << 31) - 1)
 #: Accumulators where something ends: the rails, float32's integers, the sign, halves.
@@ -46,7 +53,10 @@ def cases(seed: int) -> list[tuple[int, int, int]]:
 
 @pytest.mark.parametrize(
     ("rule", "definition"),
-    [(round_tflite, scale_tflite), (round_onnx, scale_onnx)],
+    [
+        (round_tflite, scale_tflite), (round_onnx, scale_onnx),
+        (round_tflite_single, scale_tflite_single),
+    ],
 )
 def test_rounding_is_its_definition(rule, definition) -> None:
     some = cases(7)
@@ -60,8 +70,9 @@ def test_the_rules_differ() -> None:
     """Or one of them could stand in for the other and no test would notice."""
     some = cases(7)
     total, multiplier, shift = (np.array(column, np.int64) for column in zip(*some, strict=True))
-    tflite, onnx = (rule(total, multiplier, shift) for rule in (round_tflite, round_onnx))
-    assert np.count_nonzero(tflite != onnx) > 100
+    rules = (round_tflite, round_onnx, round_tflite_single)
+    for one, other in combinations((rule(total, multiplier, shift) for rule in rules), 2):
+        assert np.count_nonzero(one != other) > 100
 
 
 @pytest.mark.parametrize(
@@ -126,7 +137,7 @@ def test_tflite_rounding_is_its_reference_kernels() -> None:
     golden = round_tflite(acc, multiplier, shift) + zero_point
     assert golden.tolist() == expected.tolist()
     # Other rules do not pass: one rounding half up, and ONNX's.
-    single = (acc * multiplier + (np.int64(1) << 30 + shift)) >> 31 + shift
+    single = round_tflite_single(acc, multiplier, shift)
     onnx = round_onnx(acc, multiplier & ~127, shift)
     for other in (single, onnx):
         assert np.count_nonzero(other + zero_point != expected) > 100

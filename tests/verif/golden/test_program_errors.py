@@ -201,6 +201,12 @@ def test_onnx_rounding_needs_24_bits() -> None:
     assert machine.run(compute(), requantise(channel=4, channels=2)).status == 0
 
 
+def test_a_rounding_that_does_not_exist() -> None:
+    machine = Machine(CONFIG)
+    with pytest.raises(ProgramError, match=r"\(REQUANTISE\): rounding must be at most 2, not 3$"):
+        machine.run(compute(), requantise(rounding=3, channel=4, channels=2))
+
+
 def test_partial_sums_must_have_been_kept() -> None:
     message = "descriptor 3 (REQUANTISE): add_partial adds partial sums that no descriptor has kept"
     first = compute(), requantise(keep_partial=1, channels=6, partial=3)

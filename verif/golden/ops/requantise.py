@@ -80,6 +80,8 @@ class Requantise(Operation):
 
     def _results(self, sums: NDArray[np.int64], state: State) -> NDArray[np.int8]:
         d = self.descriptor
+        if d["rounding"] not in set(Rounding):
+            raise self.error(f"rounding must be at most {max(Rounding)}, not {d['rounding']}")
         rounding = Rounding(d["rounding"])
         channels = slice(d["channel"], d["channel"] + d["channels"])
         bias, multiplier, shift, _ = state.memories.parameters[channels].T
