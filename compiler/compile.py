@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole way from an ONNX file to what an NPU is loaded with."""
+"""The whole way from a network's file to what an NPU is loaded with."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -18,10 +18,11 @@ from .onnx_qdq import read_qdq
 from .parameters import ChannelParameters, ParameterTable, place_parameters
 from .report import MemoryUse, Report, build_report
 from .schedule import schedule
+from .tflite_graph import read_tflite_int8
 from .tiling import tile
 from .weights import WeightImage, place_weights
 
-__all__ = ["Compiled", "CompiledLayer", "compile_graph", "compile_onnx"]
+__all__ = ["Compiled", "CompiledLayer", "compile_graph", "compile_network"]
 
 #: What a progress display is told: the stage that begins.
 Progress = Callable[[str], None]
@@ -63,14 +64,18 @@ class Compiled:
     model_sha256: str
 
 
-def compile_onnx(
+#: Reads the graph in a file, by the end of the file's name.
+_READERS: dict[str, Callable[[Path], Graph]] = {".onnx": read_qdq, ".tflite": read_tflite_int8}
+
+
+def compile_network(
     path: Path, config: NpuConfig, *, keep_all: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Compiled:
-    """Compile an int8 network in ONNX QDQ form.
+    """Compile an int8 network: ONNX in QDQ form, or TFLite.
 
     Args:
-        path: the ONNX file.
+        path: the file, by whose name it is known what it holds: `.onnx` or `.tflite`.
         config: the NPU to compile for.
         keep_all: give every layer's result its own memory, so that all can be read after a run.
         progress: told the name of each stage as it begins.
@@ -80,13 +85,20 @@ def compile_onnx(
     """
     try:
         progress("reading the network")
-        graph = read_qdq(path)
+        graph = _reader(path)(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return compile_graph(
             graph, config, path.name, digest, keep_all=keep_all, progress=progress
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
+
+
+def _reader(path: Path) -> Callable[[Path], Graph]:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ModelError(f"the name of a network must end in {' or '.join(_READERS)}")
+    return reader
 
 
 def compile_graph(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..hdl.npu.config import NpuConfig
-from ..hdl.npu.isa import Descriptor, DescriptorError, Opcode, Queue, Rounding
+from ..hdl.npu.isa import Descriptor, DescriptorError, Opcode, Queue
 from .errors import ModelError
 from .layers import Layer, MatrixLayer, Network, PoolLayer, Window
 from .parameters import ParameterTable
@@ -167,7 +167,7 @@ class _Emitter:
             "channel": self.parameters.first(step.layer, channels),
             "add_partial": int(step.add_partial),
             "keep_partial": int(step.keep_partial),
-            "rounding": Rounding.ONNX,
+            "rounding": layer.rounding,
         }
         if step.keep_partial:
             return values

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The graph as a front end leaves it: integer operators between quantised tensors.
 
-Shapes are those of one image, without the batch axis, in the network's own order: channels, rows,
-columns. Layouts, tiles and addresses come later (`layers`).
+Shapes are those of one image, without the batch axis, in the order of the network's format: in ONNX
+channels, rows, columns, in TFLite rows, columns, channels. Layouts, tiles and addresses come later
+(`layers`).
 """
 
 from dataclasses import dataclass
@@ -11,10 +12,18 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hdl.npu.isa import Rounding
+
 __all__ = [
-    "Convolution", "FullyConnected", "Graph", "MaxPool", "Node", "Operator", "Pads",
-    "Quantisation", "Relu", "Reshape", "Tensor",
+    "ALL", "Clamp", "Convolution", "FullyConnected", "Graph", "MaxPool", "Node", "Operator", "Pads",
+    "Quantisation", "Relu", "Reshape", "Tensor", "relu_clamp",
 ]
+
+#: The lowest and the highest int8 value that a result may have.
+Clamp: TypeAlias = tuple[int, int]
+
+#: Lets every value through.
+ALL: Clamp = (-128, 127)
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,11 @@ class Quantisation:
     zero_point: int
 
 
+def relu_clamp(quantisation: Quantisation) -> Clamp:
+    """What a ReLU lets through: from the value that stands for zero on."""
+    return max(quantisation.zero_point, ALL[0]), ALL[1]
+
+
 @dataclass(frozen=True)
 class Tensor:
     """An int8 tensor of one image."""
@@ -35,6 +49,8 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     quantisation: Quantisation
+    #: Of three axes the last one is the channels, and not the first.
+    channels_last: bool = False
 
     @property
     def size(self) -> int:
@@ -68,7 +84,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Convolution(Operator):
-    """Correlation with `weights` [out channels, in channels, rows, columns], then ReLU if `relu`.
+    """Correlation with `weights` [out channels, in channels, rows, columns], clamped.
 
     One weight scale and one int32 bias an output channel; the weights' zero point is 0, the bias'
     scale is the product of the source's and the weights'.
@@ -79,27 +95,29 @@ class Convolution(Operator):
     bias: NDArray[np.int32]
     strides: tuple[int, int]
     pads: Pads
-    relu: bool
+    clamp: Clamp = ALL
+    rounding: Rounding = Rounding.ONNX
 
 
 @dataclass(frozen=True)
 class FullyConnected(Operator):
-    """Product with `weights` [inputs, outputs]; scales, bias and ReLU as in `Convolution`."""
+    """Product with `weights` [inputs, outputs]; scales, bias and clamp as in `Convolution`."""
 
     weights: NDArray[np.int8]
     weight_scales: NDArray[np.float32]
     bias: NDArray[np.int32]
-    relu: bool
+    clamp: Clamp = ALL
+    rounding: Rounding = Rounding.ONNX
 
 
 @dataclass(frozen=True)
 class MaxPool(Operator):
-    """Maximum over windows of each channel; taps in the padding do not count."""
+    """Maximum over windows of each channel, clamped; taps in the padding do not count."""
 
     kernel: tuple[int, int]
     strides: tuple[int, int]
     pads: Pads
-    relu: bool
+    clamp: Clamp = ALL
 
 
 @dataclass(frozen=True)

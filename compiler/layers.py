@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hdl.npu.isa import Rounding
 from .ir import Quantisation
 
 __all__ = ["Image", "Layer", "MatrixLayer", "Network", "PoolLayer", "Window"]
@@ -70,6 +71,7 @@ class MatrixLayer:
     multiplier: NDArray[np.int64]
     shift: NDArray[np.int64]
     clamp: tuple[int, int]
+    rounding: Rounding
 
     @property
     def label(self) -> str:

@@ -8,14 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ModelError
-from .ir import Convolution, FullyConnected, Graph, MaxPool, Operator, Relu, Reshape, Tensor
+from .ir import (
+    Convolution,
+    FullyConnected,
+    Graph,
+    MaxPool,
+    Operator,
+    Relu,
+    Reshape,
+    Tensor,
+    relu_clamp,
+)
 from .layers import Image, Layer, MatrixLayer, Network, PoolLayer, Window
-from .scales import check_sums, effective_scales, encode_scale, fold_bias
+from .scales import check_sums, encode_scales, fold_bias
 
 __all__ = ["legalise"]
-
-#: Clamp that lets every int8 through.
-ALL = (-128, 127)
 
 
 def legalise(graph: Graph) -> Network:
@@ -82,16 +89,16 @@ class _Legaliser:
     ) -> None:
         zero_point = source.quantisation.zero_point
         check_sums(node.bias, matrix, zero_point, node.label)
-        factors = effective_scales(
-            source.quantisation.scale, node.weight_scales, node.result.quantisation.scale
+        encoded = encode_scales(
+            source.quantisation.scale, node.weight_scales, node.result.quantisation.scale,
+            node.rounding, node.label,
         )
-        encoded = np.array([encode_scale(factor, node.label) for factor in factors], np.int64)
         result = self._make(node.result)
         self.layers.append(
             MatrixLayer(
                 node.name, node.kind, source, result, window, np.ascontiguousarray(matrix),
                 fold_bias(node.bias, matrix, zero_point), encoded[:, 0], encoded[:, 1],
-                _relu_clamp(result) if node.relu else ALL,
+                node.clamp, node.rounding,
             )
         )
 
@@ -99,8 +106,7 @@ class _Legaliser:
         source, result = self._source(node), self._make(node.result)
         _need_same_scale(node)
         window = Window(*node.kernel, *node.strides, node.pads.top, node.pads.left)
-        clamp = _relu_clamp(result) if node.relu else ALL
-        self.layers.append(PoolLayer(node.name, node.kind, source, result, window, clamp))
+        self.layers.append(PoolLayer(node.name, node.kind, source, result, window, node.clamp))
 
     def _relu(self, node: Relu) -> None:
         """Into the clamp of the layer before, or a layer of its own if others want its input."""
@@ -108,7 +114,7 @@ class _Legaliser:
         _need_same_scale(node)
         result = replace(source, name=node.result.name, shape=node.result.shape)
         self.images[result.name] = result
-        clamp = _relu_clamp(result)
+        clamp = relu_clamp(result.quantisation)
         last = self.layers[-1] if self.layers else None
         if last and last.result.name == source.name and self.uses[source.name] == 1:
             folded = (max(last.clamp[0], clamp[0]), last.clamp[1])
@@ -139,8 +145,11 @@ class _Legaliser:
 
 
 def _image(tensor: Tensor) -> Image:
-    """A tensor's place: [C, H, W] with channels last, all else as one row of one pixel."""
-    if len(tensor.shape) == 3:
+    """A tensor's place: an image with channels last, all else as one row of one pixel."""
+    if len(tensor.shape) == 3 and tensor.channels_last:
+        height, width, channels = tensor.shape
+        interleave = 1
+    elif len(tensor.shape) == 3:
         channels, height, width = tensor.shape
         interleave = 1 if height * width == 1 else channels
     else:
@@ -148,10 +157,6 @@ def _image(tensor: Tensor) -> Image:
     return Image(
         tensor.name, height, width, channels, tensor.quantisation, tensor.shape, interleave
     )
-
-
-def _relu_clamp(result: Image) -> tuple[int, int]:
-    return max(result.quantisation.zero_point, ALL[0]), ALL[1]
 
 
 def _need_same_scale(node: Operator) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ModelError
-from .ir import Convolution, FullyConnected, MaxPool, Node, Relu, Reshape, Tensor
+from .ir import Convolution, FullyConnected, MaxPool, Node, Relu, Reshape, Tensor, relu_clamp
 from .onnx_file import OnnxGraph, OnnxNode
 from .onnx_quantisation import Constant
 from .onnx_windows import read_sliding
@@ -59,7 +59,10 @@ class Pending:
 
     def finish(self, result: Tensor) -> Node:
         """The operator, now that it is known how its result is quantised."""
-        return self.operator(self.node.name, self.node.kind, self.source, result, **self.fields)
+        fields = dict(self.fields)
+        if fields.pop("relu", False):
+            fields["clamp"] = relu_clamp(result.quantisation)
+        return self.operator(self.node.name, self.node.kind, self.source, result, **fields)
 
 
 def _convolution(node: OnnxNode, source: Tensor, parameters: Parameters, _: OnnxGraph) -> Pending:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scales and biases as the requantiser takes them: multiplier, shift and folded bias.
 
-ONNX semantics: float32 arithmetic decides (ONNX operator QLinearConv; onnxruntime multiplies the
-source's scale with the weights' and then divides by the result's, each rounded to float32). A
-float32 scale below 1 is exactly ``multiplier * 2**-(31 + shift)``: its 24-bit mantissa is the upper
-part of a 31-bit multiplier.
+ONNX: float32 arithmetic decides (ONNX operator QLinearConv; onnxruntime multiplies the source's
+scale with the weights' and then divides by the result's, each rounded to float32). A float32 scale
+below 1 is exactly ``multiplier * 2**-(31 + shift)``: its 24-bit mantissa is the upper part of a
+31-bit multiplier.
+
+TFLite: the same in double precision, then rounded to 31 bits (`QuantizeMultiplier` of its
+kernels).
 """
 
 import math
@@ -12,9 +15,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hdl.npu.isa import Rounding
 from .errors import ModelError
 
-__all__ = ["MAX_SHIFT", "check_sums", "effective_scales", "encode_scale", "fold_bias"]
+__all__ = [
+    "MAX_SHIFT", "check_sums", "effective_scales", "encode_scale", "encode_scales", "fold_bias",
+]
 
 #: The largest shift the requantiser has.
 MAX_SHIFT = 31
@@ -23,6 +29,40 @@ MAX_SHIFT = 31
 INPUT_OFFSET = 128
 
 _INT32 = np.iinfo(np.int32)
+
+
+def encode_scales(
+    source: float, weights: NDArray[np.float32], result: float, rounding: Rounding, label: str
+) -> NDArray[np.int64]:
+    """Multiplier and shift of each channel, shape (channels, 2), as a runtime makes them.
+
+    Raises ModelError for a factor of 1 or more, which the requantiser cannot express.
+    """
+    if rounding is Rounding.ONNX:
+        pairs = [encode_scale(scale, label) for scale in effective_scales(source, weights, result)]
+    else:
+        factors = source * weights.astype(np.float64) / result
+        pairs = [_encode_tflite(float(factor), label) for factor in factors]
+    return np.array(pairs, np.int64)
+
+
+def _encode_tflite(factor: float, label: str) -> tuple[int, int]:
+    """A double rounded to 31 bits; below 2**-32 it is 0."""
+    mantissa, exponent = math.frexp(factor)
+    multiplier = math.floor(mantissa * (1 << 31) + 0.5)
+    if multiplier == 1 << 31:
+        multiplier, exponent = multiplier >> 1, exponent + 1
+    if exponent > 0 or factor <= 0.0:
+        raise _beyond(factor, label)
+    return (multiplier, -exponent) if -exponent <= MAX_SHIFT else (0, 0)
+
+
+def _beyond(factor: float, label: str) -> ModelError:
+    return ModelError(
+        f"{label}: source scale x weight scale / result scale is {factor:g}, but the NPU's "
+        "requantiser takes factors above 0 and below 1; quantise the result with a larger "
+        "scale or the weights with a smaller one"
+    )
 
 
 def effective_scales(
@@ -41,11 +81,7 @@ def encode_scale(scale: np.float32, label: str) -> tuple[int, int]:
     """
     value = float(scale)
     if not 0.0 < value < 1.0:
-        raise ModelError(
-            f"{label}: source scale x weight scale / result scale is {value:g}, but the NPU's "
-            "requantiser takes factors above 0 and below 1; quantise the result with a larger "
-            "scale or the weights with a smaller one"
-        )
+        raise _beyond(value, label)
     mantissa, exponent = math.frexp(value)
     if -exponent > MAX_SHIFT:
         return 0, 0

@@ -21,7 +21,7 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from ..compiler.compile import compile_onnx
+from ..compiler.compile import compile_network
 from ..hdl.errors import CimpleError
 from ..hdl.npu.config import NpuConfig
 from .arrays import check_batch
@@ -66,7 +66,7 @@ def digits(
     held_back = _held_back(network.parent / "data.py", images)
     verilog = _write_verilog(config, output)
     out.print(f"Verilog:     {verilog} ({verilog.stat().st_size / 1e6:.1f} MB)")
-    program = assemble(compile_onnx(network, config, keep_all=True))
+    program = assemble(compile_network(network, config, keep_all=True))
     program.save(output / "digits.cim")
     batch = check_batch(held_back.images, program.manifest.input, str(network.parent / "data.py"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cimple.compiler.compile import compile_onnx
+from cimple.compiler.compile import compile_network
 from cimple.hdl.load import load_config
 from cimple.hdl.npu.config import NpuConfig
 from cimple.host.assemble import assemble
@@ -50,7 +50,7 @@ def test_a_small_network_on_both_simulators(tmp_path: Path) -> None:
     path, images = builder.save(tmp_path / "net.onnx"), builder.images(2)
     config = load_config("npu_tiny")
     assert isinstance(config, NpuConfig)
-    program = assemble(compile_onnx(path, config, keep_all=True))
+    program = assemble(compile_network(path, config, keep_all=True))
     golden = infer("golden", program, images)
     runs = {name: infer(name, program, images) for name in SIMULATORS}
     for run in runs.values():

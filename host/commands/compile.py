@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ...compiler.compile import compile_onnx
+from ...compiler.compile import compile_network
 from ...compiler.report import report_table
 from ...hdl.errors import CimpleError
 from ...hdl.load import load_config
@@ -27,7 +27,9 @@ def load_npu(source: str) -> NpuConfig:
 
 
 def compile_(
-    network: Annotated[Path, typer.Argument(help="ONNX file, int8 in QDQ form.")],
+    network: Annotated[
+        Path, typer.Argument(help="Int8 network: ONNX in QDQ form (.onnx), or TFLite (.tflite).")
+    ],
     *,
     npu: Annotated[
         str,
@@ -50,7 +52,7 @@ def compile_(
 ) -> None:
     """Turn a network into a program file for one NPU, and report what each layer takes."""
     with working(network.name) as say:
-        compiled = compile_onnx(
+        compiled = compile_network(
             network, load_npu(npu), keep_all=keep_all,
             progress=lambda stage: say(f"{network.name}: {stage}"),
         )

@@ -31,7 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("generate", "generate:generate", "Write Verilog of a macro or an NPU."),
     Command("verify", "verify:verify", "Run the benches on a configuration.", "sim"),
     Command("prove", "prove:prove", "Prove properties of a macro formally.", "formal"),
-    Command("compile", "compile:compile_", "Turn a network into a program file.", "onnx"),
+    Command("compile", "compile:compile_", "Turn a network into a program file.", "onnx,tflite"),
     Command("run", "run:run", "Run a program file on a device.", "sim"),
     Command("info", "info:info", "Describe a program file."),
     Command("cover", "cover:cover", "Run the macro's bench on all pairs of field values.", "sim"),

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from cimple.compiler.compile import compile_onnx
+from cimple.compiler.compile import compile_network
 from cimple.compiler.errors import ModelError
 from tests.compiler.networks import NetworkBuilder, npu
 
@@ -20,7 +20,7 @@ __all__ = ["attribute", "constant", "find", "message", "replace", "saved"]
 def message(path: Path, **changes: Any) -> str:
     """The error, without the file's name, which it must begin with."""
     with pytest.raises(ModelError) as caught:
-        compile_onnx(path, npu(**changes))
+        compile_network(path, npu(**changes))
     text = str(caught.value)
     assert text.startswith(f"{path}: ")
     assert "\n" not in text

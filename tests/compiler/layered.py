@@ -7,6 +7,7 @@ import numpy as np
 
 from cimple.compiler.ir import Quantisation
 from cimple.compiler.layers import Image, MatrixLayer, Network, PoolLayer, Window
+from cimple.hdl.npu.isa import Rounding
 
 __all__ = ["chain", "image", "matrix_layer", "pool_layer"]
 
@@ -32,6 +33,7 @@ def matrix_layer(
         rng.integers(-128, 128, (depth, outputs)).astype(np.int8),
         rng.integers(-1000, 1000, outputs).astype(np.int32),
         rng.integers(1 << 30, 1 << 31, outputs), rng.integers(0, 32, outputs), (-128, 127),
+        Rounding.ONNX,
     )
 
 

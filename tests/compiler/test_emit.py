@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from cimple.compiler.compile import Compiled, compile_onnx
+from cimple.compiler.compile import Compiled, compile_network
 from cimple.hdl.npu.isa import Descriptor, Opcode, Queue, Rounding
 from tests.compiler.networks import NetworkBuilder, npu
 
 
 def compiled(builder: NetworkBuilder, directory: Path, **changes: Any) -> Compiled:
-    return compile_onnx(builder.save(directory / "net.onnx"), npu(**changes))
+    return compile_network(builder.save(directory / "net.onnx"), npu(**changes))
 
 
 def opcodes(made: Compiled) -> list[Opcode]:
@@ -150,6 +150,6 @@ def test_a_fully_connected_layer_is_one_window(turned: bool, tmp_path: Path) -> 
 def test_same_network_same_words(tmp_path: Path) -> None:
     builder = NetworkBuilder([2, 6, 6]).conv(7, (3, 3)).flatten().gemm(5)
     path = builder.save(tmp_path / "net.onnx")
-    one, other = (compile_onnx(path, npu()) for _ in range(2))
+    one, other = (compile_network(path, npu()) for _ in range(2))
     assert one.descriptors == other.descriptors
     assert one.weights == other.weights

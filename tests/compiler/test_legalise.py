@@ -91,7 +91,7 @@ def test_relu_of_what_others_read_too_is_a_layer(tmp_path: Path) -> None:
     graph = read_qdq(NetworkBuilder([2, 2, 2]).conv(2, (1, 1)).relu().save(tmp_path / "net.onnx"))
     convolution, relu = graph.nodes
     pooled = replace(convolution.result, name="pooled")
-    pool = MaxPool("pool", "MaxPool", convolution.result, pooled, (1, 1), (1, 1), Pads(), False)
+    pool = MaxPool("pool", "MaxPool", convolution.result, pooled, (1, 1), (1, 1), Pads())
     forked = replace(graph, nodes=(convolution, relu, pool), result=pooled)
     layers = legalise(forked).layers
     assert [layer.name for layer in layers] == ["conv0", "relu0", "pool"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cimple.compiler.compile import compile_onnx
+from cimple.compiler.compile import compile_network
 from cimple.compiler.errors import ModelError
 from tests.compiler.faulty import message
 from tests.compiler.networks import NetworkBuilder, npu
@@ -20,7 +20,8 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_folder(tmp_path: Path) -> None:
-    assert message(tmp_path) == "is a folder, not an ONNX file"
+    (tmp_path / "net.onnx").mkdir()
+    assert message(tmp_path / "net.onnx") == "is a folder, not an ONNX file"
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", bytes(100), b"\x08\x08"])
@@ -50,7 +51,7 @@ def test_damaged_anywhere(tmp_path: Path) -> None:
         changed[place] ^= 1 << place % 8
         path.write_bytes(changed)
         try:
-            compile_onnx(path, npu())
+            compile_network(path, npu())
         except ModelError:
             errors += 1
     assert errors > 100

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from cimple.compiler.compile import compile_onnx
+from cimple.compiler.compile import compile_network
 from cimple.host.assemble import assemble
 from cimple.host.client import Inference, NpuClient
 from cimple.host.devices.golden import GoldenDevice
@@ -27,7 +27,7 @@ def save(model: onnx.ModelProto, directory: Path) -> Path:
 
 
 def infer(path: Path, images: np.ndarray) -> Inference:
-    program = assemble(compile_onnx(path, CONFIG, keep_all=True))
+    program = assemble(compile_network(path, CONFIG, keep_all=True))
     client = NpuClient(GoldenDevice(CONFIG))
     client.load(program)
     return client.infer(images, keep_tensors=True)
@@ -84,7 +84,7 @@ def test_int8_in_and_out(tmp_path: Path) -> None:
         helper.make_tensor_value_info(outside, TensorProto.INT8, ["N", *builder.shape])
     )
     path = save(model, tmp_path)
-    program = assemble(compile_onnx(path, CONFIG))
+    program = assemble(compile_network(path, CONFIG))
     assert (program.manifest.input.dtype, program.manifest.output.dtype) == ("int8", "int8")
     result = infer(path, expected.tensors[inside])
     assert result.outputs.dtype == np.int8
@@ -149,7 +149,7 @@ def test_what_the_output_does_not_need_is_left_out(tmp_path: Path) -> None:
     builder = NetworkBuilder([2, 4, 4]).conv(3, (3, 3))
     model = builder.model()
     model.graph.node.append(helper.make_node("Softmax", [builder.value], ["more"], "more"))
-    compiled = compile_onnx(save(model, tmp_path), CONFIG)
+    compiled = compile_network(save(model, tmp_path), CONFIG)
     assert [layer.kind for layer in compiled.layers] == ["Conv"]
 
 

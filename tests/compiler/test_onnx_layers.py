@@ -82,7 +82,8 @@ def test_gemm_on_an_image(tmp_path: Path) -> None:
     ("name", "value", "shown"), [("alpha", 2.0, "2"), ("beta", 0.5, "0.5"), ("transA", 1, "1")]
 )
 def test_gemm_factors(name: str, value: float, shown: str, tmp_path: Path) -> None:
-    path = saved(NetworkBuilder([5]).gemm(2), attribute("Gemm", **{name: value}), tmp_path / "n")
+    change = attribute("Gemm", **{name: value})
+    path = saved(NetworkBuilder([5]).gemm(2), change, tmp_path / "net.onnx")
     wanted = "0" if name == "transA" else "1"
     assert message(path) == f"node 'gemm0' (Gemm): {name} must be {wanted}, not {shown}"
 

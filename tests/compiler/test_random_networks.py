@@ -14,7 +14,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from cimple.compiler.compile import compile_onnx
+from cimple.compiler.compile import compile_network
 from cimple.hdl.npu.config import NpuConfig
 from cimple.host.assemble import assemble
 from cimple.host.client import Inference, NpuClient
@@ -35,7 +35,7 @@ NPUS = {
 
 
 def infer(path: Path, config: NpuConfig, images: np.ndarray, *, keep: bool) -> Inference:
-    program = assemble(compile_onnx(path, config, keep_all=keep))
+    program = assemble(compile_network(path, config, keep_all=keep))
     with GoldenDevice(config) as device:
         client = NpuClient(device)
         client.load(program)
@@ -69,7 +69,7 @@ def test_rows_longer_than_the_partial_sums(strides: tuple[int, int], tmp_path: P
     config = npu(rows=10, columns=8, lanes=4, partial_sum_words=16, descriptors=512)
     builder = NetworkBuilder([5, 4, 35], 6).conv(11, (3, 2), strides, (1, 1, 0, 1))
     path = builder.save(tmp_path / "net.onnx")
-    assert compile_onnx(path, config).report.layers[0].areas > builder.shape[1]
+    assert compile_network(path, config).report.layers[0].areas > builder.shape[1]
     check(path, config, builder.images(2))
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cimple.compiler.compile import compile_onnx
+from cimple.compiler.compile import compile_network
 from cimple.compiler.report import Report, report_table
 from tests.compiler.networks import NetworkBuilder, npu
 
 
 def report(builder: NetworkBuilder, directory: Path) -> Report:
     config = npu(rows=18, columns=4, lanes=2, activation_port=8, banks=1)
-    return compile_onnx(builder.save(directory / "net.onnx"), config).report
+    return compile_network(builder.save(directory / "net.onnx"), config).report
 
 
 def test_a_convolution(tmp_path: Path) -> None:

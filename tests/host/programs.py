@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from cimple.compiler.compile import compile_onnx
+from cimple.compiler.compile import compile_network
 from cimple.host.assemble import assemble
 from cimple.host.program import ProgramFile
 from tests.compiler.networks import NetworkBuilder, npu
@@ -21,7 +21,7 @@ def small_network() -> NetworkBuilder:
 def small_program(directory: Path, *, keep_all: bool = False, **changes: Any) -> ProgramFile:
     """It, compiled for a small NPU."""
     path = small_network().save(directory / "net.onnx")
-    return assemble(compile_onnx(path, npu(**changes), keep_all=keep_all))
+    return assemble(compile_network(path, npu(**changes), keep_all=keep_all))
 
 
 class ScriptedDevice:

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small int8 networks as TFLite files: random weights, with scales under which results spread.
+
+The file is made with the schema's builders alone, and none of the compiler's code.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import tflite
+from numpy.typing import NDArray
+
+__all__ = ["TfliteBuilder", "random_network"]
+
+NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
+SAME, VALID = range(2)
+
+#: The version of each operator that has int8 and what is used of it here.
+_VERSIONS = {"CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2, "RESHAPE": 1}
+
+
+class TfliteBuilder:
+    """A chain of operators from an int8 input of `shape`, rows x columns x channels or one size."""
+
+    def __init__(self, shape: list[int], seed: int = 1) -> None:
+        self.random = np.random.default_rng(seed)
+        self.shape: Any = tuple(shape)
+        self.input_shape = self.shape
+        self.tensors: list[dict[str, Any]] = []
+        self.operators: list[dict[str, Any]] = []
+        self.current = self._activation("x", self.shape)
+        #: The spread of the current tensor's values around their zero point.
+        self._deviation = 74.0
+
+    def conv(
+        self, channels: int, kernel: tuple[int, int], strides: tuple[int, int] = (1, 1),
+        padding: int = VALID, activation: int = NONE, *, per_channel: bool = True,
+    ) -> "TfliteBuilder":
+        height, width, depth = self.shape
+        inputs = self._matrix((channels, *kernel, depth), per_channel, bias=True)
+        self.shape = (*_sizes((height, width), kernel, strides, padding), channels)
+        options = ("Conv2DOptions", {"Padding": padding, "StrideH": strides[0],
+                                     "StrideW": strides[1], "FusedActivationFunction": activation,
+                                     "DilationHFactor": 1, "DilationWFactor": 1})
+        return self._product("CONV_2D", inputs, options, kernel[0] * kernel[1] * depth)
+
+    def fully_connected(
+        self, outputs: int, activation: int = NONE, *, per_channel: bool = False, bias: bool = True
+    ) -> "TfliteBuilder":
+        size = int(np.prod(self.shape))
+        inputs = self._matrix((outputs, size), per_channel, bias=bias)
+        self.shape = (outputs,)
+        options = ("FullyConnectedOptions", {"FusedActivationFunction": activation})
+        return self._product("FULLY_CONNECTED", inputs, options, size)
+
+    def max_pool(
+        self, kernel: tuple[int, int], strides: tuple[int, int], padding: int = VALID,
+        activation: int = NONE,
+    ) -> "TfliteBuilder":
+        height, width, depth = self.shape
+        self.shape = (*_sizes((height, width), kernel, strides, padding), depth)
+        options = ("Pool2DOptions", {"Padding": padding, "StrideH": strides[0],
+                                     "StrideW": strides[1], "FilterHeight": kernel[0],
+                                     "FilterWidth": kernel[1],
+                                     "FusedActivationFunction": activation})
+        return self._same_scale("MAX_POOL_2D", [self.current], options)
+
+    def reshape(self, shape: list[int]) -> "TfliteBuilder":
+        self.shape = tuple(shape)
+        wanted = np.array([1, *shape], np.int32)
+        index = self._constant("shape", wanted, None)
+        return self._same_scale(
+            "RESHAPE", [self.current, index], ("ReshapeOptions", {"NewShape": wanted})
+        )
+
+    def images(self, count: int) -> NDArray[np.int8]:
+        return self.random.integers(-128, 128, (count, *self.input_shape), dtype=np.int8)
+
+    def save(self, path: Path) -> Path:
+        path.write_bytes(_Writer(self).content())
+        return path
+
+    def results(self) -> list[dict[str, Any]]:
+        """The tensors that operators make, but for mere views of others."""
+        return [self.tensors[operator["output"]] for operator in self.operators
+                if operator["kind"] != "RESHAPE"]
+
+    # Tensors and operators ----------------------------------------------------------------------
+
+    def _activation(self, name: str, shape: tuple[int, ...]) -> int:
+        scale = np.float32(self.random.uniform(0.01, 0.1))
+        zero = (-128, 127, 0, int(self.random.integers(-128, 128)))[self.random.integers(4)]
+        self.tensors.append({"name": name, "shape": (1, *shape), "kind": "INT8", "values": None,
+                             "scales": np.array([scale]), "zeros": np.array([zero])})
+        return len(self.tensors) - 1
+
+    def _constant(
+        self, name: str, values: NDArray[Any], scales: NDArray[np.float32] | None
+    ) -> int:
+        self.tensors.append({
+            "name": f"{name}{len(self.tensors)}", "shape": values.shape, "values": values,
+            "kind": values.dtype.name.upper(), "scales": scales,
+            "zeros": None if scales is None else np.zeros(len(scales), np.int64),
+        })
+        return len(self.tensors) - 1
+
+    def _matrix(self, shape: tuple[int, ...], per_channel: bool, *, bias: bool) -> list[int]:
+        weights = self.random.integers(-127, 128, shape, dtype=np.int8)
+        scales = self.random.uniform(0.5, 1.5, shape[0] if per_channel else 1)
+        scales = (0.01 * scales).astype(np.float32)
+        inputs = [self.current, self._constant("w", weights, scales)]
+        if bias:
+            spread = int(np.sqrt(np.prod(shape[1:])) * 73 * self._deviation) + 1
+            values = self.random.integers(-spread, spread, shape[0]).astype(np.int32)
+            source = self.tensors[self.current]["scales"][0]
+            inputs.append(self._constant("b", values, source * scales))
+        return inputs
+
+    def _product(self, kind: str, inputs: list[int], options: Any, terms: float) -> "TfliteBuilder":
+        source = float(self.tensors[self.current]["scales"][0])
+        weights = float(np.mean(self.tensors[inputs[1]]["scales"]))
+        result = self._activation(f"y{len(self.operators)}", self.shape)
+        deviation = np.sqrt(terms) * 73 * self._deviation
+        # Results with a deviation of about 50.
+        self.tensors[result]["scales"] = np.array([deviation * source * weights / 50], np.float32)
+        self._deviation = 50.0
+        return self._append(kind, inputs, result, options)
+
+    def _same_scale(self, kind: str, inputs: list[int], options: Any) -> "TfliteBuilder":
+        result = self._activation(f"y{len(self.operators)}", self.shape)
+        for field in ("scales", "zeros"):
+            self.tensors[result][field] = self.tensors[self.current][field]
+        return self._append(kind, inputs, result, options)
+
+    def _append(
+        self, kind: str, inputs: list[int], result: int, options: Any
+    ) -> "TfliteBuilder":
+        self.operators.append(
+            {"kind": kind, "inputs": inputs, "output": result, "options": options}
+        )
+        self.current = result
+        return self
+
+
+class _Writer:
+    """A builder's network as the bytes of a file."""
+
+    def __init__(self, network: TfliteBuilder) -> None:
+        self.network = network
+        self.out = flatbuffers.Builder(4096)
+        self.kinds = sorted({operator["kind"] for operator in network.operators})
+
+    def content(self) -> bytes:
+        buffers = [self._table("Buffer", {})]
+        tensors = []
+        for tensor in self.network.tensors:
+            tensors.append(self._tensor(tensor, len(buffers)))
+            data = tensor["values"]
+            fields = {} if data is None else {"Data": self.out.CreateNumpyVector(
+                np.frombuffer(data.tobytes(), np.uint8))}
+            buffers.append(self._table("Buffer", fields))
+        operators = [self._operator(operator) for operator in self.network.operators]
+        subgraph = self._table("SubGraph", {
+            "Tensors": self._offsets(tensors), "Operators": self._offsets(operators),
+            "Inputs": self._numbers([0]), "Outputs": self._numbers([self.network.current]),
+        })
+        codes = [
+            self._table("OperatorCode", {"DeprecatedBuiltinCode": number, "BuiltinCode": number,
+                                         "Version": _VERSIONS.get(kind, 1)})
+            for kind in self.kinds for number in [getattr(tflite.BuiltinOperator, kind)]
+        ]
+        model = self._table("Model", {
+            "Version": 3, "OperatorCodes": self._offsets(codes),
+            "Subgraphs": self._offsets([subgraph]), "Buffers": self._offsets(buffers),
+        })
+        self.out.Finish(model, b"TFL3")
+        return bytes(self.out.Output())
+
+    def _tensor(self, tensor: dict[str, Any], buffer: int) -> int:
+        fields = {
+            "Shape": self._numbers(tensor["shape"]), "Buffer": buffer,
+            "Type": getattr(tflite.TensorType, tensor["kind"]),
+            "Name": self.out.CreateString(tensor["name"]),
+        }
+        if tensor["scales"] is not None:
+            fields["Quantization"] = self._table("QuantizationParameters", {
+                "Scale": self.out.CreateNumpyVector(tensor["scales"].astype(np.float32)),
+                "ZeroPoint": self.out.CreateNumpyVector(tensor["zeros"].astype(np.int64)),
+                "QuantizedDimension": 0,
+            })
+        return self._table("Tensor", fields)
+
+    def _operator(self, operator: dict[str, Any]) -> int:
+        name, values = operator["options"]
+        values = {
+            field: self._numbers(value) if isinstance(value, np.ndarray) else value
+            for field, value in values.items()
+        }
+        return self._table("Operator", {
+            "OpcodeIndex": self.kinds.index(operator["kind"]),
+            "Inputs": self._numbers(operator["inputs"]),
+            "Outputs": self._numbers([operator["output"]]),
+            "BuiltinOptionsType": getattr(tflite.BuiltinOptions, name),
+            "BuiltinOptions": self._table(name, values),
+        })
+
+    def _table(self, kind: str, fields: dict[str, Any]) -> int:
+        """A table of the schema; vectors and tables in it are made before."""
+        getattr(tflite, f"{kind}Start")(self.out)
+        for name, value in fields.items():
+            getattr(tflite, f"{kind}Add{name}")(self.out, value)
+        return getattr(tflite, f"{kind}End")(self.out)
+
+    def _numbers(self, values: Any) -> int:
+        return self.out.CreateNumpyVector(np.array(values, np.int32))
+
+    def _offsets(self, offsets: list[int]) -> int:
+        self.out.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            self.out.PrependUOffsetTRelative(offset)
+        return self.out.EndVector()
+
+
+def _sizes(
+    image: tuple[int, int], kernel: tuple[int, int], strides: tuple[int, int], padding: int
+) -> tuple[int, int]:
+    first, second = (
+        -(-size // stride) if padding == SAME else (size - window) // stride + 1
+        for size, window, stride in zip(image, kernel, strides, strict=True)
+    )
+    return first, second
+
+
+def random_network(seed: int) -> TfliteBuilder:
+    """Up to four convolutions and pools, then perhaps a fully connected layer or two."""
+    source = np.random.default_rng(seed)
+    shape = [int(source.integers(3, 12)), int(source.integers(3, 12)), int(source.integers(1, 10))]
+    builder = TfliteBuilder(shape, seed)
+
+    def window() -> tuple[tuple[int, int], tuple[int, int]]:
+        height, width, _ = builder.shape
+        kernel = int(source.integers(1, min(4, height) + 1)), int(source.integers(
+            1, min(4, width) + 1))
+        return kernel, (int(source.integers(1, 3)), int(source.integers(1, 3)))
+
+    for _ in range(int(source.integers(1, 5))):
+        kernel, strides = window()
+        padding, activation = int(source.integers(2)), int(source.integers(4))
+        if source.random() < 0.7:
+            builder.conv(
+                int(source.integers(1, 20)), kernel, strides, padding, activation,
+                per_channel=source.random() < 0.8,
+            )
+        else:
+            builder.max_pool(kernel, strides, padding, activation)
+    if source.random() < 0.7:
+        if source.random() < 0.5:
+            builder.reshape([int(np.prod(builder.shape))])
+        for _ in range(int(source.integers(1, 3))):
+            builder.fully_connected(
+                int(source.integers(1, 20)), int(source.integers(4)),
+                per_channel=source.random() < 0.3, bias=source.random() < 0.8,
+            )
+    return builder
