@@ -144,7 +144,7 @@ def test_errors(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ),
         ("info", files / "none.cim"): f"{files}/none.cim: No such file or directory",
         ("compile", x, "--npu", files / "npu.yaml"): (
-            f"{x}: not an ONNX model, or cut short; export or copy it again"
+            f"{x}: the name of a network must end in .onnx or .tflite"
         ),
         ("compile", files / "net.onnx", "--npu", "conv_72x16"): (
             "conv_72x16: is a macro; a network needs an NPU (ip/npu/ holds presets)"
