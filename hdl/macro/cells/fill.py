@@ -51,13 +51,10 @@ class FillWriter(CellWriter):
         with m.If(counting):
             m.d.sync += [count.eq(following), counting.eq(~at_end)]
         with m.If(starts):
-            m.d.sync += counting.eq(1)
-        # Taken whether a walk starts or not, as that is known late. One that follows is of the bank
-        # of the one before.
+            m.d.sync += [counting.eq(1), counted_bank.eq(self.bank)]
+        # Taken whether a walk starts or not, as that is known late.
         with m.If(~counting | at_end):
             m.d.sync += counted_group.eq(self.group)
-        with m.If(~filling):
-            m.d.sync += counted_bank.eq(self.bank)
 
         # The row that changes from the entry before is that of the lowest bit set in the count.
         # It joins the subset where the bit above is clear, and leaves it where that is set.
