@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ModelError
+from .model_file import read_model
 
 __all__ = ["OnnxGraph", "OnnxNode", "read_onnx"]
 
@@ -86,14 +87,9 @@ def _parse(path: Path) -> Any:
         raise ModelError(
             "reading ONNX files needs the extra 'onnx': pip install 'cimple[onnx]'"
         ) from None
-    if path.is_dir():
-        raise ModelError("is a folder, not an ONNX file")
+    content = read_model(path, "an ONNX")
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
-    except FileNotFoundError:
-        raise ModelError("no such file") from None
-    except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror or error}") from None
+        model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError):
         model = None
     if model is None or not model.HasField("graph") or not model.opset_import:

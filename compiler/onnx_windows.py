@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from .errors import ModelError
 from .ir import Pads
 from .onnx_file import OnnxNode
+from .padding import same_padding
 
 __all__ = ["Sliding", "read_sliding"]
 
@@ -74,10 +75,7 @@ def _pads(
     if mode == "VALID":
         return [0, 0], [0, 0]
     if mode in ("SAME_UPPER", "SAME_LOWER"):
-        total = [
-            max((-(-size // stride) - 1) * stride + window - size, 0)
-            for size, window, stride in zip(image, kernel, strides, strict=True)
-        ]
+        total = same_padding(image, kernel, strides)
         less, more = [value // 2 for value in total], [value - value // 2 for value in total]
         return (less, more) if mode == "SAME_UPPER" else (more, less)
     if mode != "NOTSET":

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ModelError
+from .model_file import read_model
 
 __all__ = ["TfliteGraph", "TfliteNode", "TfliteTensor", "read_tflite"]
 
@@ -88,14 +89,7 @@ def read_tflite(path: Path) -> TfliteGraph:
         raise ModelError(
             "reading TFLite files needs the extra 'tflite': pip install 'cimple[tflite]'"
         ) from None
-    if path.is_dir():
-        raise ModelError("is a folder, not a TFLite file")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError("no such file") from None
-    except OSError as error:
-        raise ModelError(f"cannot be read: {error.strerror or error}") from None
+    content = read_model(path, "a TFLite")
     if content[4:8] != b"TFL3":
         raise ModelError("not a TFLite model (its bytes 4 to 7 are not TFL3); convert it again")
     try:

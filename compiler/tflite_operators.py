@@ -22,6 +22,7 @@ from .ir import (
     Tensor,
     relu_clamp,
 )
+from .padding import same_padding
 from .tflite_file import TfliteNode, TfliteTensor
 
 __all__ = ["BUILDERS"]
@@ -127,10 +128,7 @@ def _sliding(
         raise ModelError(f"{node.label}: kernel and strides must be at least 1")
     if _option(node, "Padding") == _SAME:
         out = [-(-size // stride) for size, stride in zip(image, strides, strict=True)]
-        total = [
-            max((count - 1) * stride + window - size, 0)
-            for count, size, window, stride in zip(out, image, kernel, strides, strict=True)
-        ]
+        total = same_padding(image, kernel, strides)
         pads = Pads(total[0] // 2, total[1] // 2)
     else:
         out = [

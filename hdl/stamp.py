@@ -138,18 +138,14 @@ class Stamp(wiring.Component):
         m = Module()
         block: Any = self._build()
         m.submodules.block = block
-        ports = zip(self._ports(self), self._ports(block), strict=True)
+        ports = zip(_ports(self), _ports(block), strict=True)
         for (_, flow, outer), (_, _, inner) in ports:
             m.d.comb += inner.eq(outer) if flow is In else outer.eq(inner)
         return m
 
-    def _ports(self, component: wiring.Component) -> Iterator[tuple[str, Any, Value]]:
-        for path, member, value in self.signature.flatten(component):
-            yield "__".join(str(part) for part in path), member.flow, Value.cast(value)
-
     def _port_connections(self) -> dict[str, Any]:
         connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
-        for name, flow, value in self._ports(self):
+        for name, flow, value in _ports(self):
             # A port of no bits (the bank of a macro with one bank) does not exist in Verilog.
             if len(value):
                 connections[f"{'i' if flow is In else 'o'}_{name}"] = value
@@ -163,14 +159,13 @@ def to_rtlil(component: wiring.Component, name: str, library: ModuleLibrary) -> 
     """
     fragment = Fragment.get(component, library)
     library.inspect(component, fragment)
-    text = _rtlil.convert(fragment, name=name, ports=_ports(component), emit_src=False)
+    directions = {In: _ir.PortDirection.Input, Out: _ir.PortDirection.Output}
+    ports = {port: (value, directions[flow]) for port, flow, value in _ports(component)}
+    text = _rtlil.convert(fragment, name=name, ports=ports, emit_src=False)
     return _NO_BITS.sub("", text)
 
 
-def _ports(component: wiring.Component) -> dict[str, tuple[Value, Any]]:
-    """Value and direction by name, as Amaranth finds them for a component it elaborates itself."""
-    directions = {In: _ir.PortDirection.Input, Out: _ir.PortDirection.Output}
-    return {
-        "__".join(str(part) for part in path): (Value.cast(value), directions[member.flow])
-        for path, member, value in component.signature.flatten(component)
-    }
+def _ports(component: wiring.Component) -> Iterator[tuple[str, Any, Value]]:
+    """Name, flow and value of each port, named as Amaranth does where it elaborates a component."""
+    for path, member, value in component.signature.flatten(component):
+        yield "__".join(str(part) for part in path), member.flow, Value.cast(value)

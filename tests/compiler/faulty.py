@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks with something wrong, and what the compiler says of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from cimple.compiler.compile import compile_network
 from cimple.compiler.errors import ModelError
 from tests.compiler.networks import NetworkBuilder, npu
 
-__all__ = ["attribute", "constant", "find", "message", "replace", "saved"]
+__all__ = ["attribute", "constant", "find", "message", "refusals", "replace", "saved"]
 
 
 def message(path: Path, **changes: Any) -> str:
@@ -25,6 +25,18 @@ def message(path: Path, **changes: Any) -> str:
     assert text.startswith(f"{path}: ")
     assert "\n" not in text
     return text.removeprefix(f"{path}: ")
+
+
+def refusals(path: Path, contents: Iterable[bytes]) -> int:
+    """How many of these contents the compiler refuses; the others are networks to it."""
+    errors = 0
+    for content in contents:
+        path.write_bytes(content)
+        try:
+            compile_network(path, npu())
+        except ModelError:
+            errors += 1
+    return errors
 
 
 def find(model: onnx.ModelProto, kind: str) -> Any:

@@ -43,7 +43,7 @@ class FillWriter(CellWriter):
             self.filled_bank.eq(counted_bank),
             starts.eq(self.ready & (self.row == rows - 1)),
         ]
-        self._take_rows(m, counting, at_end)
+        self._take_rows(m, at_end)
         m.d.sync += [
             filling.eq(starts | counting),
             at_end.eq(counting & (following == (1 << rows) - 1)),
@@ -53,7 +53,8 @@ class FillWriter(CellWriter):
         with m.If(starts):
             m.d.sync += [counting.eq(1), counted_bank.eq(self.bank)]
         # Taken whether a walk starts or not, as that is known late.
-        with m.If(~counting | at_end):
+        may_start = ~counting | at_end
+        with m.If(may_start):
             m.d.sync += counted_group.eq(self.group)
 
         # The row that changes from the entry before is that of the lowest bit set in the count.
@@ -68,7 +69,7 @@ class FillWriter(CellWriter):
                 m.d.sync += changing.eq(row)
         gray = Signal(rows)
         m.d.comb += gray.eq(count ^ (count >> 1))
-        self._read_stage(m, changing, starts, ~counting | at_end)
+        self._read_stage(m, changing, starts, may_start)
         summed_group = Signal.like(counted_group)
         summed_bank = Signal.like(counted_bank)
         entry = Signal(rows)
@@ -87,7 +88,7 @@ class FillWriter(CellWriter):
             m.d.sync += self.step.store[index].eq(summing & (summed_group == index))
         return m
 
-    def _take_rows(self, m: Module, counting: Value, at_end: Value) -> None:
+    def _take_rows(self, m: Module, at_end: Value) -> None:
         """Take a row where it has room; the last one where the bank is free and no walk goes on."""
         last = Signal()
         free = Signal()
