@@ -16,7 +16,11 @@ BLOCKS = (
     ("window feeder", "window_feeder", "WindowFeeder"),
     ("result store", "result_store", "ResultStore"),
     ("requantiser, a lane", "requantiser", "Requantiser"),
+    ("requantisation lanes", "requantise_lanes", "RequantiseLanes"),
+    ("tap walker", "tap_walker", "TapWalker"),
     ("max pool", "max_pool", "MaxPool"),
+    ("window sums", "window_sums", "WindowSums"),
+    ("image adder", "image_adder", "ImageAdder"),
 )
 
 _FACTS = ("Throughput", "Latency")

@@ -10,10 +10,12 @@ from ..config import Config
 from ..macro.config import Cell, MacroConfig
 from .isa import WORDS
 
-__all__ = ["NpuConfig"]
+__all__ = ["TAP_BANKS", "WORD_BYTES", "NpuConfig"]
 
 #: Bytes of a packet's word: what the host reads and writes at once.
 WORD_BYTES = 4
+#: Banks of depthwise kernels: one is loaded while the other computes.
+TAP_BANKS = 2
 
 #: Cells that the macro of an NPU may have: those whose weights are written and met plane by plane.
 CELLS = (Cell.BITCELL, Cell.LOOKUP)
@@ -58,6 +60,10 @@ class NpuConfig(Config):
         int,
         Field(ge=16, le=65536, description="words of `lanes` partial sums kept between passes"),
     ] = 256
+    taps: Annotated[
+        Literal[16, 32, 64, 128, 256],
+        Field(description="taps that a depthwise kernel may have; two banks of so many are kept"),
+    ] = 16
     descriptors: Annotated[
         int, Field(ge=16, le=65536, description="descriptors the program memory holds")
     ] = 128
@@ -84,6 +90,11 @@ class NpuConfig(Config):
             raise ValueError(
                 f"lanes must be at most activation_port ({self.activation_port}), as a cycle's "
                 f"outputs are written at once, not {self.lanes}"
+            )
+        if self.channels < 3 * self.lanes:
+            raise ValueError(
+                f"channels must be at least three times lanes ({3 * self.lanes}), as an addition "
+                f"takes so many, not {self.channels}"
             )
         for field, value, unit in (
             ("activation_bytes", self.activation_bytes, self.activation_port),
@@ -126,6 +137,16 @@ class NpuConfig(Config):
     def group_bytes(self) -> int:
         """Bytes of the weight memory that one row group takes."""
         return self.group_words * self.weight_port
+
+    @property
+    def tap_words(self) -> int:
+        """Words of the weight memory that one tap of `lanes` depthwise kernels takes."""
+        return -(-self.lanes // self.weight_port)
+
+    @property
+    def tap_bytes(self) -> int:
+        """Bytes of the weight memory that one tap of `lanes` depthwise kernels takes."""
+        return self.tap_words * self.weight_port
 
     @property
     def load_interval(self) -> int:

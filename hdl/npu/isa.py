@@ -24,8 +24,8 @@ __all__ = [
 WORDS = 16
 #: The version every descriptor carries; another one is refused. It counts up when a descriptor, or
 #: the memory it works on, would be misread: version 1 had the rows of a row group packed together,
-#: version 2 one bit for the rounding.
-VERSION = 3
+#: version 2 one bit for the rounding, version 3 four operations.
+VERSION = 4
 
 
 class Queue(enum.IntEnum):
@@ -44,6 +44,10 @@ class Opcode(enum.IntEnum):
     COMPUTE = 2
     REQUANTISE = 3
     MAX_POOL = 4
+    LOAD_TAPS = 5
+    DEPTHWISE = 6
+    AVERAGE_POOL = 7
+    ADD = 8
 
     @property
     def queue(self) -> Queue | None:
@@ -56,6 +60,10 @@ _QUEUES = {
     Opcode.COMPUTE: Queue.COMPUTE,
     Opcode.REQUANTISE: Queue.VECTOR,
     Opcode.MAX_POOL: Queue.VECTOR,
+    Opcode.LOAD_TAPS: Queue.LOAD,
+    Opcode.DEPTHWISE: Queue.VECTOR,
+    Opcode.AVERAGE_POOL: Queue.VECTOR,
+    Opcode.ADD: Queue.VECTOR,
 }
 
 
@@ -127,14 +135,29 @@ _EXTENT = (
     BitField("out_height", 7, 16, 16, "rows of windows"),
 )
 
+#: Windows whose channels stay apart: each tap is a pixel.
+_PIXEL_WINDOW = (
+    *_WINDOW,
+    BitField("pixel_bytes", 4, 16, 16, "bytes from a pixel of the image to the next"),
+    *_EXTENT,
+    BitField("kernel_width", 8, 0, 8, "pixels of a window in a row, at least 1"),
+    BitField("kernel_height", 8, 8, 8, "rows of a window, at least 1"),
+)
+
+_CLAMP = (
+    BitField("clamp_low", 12, 8, 8, "lowest result", signed=True),
+    BitField("clamp_high", 12, 16, 8, "highest result", signed=True),
+)
+
 #: Where results go in the activation memory.
 _OUTPUT = (
     BitField("out_start", 10, 0, 32, "address of the first pixel's first byte"),
     BitField("out_pixel_stride", 11, 0, 16, "bytes from a pixel to the next"),
     BitField("out_row_stride", 11, 16, 16, "bytes from a row to the next"),
-    BitField("clamp_low", 12, 8, 8, "lowest result", signed=True),
-    BitField("clamp_high", 12, 16, 8, "highest result", signed=True),
+    *_CLAMP,
 )
+_ZERO_POINT = BitField("zero_point", 12, 0, 8, "zero point of the results", signed=True)
+_ROUNDING = BitField("rounding", 12, 24, 2, "0: TFLite's, 1: ONNX's, 2: TFLite's single; not 3")
 
 #: The fields of each kind of descriptor. All bits that no field names are reserved: zero.
 FIELDS: dict[Opcode, tuple[BitField, ...]] = {
@@ -160,8 +183,8 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         *_HEADER,
         *_EXTENT,
         *_OUTPUT,
-        BitField("zero_point", 12, 0, 8, "zero point of the results", signed=True),
-        BitField("rounding", 12, 24, 2, "0: TFLite's, 1: ONNX's, 2: TFLite's single; not 3"),
+        _ZERO_POINT,
+        _ROUNDING,
         BitField("add_partial", 12, 26, 1, "add the partial sums of the earlier passes"),
         BitField("keep_partial", 12, 27, 1, "keep the sums as partial sums, write no results"),
         BitField("channels", 13, 0, 16, "outputs of each vector, 1 to the macro's columns"),
@@ -170,13 +193,45 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
     ),
     Opcode.MAX_POOL: (
         *_HEADER,
-        *_WINDOW,
-        BitField("pixel_bytes", 4, 16, 16, "bytes from a pixel of the image to the next"),
-        *_EXTENT,
-        BitField("kernel_width", 8, 0, 8, "pixels of a window in a row, at least 1"),
-        BitField("kernel_height", 8, 8, 8, "rows of a window, at least 1"),
+        *_PIXEL_WINDOW,
         BitField("channels", 8, 16, 16, "bytes of a pixel that are pooled, at least 1"),
         *_OUTPUT,
+    ),
+    Opcode.LOAD_TAPS: (
+        *_HEADER,
+        BitField("address", 1, 0, 32, "byte address in the weight memory, a multiple of its port"),
+        BitField("taps", 2, 16, 16, "taps of a kernel, at least 1, `lanes` channels each"),
+        BitField("bank", 3, 0, 8, "bank of kernels to write, 0 or 1"),
+    ),
+    Opcode.DEPTHWISE: (
+        *_HEADER,
+        *_PIXEL_WINDOW,
+        BitField("channels", 8, 16, 16, "bytes of a pixel that are convolved, 1 to the lanes"),
+        BitField("padding", 9, 0, 8, "value of padding", signed=True),
+        BitField("bank", 9, 8, 8, "bank of kernels to compute with"),
+        *_OUTPUT,
+        _ZERO_POINT,
+        _ROUNDING,
+        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the lanes"),
+    ),
+    Opcode.AVERAGE_POOL: (
+        *_HEADER,
+        *_PIXEL_WINDOW,
+        BitField("channels", 8, 16, 16, "bytes of a pixel that are pooled, at least 1"),
+        *_OUTPUT,
+        _ZERO_POINT,
+        _ROUNDING,
+        BitField("channel", 13, 16, 16, "parameters of `lanes` channels, which all groups take"),
+    ),
+    Opcode.ADD: (
+        *_HEADER,
+        BitField("start", 1, 0, 32, "address of the first image's first byte"),
+        BitField("other_start", 2, 0, 32, "address of the second image's first byte"),
+        BitField("bytes", 3, 0, 32, "bytes of each image, at least 1"),
+        BitField("out_start", 10, 0, 32, "address of the first result"),
+        *_CLAMP,
+        _ZERO_POINT,
+        BitField("channel", 13, 16, 16, "`lanes` equal parameters of each: first, second, sum"),
     ),
 }
 

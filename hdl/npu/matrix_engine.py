@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..macro.macro import Macro
 from .config import NpuConfig
 from .isa import WORDS
-from .ports import ActivationReadPort
+from .ports import ActivationReadPort, KernelWritePort
 from .weight_loader import WeightLoader
 from .window_feeder import WindowFeeder
 
@@ -18,7 +18,7 @@ __all__ = ["MatrixEngine"]
 
 
 class MatrixEngine(wiring.Component):
-    """Runs LOAD_WEIGHTS and COMPUTE, at once where tokens allow it.
+    """Runs LOAD_WEIGHTS, LOAD_TAPS and COMPUTE: loads beside products where tokens allow it.
 
     Members
     -------
@@ -28,6 +28,7 @@ class MatrixEngine(wiring.Component):
         As in `WeightLoader` and `WindowFeeder`.
     weight_address, weight_data
         As in `WeightMemory`.
+    kernel : Out(KernelWritePort)
     read : Out(ActivationReadPort)
     o : Out(stream of config.macro.output_layout)
     vector_taken : Out(1)
@@ -43,6 +44,7 @@ class MatrixEngine(wiring.Component):
     compute_done: Signal
     weight_address: Signal
     weight_data: Signal
+    kernel: Any
     read: Any
     o: stream.Interface
     vector_taken: Signal
@@ -60,6 +62,7 @@ class MatrixEngine(wiring.Component):
                 "compute_done": Out(1),
                 "weight_address": Out(config.weight_word_bits),
                 "weight_data": In(8 * config.weight_port),
+                "kernel": Out(KernelWritePort(config)),
                 "read": Out(ActivationReadPort(config)),
                 "o": Out(stream.Signature(config.macro.output_layout)),
                 "vector_taken": Out(1),
@@ -73,6 +76,7 @@ class MatrixEngine(wiring.Component):
         m.submodules.loader = loader = WeightLoader(config)
         m.submodules.feeder = feeder = WindowFeeder(config)
         connect(m, loader.w, macro.w)
+        connect(m, loader.kernel, flipped(self.kernel))
         connect(m, feeder.read, flipped(self.read))
         connect(m, macro.o, flipped(self.o))
         vector = macro.i.payload

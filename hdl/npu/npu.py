@@ -33,7 +33,7 @@ class Npu(wiring.Component):
                        v
                    sequencer -> queues: load      compute        vector
                                           |          |             |
-                               weight loader -> macro -> result store / max pool
+                               weight loader -> macro -> vector engine
                                          window feeder
 
     Members
@@ -89,6 +89,7 @@ class Npu(wiring.Component):
         self._connect_queues(m, sequencer, tokens, queues)
         self._connect_engines(m, sequencer, queues, matrix, vector)
         connect(m, matrix.o, vector.i)
+        connect(m, matrix.kernel, vector.kernel)
         connect(m, vector.read, activations.pool)
         connect(m, matrix.read, activations.window)
         connect(m, vector.store_write, activations.store_write)

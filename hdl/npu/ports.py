@@ -8,10 +8,13 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import bits_for
 
-from .config import WORD_BYTES, NpuConfig
+from .config import TAP_BANKS, WORD_BYTES, NpuConfig
 from .packets import MEMORY_SHIFT
 
-__all__ = ["ActivationReadPort", "ActivationWritePort", "HostPort", "answer_host", "byte_lanes"]
+__all__ = [
+    "ActivationReadPort", "ActivationWritePort", "HostPort", "KernelWritePort", "answer_host",
+    "byte_lanes",
+]
 
 
 def byte_lanes(config: NpuConfig) -> data.ArrayLayout:
@@ -48,6 +51,22 @@ class ActivationWritePort(Signature):
                 "address": Out(config.activation_address_bits),
                 "count": Out(bits_for(config.activation_port)),
                 "data": Out(byte_lanes(config)),
+            }
+        )
+
+
+class KernelWritePort(Signature):
+    """A writer's view of the depthwise kernels: a tap at once, `lanes` channels.
+
+    ``address`` counts the taps of both banks.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        super().__init__(
+            {
+                "enable": Out(1),
+                "address": Out(bits_for(TAP_BANKS * config.taps - 1)),
+                "data": Out(data.ArrayLayout(8, config.lanes)),
             }
         )
 

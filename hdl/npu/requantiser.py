@@ -40,6 +40,8 @@ class Requantiser(wiring.Component):
         A `Rounding`; steady while values are on their way, as are the four below.
     zero_point, clamp_low, clamp_high : In(signed(8))
     o : Out(signed(8))
+    scaled : Out(signed(32))
+        The sum, scaled and rounded to 32 bits, in the cycle of `o`; not for ONNX's rule.
     """
 
     #: Cycles from `sum` to `o`, and to the parameters.
@@ -57,6 +59,7 @@ class Requantiser(wiring.Component):
     clamp_low: Signal
     clamp_high: Signal
     o: Signal
+    scaled: Signal
 
     def __init__(self) -> None:
         super().__init__(
@@ -70,6 +73,7 @@ class Requantiser(wiring.Component):
                 "clamp_low": In(signed(8)),
                 "clamp_high": In(signed(8)),
                 "o": Out(signed(8)),
+                "scaled": Out(signed(32)),
             }
         )
 
@@ -105,7 +109,9 @@ class Requantiser(wiring.Component):
     def _finish(self, m: Module, value: Signal, sticky: Signal) -> Value:
         """Round to an integer, add the zero point, clamp."""
         whole = value[FRACTION_BITS:].as_signed()
-        rounded = _saturate(m, whole, 10) + self._round_up(m, value, sticky)
+        up = self._round_up(m, value, sticky)
+        m.d.comb += self.scaled.eq((whole + up)[:32].as_signed())
+        rounded = _saturate(m, whole, 10) + up
         result = Signal(signed(12))
         m.d.comb += result.eq(rounded + self.zero_point)
         return Mux(

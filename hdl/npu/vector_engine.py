@@ -1,24 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vector engine: what follows the array. One descriptor at a time, on one of its two units."""
+"""Vector engine: what follows the array. One descriptor at a time, on one of its units."""
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .config import NpuConfig
+from .image_adder import ImageAdder
 from .isa import WORDS, Opcode, layout
 from .max_pool import MaxPool
-from .ports import ActivationReadPort, ActivationWritePort
+from .ports import ActivationReadPort, ActivationWritePort, KernelWritePort, byte_lanes
+from .requantise_lanes import RequantiseLanes
 from .result_store import ResultStore
+from .rotate import rotated
+from .tap_walker import TapWalker
+from .window_sums import WindowSums
 from .word_memories import PARAMETER_BITS
 
 __all__ = ["VectorEngine"]
 
 
 class VectorEngine(wiring.Component):
-    """Hands REQUANTISE to the result store and MAX_POOL to the pooling unit.
+    """Hands each descriptor to its unit; three of them share the requantisation lanes.
+
+    Structure::
+
+        array's vectors -> result store ------+
+        activations -> tap walker -> window sums -> requantisation lanes -> activations
+                    |             -> max pool ------|-------------------> activations
+                    -> image adder <----------------+
 
     Members
     -------
@@ -27,9 +39,11 @@ class VectorEngine(wiring.Component):
     descriptor : In(32 * WORDS)
     done : Out(1)
     i : In(stream of config.macro.output_layout)
+    kernel : In(KernelWritePort)
     bias_address .. shift
         As in `ParameterMemory`.
     read : Out(ActivationReadPort)
+        Must be served in the cycle in which it asks.
     store_write, pool_write : Out(ActivationWritePort)
     """
 
@@ -37,6 +51,7 @@ class VectorEngine(wiring.Component):
     descriptor: Signal
     done: Signal
     i: stream.Interface
+    kernel: Any
     bias_address: Signal
     multiplier_address: Signal
     shift_address: Signal
@@ -54,6 +69,7 @@ class VectorEngine(wiring.Component):
             "descriptor": In(32 * WORDS),
             "done": Out(1),
             "i": In(stream.Signature(config.macro.output_layout)),
+            "kernel": In(KernelWritePort(config)),
             "read": Out(ActivationReadPort(config)),
             "store_write": Out(ActivationWritePort(config)),
             "pool_write": Out(ActivationWritePort(config)),
@@ -65,23 +81,74 @@ class VectorEngine(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        m.submodules.lanes = lanes = RequantiseLanes(self.config)
         m.submodules.store = store = ResultStore(self.config)
+        m.submodules.taps = taps = TapWalker(self.config)
         m.submodules.pool = pool = MaxPool(self.config)
+        m.submodules.window_sums = window_sums = WindowSums(self.config)
+        m.submodules.adder = adder = ImageAdder(self.config)
         connect(m, flipped(self.i), store.i)
-        connect(m, pool.read, flipped(self.read))
-        connect(m, store.write, flipped(self.store_write))
+        connect(m, flipped(self.kernel), window_sums.kernel)
+        connect(m, lanes.write, flipped(self.store_write))
         connect(m, pool.write, flipped(self.pool_write))
-        opcode = data.View(layout(Opcode.END), self.descriptor).opcode
-        m.d.comb += [
-            store.descriptor.as_value().eq(self.descriptor),
-            pool.descriptor.as_value().eq(self.descriptor),
-            store.start.eq(self.start & (opcode == Opcode.REQUANTISE)),
-            pool.start.eq(self.start & (opcode == Opcode.MAX_POOL)),
-            self.done.eq(store.done | pool.done),
-        ]
+        for unit in (lanes, store, taps, pool, window_sums, adder):
+            m.d.comb += unit.descriptor.as_value().eq(self.descriptor)
         for name in PARAMETER_BITS:
             m.d.comb += [
-                getattr(self, f"{name}_address").eq(getattr(store, f"{name}_address")),
-                getattr(store, name).eq(getattr(self, name)),
+                getattr(self, f"{name}_address").eq(getattr(lanes, f"{name}_address")),
+                getattr(lanes, name).eq(getattr(self, name)),
             ]
+        opcode = data.View(layout(Opcode.END), self.descriptor).opcode
+        is_max = opcode == Opcode.MAX_POOL
+        m.d.comb += [
+            store.start.eq(self.start & (opcode == Opcode.REQUANTISE)),
+            adder.start.eq(self.start & (opcode == Opcode.ADD)),
+            taps.start.eq(
+                self.start & opcode.matches(Opcode.MAX_POOL, Opcode.DEPTHWISE, Opcode.AVERAGE_POOL)
+            ),
+            taps.width.eq(Mux(is_max, self.config.activation_port, self.config.lanes)),
+            pool.tap.eq(taps.tap),
+            pool.tap.valid.eq(taps.tap.valid & is_max),
+            window_sums.tap.eq(taps.tap),
+            window_sums.tap.valid.eq(taps.tap.valid & ~is_max),
+            window_sums.number.eq(taps.number),
+            adder.scaled.eq(lanes.scaled),
+            self.done.eq(lanes.done | store.kept | pool.done),
+        ]
+        self._merge_reads(m, taps, adder)
+        self._merge_beats(m, lanes, store, window_sums, adder)
+        bytes_ = self._align(m)
+        for unit in (pool, window_sums, adder):
+            m.d.comb += unit.bytes.eq(bytes_)
         return m
+
+    def _merge_reads(self, m: Module, taps: Any, adder: Any) -> None:
+        """One unit is at work at a time."""
+        m.d.comb += [
+            self.read.valid.eq(taps.read.valid | adder.read.valid),
+            self.read.address.eq(
+                Mux(taps.read.valid, taps.read.address, adder.read.address)
+            ),
+        ]
+        for unit in (taps, adder):
+            m.d.comb += [unit.read.ready.eq(self.read.ready), unit.read.data.eq(self.read.data)]
+
+    def _merge_beats(
+        self, m: Module, lanes: Any, store: Any, window_sums: Any, adder: Any
+    ) -> None:
+        """A unit that sends nothing sends zeros."""
+        sources = (store, window_sums, adder)
+        beats = [source.beat.as_value() for source in sources]
+        m.d.comb += lanes.beat.as_value().eq(beats[0] | beats[1] | beats[2])
+        sums = [source.sums.as_value() for source in sources]
+        m.d.comb += lanes.sums.as_value().eq(sums[0] | sums[1] | sums[2])
+
+    def _align(self, m: Module) -> data.View:
+        """The bytes that come, from bank order to the order of addresses."""
+        port = self.config.activation_port
+        rotation = Signal(self.config.activation_lane_bits)
+        bytes_ = Signal(byte_lanes(self.config))
+        m.d.sync += rotation.eq(self.read.address[: len(rotation)])
+        in_order = rotated([self.read.data[lane] for lane in range(port)], rotation)
+        m.d.comb += [bytes_[lane].eq(byte) for lane, byte in enumerate(in_order)]
+        return bytes_

@@ -76,6 +76,7 @@ class NaiveNpu:
         Signed bytes.
     parameters : list of (bias, multiplier, shift)
     banks : list of dict from (row, column) to weight
+    kernels : list of dict from (tap, lane) to weight
     """
 
     def __init__(self, config: NpuConfig) -> None:
@@ -84,22 +85,28 @@ class NaiveNpu:
         self.weights = [0] * config.weight_bytes
         self.parameters = [(0, 0, 0)] * config.channels
         self.banks: list[dict[tuple[int, int], int]] = [{} for _ in range(config.macro.banks)]
+        self.kernels: list[dict[tuple[int, int], int]] = [{}, {}]
         self.partial: dict[tuple[int, int], int] = {}
         self.vectors: list[list[int]] = []
 
     def run(self, descriptors: list[Descriptor]) -> None:
         """Carry out descriptors in their order; a REQUANTISE when its vectors are there."""
-        waiting: list[Descriptor] = []
+        waiting: list[tuple[Descriptor, list[dict[tuple[int, int], int]]]] = []
         for descriptor in descriptors:
             match descriptor.opcode:
                 case Opcode.LOAD_WEIGHTS:
                     self._load(descriptor)
+                case Opcode.LOAD_TAPS:
+                    self._load_taps(descriptor)
                 case Opcode.COMPUTE:
                     self._compute(descriptor)
-                case Opcode.REQUANTISE | Opcode.MAX_POOL:
-                    waiting.append(descriptor)
-            while waiting and self._ready(waiting[0]):
-                self._vector_operation(waiting.pop(0))
+                case Opcode.END:
+                    pass
+                case _:
+                    # It means the kernels that were loaded before it, whenever it runs.
+                    waiting.append((descriptor, [dict(kernel) for kernel in self.kernels]))
+            while waiting and self._ready(waiting[0][0]):
+                self._vector_operation(*waiting.pop(0))
         assert not waiting
         assert not self.vectors
 
@@ -107,8 +114,24 @@ class NaiveNpu:
         needed = d["out_width"] * d["out_height"] if d.opcode is Opcode.REQUANTISE else 0
         return len(self.vectors) >= needed
 
-    def _vector_operation(self, d: Descriptor) -> None:
-        self._requantise(d) if d.opcode is Opcode.REQUANTISE else self._pool(d)
+    def _vector_operation(
+        self, d: Descriptor, kernels: list[dict[tuple[int, int], int]]
+    ) -> None:
+        match d.opcode:
+            case Opcode.REQUANTISE:
+                self._requantise(d)
+            case Opcode.ADD:
+                self._add(d)
+            case _:
+                self._pool(d, kernels)
+
+    def _load_taps(self, d: Descriptor) -> None:
+        lanes, port = self.config.lanes, self.config.weight_port
+        tap_bytes = -(-lanes // port) * port
+        for tap in range(d["taps"]):
+            for lane in range(lanes):
+                byte = self.weights[d["address"] + tap * tap_bytes + lane]
+                self.kernels[d["bank"]][tap, lane] = byte
 
     def _load(self, d: Descriptor) -> None:
         macro, port = self.config.macro, self.config.weight_port
@@ -161,24 +184,57 @@ class NaiveNpu:
                     self._write(d, pixel, channel, self._scaled(d, channel, total))
 
     def _scaled(self, d: Descriptor, channel: int, total: int) -> int:
+        return self._term(d, channel, total) + d["zero_point"]
+
+    def _term(self, d: Descriptor, channel: int, total: int) -> int:
         bias, multiplier, shift = self.parameters[d["channel"] + channel]
-        rule = RULES[Rounding(d["rounding"])]
-        return rule(wrap32(total + bias), multiplier, shift) + d["zero_point"]
+        return RULES[Rounding(d["rounding"])](wrap32(total + bias), multiplier, shift)
 
     def _write(self, d: Descriptor, pixel: int, channel: int, value: int) -> None:
         oy, ox = divmod(pixel, d["out_width"])
         place = d["out_start"] + oy * d["out_row_stride"] + ox * d["out_pixel_stride"] + channel
         self.activations[place % (1 << 32)] = min(max(value, d["clamp_low"]), d["clamp_high"])
 
-    def _pool(self, d: Descriptor) -> None:
+    def _add(self, d: Descriptor) -> None:
+        lanes = self.config.lanes
+        for byte in range(d["bytes"]):
+            lane = byte % lanes
+            first, second = (self.activations[d[name] + byte] for name in ("start", "other_start"))
+            total = self._term(d, lane, first << 20) + self._term(d, lanes + lane, second << 20)
+            value = self._scaled(d, 2 * lanes + lane, wrap32(total))
+            place = d["out_start"] + byte
+            self.activations[place] = min(max(value, d["clamp_low"]), d["clamp_high"])
+
+    def _pool(self, d: Descriptor, kernels: list[dict[tuple[int, int], int]]) -> None:
+        """Any operation over windows of pixels."""
         for pixel in range(d["out_width"] * d["out_height"]):
             oy, ox = divmod(pixel, d["out_width"])
             for channel in range(d["channels"]):
-                highest = -128
-                for row in range(d["kernel_height"]):
-                    for column in range(d["kernel_width"]):
-                        offset = column * d["pixel_bytes"]
-                        if self._tap(d, oy, ox, row, offset) is not None:
-                            place = self._place(d, oy, ox, row, offset + channel)
-                            highest = max(highest, self.activations[place])
-                self._write(d, pixel, channel, highest)
+                taps = [
+                    self._pixel(d, oy, ox, row, column, channel)
+                    for row in range(d["kernel_height"]) for column in range(d["kernel_width"])
+                ]
+                self._write(d, pixel, channel, self._reduced(d, taps, channel, kernels))
+
+    def _reduced(
+        self, d: Descriptor, taps: list[int | None], channel: int,
+        kernels: list[dict[tuple[int, int], int]],
+    ) -> int:
+        lane = channel % self.config.lanes
+        match d.opcode:
+            case Opcode.MAX_POOL:
+                return max([-128, *(tap for tap in taps if tap is not None)])
+            case Opcode.AVERAGE_POOL:
+                return self._scaled(d, lane, sum(tap for tap in taps if tap is not None))
+        kernel, padded = kernels[d["bank"]], [d["padding"] if tap is None else tap for tap in taps]
+        total = sum(tap * kernel.get((number, lane), 0) for number, tap in enumerate(padded))
+        return self._scaled(d, lane, total)
+
+    def _pixel(
+        self, d: Descriptor, oy: int, ox: int, row: int, column: int, channel: int
+    ) -> int | None:
+        """A channel of a tap; None where the pixel begins outside the image."""
+        offset = column * d["pixel_bytes"]
+        if self._tap(d, oy, ox, row, offset) is None:
+            return None
+        return self.activations[self._place(d, oy, ox, row, offset + channel)]

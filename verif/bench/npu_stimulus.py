@@ -11,6 +11,7 @@ from ...hdl.npu.packets import CHANNEL_BYTES, Memory, Request, address, header, 
 from .programs import RandomProgram, parameters
 from .roundings import ROUNDING_INPUTS, near_ties, rounding_program
 from .short_programs import short_programs
+from .vector_layers import addition_parameters
 from .walks import Arena
 
 __all__ = ["NpuStimulus", "Packet"]
@@ -64,7 +65,7 @@ class NpuStimulus:
         self.activations = self._arena(config.activation_bytes, wanted, WORD_BYTES)
         groups = self._group_bytes * min(config.macro.groups, 4)
         self.weights = self._arena(config.weight_bytes, max(wanted, groups), config.weight_port)
-        count = min(config.channels, 16 if self._small else 32)
+        count = min(config.channels, max(16 if self._small else 32, 3 * config.lanes))
         first = config.lanes * self.below((config.channels - count) // config.lanes + 1)
         self.channels = range(first, first + count)
 
@@ -134,10 +135,16 @@ class NpuStimulus:
             Memory.ACTIVATIONS, self.activations.start, self._bytes(len(self.activations))
         )
         packets += self.writes(Memory.WEIGHTS, self.weights.start, self._bytes(len(self.weights)))
-        typical = 1500.0 * self.config.macro.rows
+        # Sums of products, and those of the few taps of an average.
+        usual = (1500.0 * self.config.macro.rows, 300.0)
         rows = parameters(
-            self.random, len(self.channels), any_multiplier=self.any_multiplier, typical=typical
+            self.random, len(self.channels), any_multiplier=self.any_multiplier,
+            typical=self.random.choice(usual, len(self.channels), p=(0.6, 0.4)),
         )
+        if self.chance(0.7):
+            rows[-3 * self.config.lanes :] = addition_parameters(
+                self.random, self.config.lanes, any_multiplier=self.any_multiplier
+            )
         offset = CHANNEL_BYTES * self.channels.start
         return packets + self.writes(Memory.PARAMETERS, offset, rows.ravel().tolist())
 

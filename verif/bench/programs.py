@@ -2,10 +2,11 @@
 """Random programs that are legal by construction, for any NPU.
 
 A program is a chain of layers over random bytes: convolutions and products in one or more passes,
-and pools. Its geometry is small, as cycles are; its fields take all values they can there, its
-tokens order what must be ordered, and some of what need not be.
+and layers of the vector engine alone. Its geometry is small, as cycles are; its fields take all
+values they can there, its tokens order what must be ordered, and some of what need not be.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, DescriptorError, Opcode
-from ..golden.operation import ProgramError
+from ..golden.operation import Operation, ProgramError
 from ..golden.ops.compute import Compute
-from ..golden.ops.max_pool import MaxPool
 from ..golden.ops.requantise import Requantise
+from ..golden.program import OPERATIONS
 from .program_builder import ProgramBuilder
 from .roundings import allowed_roundings
+from .vector_layers import VectorLayer, VectorLayers
 from .walks import Arena, Fields, Walks
 
 __all__ = ["RandomProgram"]
@@ -76,8 +78,13 @@ class RandomProgram:
         ]
         self._walks = self._all_walks[0]
         self._last_writer = np.full(config.activation_bytes, -1)
+        self._vector_layers = VectorLayers(
+            config, random, weights=weights, channels=channels, any_multiplier=any_multiplier
+        )
         self._last_load: dict[int, int] = {}
         self._last_compute: dict[int, int] = {}
+        self._last_kernels: dict[int, int] = {}
+        self._last_depthwise: dict[int, int] = {}
         self._settled: list[int] = []
         self._budget = vectors
         #: Cycles that the program surely does not exceed.
@@ -95,12 +102,12 @@ class RandomProgram:
         _, _, low, high = self._all_walks
         beside = {low: high, high: low}.get(self._walks)
         for _ in range(50):
-            self._walks, pools = self._all_walks[self._below(len(self._all_walks))], 0.3
+            self._walks, others = self._all_walks[self._below(len(self._all_walks))], 0.4
             if beside is not None and self._chance(0.6):
                 # A pool beside a product: both read activations.
-                self._walks, pools = beside, 0.6
+                self._walks, others = beside, 0.6
             try:
-                self._pool() if self._chance(pools) else self._product()
+                self._vector() if self._chance(others) else self._product()
             except (ProgramError, DescriptorError):
                 continue
             return True
@@ -253,27 +260,47 @@ class RandomProgram:
         reads = Compute(0, Descriptor(Opcode.COMPUTE, compute), self.config).reads.addresses
         return int(self._last_writer[reads].max(initial=-1))
 
-    # Pools and what all have in common ----------------------------------------------------------
+    # Layers of the vector engine, and what all have in common -----------------------------------
 
-    def _pool(self) -> None:
-        fields = self._walks.pool()
-        low, high = sorted(int(v) for v in self._random.integers(-128, 128, 2))
-        wide = self._chance(0.6)
-        fields |= {"clamp_low": -128 if wide else low, "clamp_high": 127 if wide else high}
-        writes = MaxPool(0, Descriptor(Opcode.MAX_POOL, fields), self.config).writes
-        number = self._add_vector(Opcode.MAX_POOL, fields)
-        self._last_writer[writes.addresses] = number
+    def _vector(self) -> None:
+        layer, operation = self._legal_vector_layer()
+        if (layer.load is not None) + 1 > self._room:
+            raise ProgramError("the program would be too long")
+        bank = layer.fields.get("bank", 0)
+        if layer.load is not None:
+            self._last_kernels[bank] = load = self.builder.add(Opcode.LOAD_TAPS, layer.load)
+            if bank in self._last_depthwise:
+                self.builder.link(self._last_depthwise[bank], load)
+            self._settled.append(load)
+            self.cycles += layer.load["taps"] * self.config.tap_words + 40
+        number = self._add_vector(layer.opcode, layer.fields)
+        if layer.opcode is Opcode.DEPTHWISE:
+            self._last_depthwise[bank] = number
+            if bank in self._last_kernels:
+                self.builder.link(self._last_kernels[bank], number)
+        self._last_writer[operation.writes.addresses] = number
         self._settled.append(number)
+
+    def _legal_vector_layer(self) -> tuple[VectorLayer, Operation]:
+        """A layer of a kind that is drawn first: windows are less often legal than additions."""
+        kind = self._vector_layers.kind()
+        for _ in range(30):
+            with contextlib.suppress(ProgramError, DescriptorError):
+                layer = self._vector_layers.draw(kind, self._walks)
+                descriptor = Descriptor(layer.opcode, layer.fields)
+                return layer, OPERATIONS[layer.opcode](0, descriptor, self.config)
+        raise ProgramError(f"no legal {kind.name} found")
 
     def _add_vector(self, opcode: Opcode, fields: Fields) -> int:
         stamp = int(self._chance(0.4))
         index = self._below(self.config.stamps) if stamp else 0
         number = self.builder.add(opcode, fields | {"stamp": stamp, "stamp_index": index})
         self._link_any(number)
-        vectors = fields["out_width"] * fields["out_height"]
+        vectors = fields.get("out_width", 1) * fields.get("out_height", 1)
         taps = fields.get("kernel_width", 1) * fields.get("kernel_height", 1)
         self._budget -= vectors
-        self.cycles += vectors * (2 * fields["channels"] * taps + 40)
+        reads = fields["channels"] * taps if "channels" in fields else 2 * fields["bytes"]
+        self.cycles += vectors * (2 * reads + 40)
         return number
 
     def _link_any(self, number: int) -> None:
@@ -290,7 +317,8 @@ class RandomProgram:
 
 
 def parameters(
-    random: np.random.Generator, count: int, *, any_multiplier: bool, typical: float
+    random: np.random.Generator, count: int, *, any_multiplier: bool,
+    typical: float | NDArray[np.float64],
 ) -> NDArray[np.uint32]:
     """Random parameters of some channels, shape (count, 4); `typical` is a usual sum's size.
 

@@ -77,12 +77,16 @@ class Walks:
         return window, min(depth, most)
 
     def pool(self) -> Fields:
-        """A MAX_POOL, but for its clamps."""
+        """Windows of pixels and where their results go, as pools have them."""
         pixel = 1 + self._below(self._most if self._chance(0.3) else min(6, self._most))
         window, kernel = self._image(pixel)
         window |= {"pixel_bytes": pixel, "kernel_height": kernel[0], "kernel_width": kernel[1]}
         channels = pixel if self._chance(0.7) else 1 + self._below(self._most)
         return window | {"channels": channels} | self.output(window, channels, "step_x")
+
+    def bytes(self, count: int) -> int:
+        """A place for so many bytes, at most all there are."""
+        return self._arena.place(min(count, len(self._arena)), 1, self._random)
 
     def zero_point(self) -> int:
         """Any value of int8, often an extreme one."""

@@ -2,8 +2,8 @@
 """Pairs of accesses to the same place that nothing orders.
 
 Operations of one queue follow each other, so what remains is the matrix engine reading activations
-that the vector engine writes, and reading weights that the loader writes. Such a pair is in order
-if one operation ends before the other starts, or if the stream of vectors says so: a vector's
+that the vector engine writes, and both reading weights that the loader writes. Such a pair is in
+order if one operation ends before the other starts, or if the stream of vectors says so: a vector's
 window is read before the vector, or one behind it, is requantised.
 """
 
@@ -20,28 +20,40 @@ __all__ = ["check_hazards"]
 
 def check_hazards(operations: Sequence[Operation], schedule: Schedule) -> None:
     """Raise ProgramError, naming both descriptors and the place, for the first such pair."""
-    for compute, load in _concurrent(operations, schedule, Queue.LOAD):
-        (bank, needed), (written, groups) = compute.weights_touched, load.weights_touched
-        common = range(max(needed.start, groups.start), min(needed.stop, groups.stop))
-        if bank == written and common:
-            raise _error(load, compute, f"row group {common[0]} of bank {bank} of the macro")
-    for compute, vector in _concurrent(operations, schedule, Queue.VECTOR):
+    for compute, load in _concurrent(operations, schedule, Queue.COMPUTE, Queue.LOAD):
+        place = _common(compute.weights_touched, load.weights_touched)
+        if place is not None:
+            raise _error(load, compute, f"row group {place[1]} of bank {place[0]} of the macro")
+    for vector, load in _concurrent(operations, schedule, Queue.VECTOR, Queue.LOAD):
+        place = _common(vector.kernels_touched, load.kernels_touched)
+        if place is not None:
+            raise _error(load, vector, f"tap {place[1]} of bank {place[0]} of the kernels")
+    for compute, vector in _concurrent(operations, schedule, Queue.COMPUTE, Queue.VECTOR):
         address = _activation_conflict(compute, vector, schedule)
         if address is not None:
             raise _error(vector, compute, f"address {address:#x} of the activations")
 
 
 def _concurrent(
-    operations: Sequence[Operation], schedule: Schedule, queue: Queue
+    operations: Sequence[Operation], schedule: Schedule, reader: Queue, queue: Queue
 ) -> Iterator[tuple[Operation, Operation]]:
-    """Each COMPUTE with the operations of `queue` that neither precede nor follow it."""
+    """Each operation of `reader` with those of `queue` that neither precede nor follow it."""
     others = [operation for operation in operations if operation.queue is queue]
-    for compute in operations:
-        if compute.queue is Queue.COMPUTE:
-            for other in others[schedule.start[compute][queue] :]:
-                if schedule.start[other][Queue.COMPUTE] > schedule.place[compute]:
+    for operation in operations:
+        if operation.queue is reader:
+            for other in others[schedule.start[operation][queue] :]:
+                if schedule.start[other][reader] > schedule.place[operation]:
                     break
-                yield compute, other
+                yield operation, other
+
+
+def _common(
+    needed: tuple[int, range], written: tuple[int, range]
+) -> tuple[int, int] | None:
+    """Bank and number of the first place that both name."""
+    (bank, reads), (other, writes) = needed, written
+    first = max(reads.start, writes.start)
+    return (bank, first) if bank == other and first < min(reads.stop, writes.stop) else None
 
 
 def _activation_conflict(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...hdl.npu.config import WORD_BYTES, NpuConfig
+from ...hdl.npu.config import TAP_BANKS, WORD_BYTES, NpuConfig
 from ...hdl.npu.packets import CHANNEL_BYTES, MEMORY_SHIFT, Memory, memory_bytes
 
 __all__ = ["Memories"]
@@ -21,7 +21,7 @@ _CHANNEL_WORDS = CHANNEL_BYTES // WORD_BYTES
 
 
 class Memories:
-    """The four memories in the address space, and the partial sums, which no host sees.
+    """The four memories in the address space, and what no host sees: partial sums and kernels.
 
     Attributes
     ----------
@@ -31,6 +31,8 @@ class Memories:
         Activations whose value cannot be predicted.
     partial, partial_known : arrays of int64 and bool, shape (partial_sum_words * lanes,)
         Partial sums, lane after lane, and whether anything has been kept there.
+    taps, taps_known : arrays of int8 and bool, shapes (2, taps, lanes) and (2, taps)
+        Both banks of depthwise kernels, and which of their taps can be predicted.
     """
 
     def __init__(self, config: NpuConfig) -> None:
@@ -43,6 +45,8 @@ class Memories:
         } | {Memory.ACTIVATIONS: self.activations[:-1]}
         self.partial = np.zeros(config.partial_sum_words * config.lanes, np.int64)
         self.partial_known = np.zeros(self.partial.shape, bool)
+        self.taps = np.zeros((TAP_BANKS, config.taps, config.lanes), np.int8)
+        self.taps_known = np.ones(self.taps.shape[:2], bool)
 
     @property
     def outside(self) -> int:
@@ -84,6 +88,11 @@ class Memories:
         if memory is Memory.ACTIVATIONS:
             known[self.unknown[offset : offset + known.size]] = 0
         return known.view("<u4").tolist()
+
+    def store(self, addresses: NDArray[np.int64], results: NDArray[np.int8]) -> None:
+        """Replace activations by results of an operation."""
+        self.activations[addresses] = results.view(np.uint8)
+        self.unknown[addresses] = False
 
     def write(self, memory: Memory, offset: int, words: Sequence[int]) -> None:
         """Replace words, from a byte offset on."""

@@ -16,7 +16,7 @@ from ...hdl.npu.isa import Rounding
 
 __all__ = [
     "ONNX_FREE_BITS", "requantise", "round_onnx", "round_tflite", "round_tflite_single",
-    "wrap_int32",
+    "scale", "wrap_int32",
 ]
 
 #: Low bits of a multiplier that are zero with ONNX rounding: 31 bits less a float32's 24.
@@ -39,9 +39,16 @@ def requantise(
     rounding), `shift` 0 to 31; the four are broadcast, parameters along the last axis as a rule.
     ``-128 <= low <= high <= 127`` bound the results; `zero_point` is an int8.
     """
-    total = wrap_int32(np.asarray(acc, np.int64) + np.asarray(bias, np.int64))
-    scaled = _RULES[rounding](total, np.asarray(multiplier, np.int64), np.asarray(shift, np.int64))
+    scaled = scale(acc, bias, multiplier, shift, rounding)
     return np.clip(scaled + zero_point, low, high).astype(np.int8)
+
+
+def scale(
+    acc: ArrayLike, bias: ArrayLike, multiplier: ArrayLike, shift: ArrayLike, rounding: Rounding
+) -> NDArray[np.int64]:
+    """The scaled sum of `requantise`, before zero point and clipping."""
+    total = wrap_int32(np.asarray(acc, np.int64) + np.asarray(bias, np.int64))
+    return _RULES[rounding](total, np.asarray(multiplier, np.int64), np.asarray(shift, np.int64))
 
 
 def wrap_int32(values: NDArray[np.int64]) -> NDArray[np.int64]:

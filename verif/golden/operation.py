@@ -112,6 +112,11 @@ class Operation:
         """Bank and row groups whose weights it needs or replaces."""
         return 0, range(0)
 
+    @property
+    def kernels_touched(self) -> tuple[int, range]:
+        """Bank and taps of the depthwise kernels that it needs or replaces."""
+        return 0, range(0)
+
     def execute(self, state: State) -> None:
         """Do it."""
         raise NotImplementedError

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from ...hdl.npu.isa import Descriptor, DescriptorError, Opcode, decode
 from .memories import Memories
 from .operation import Operation, ProgramError
+from .ops.add import Add
 from .ops.compute import Compute
+from .ops.load_taps import LoadTaps
 from .ops.load_weights import LoadWeights
 from .ops.max_pool import MaxPool
 from .ops.requantise import Requantise
+from .ops.window_sums import AveragePool, Depthwise
 
-__all__ = ["Program", "fetch"]
+__all__ = ["OPERATIONS", "Program", "fetch"]
 
-_OPERATIONS = {kind.opcode: kind for kind in (LoadWeights, Compute, Requantise, MaxPool)}
+_KINDS: tuple[type[Operation], ...] = (
+    LoadWeights, Compute, Requantise, MaxPool, LoadTaps, Depthwise, AveragePool, Add,
+)
+#: The class of each opcode but END.
+OPERATIONS = {kind.opcode: kind for kind in _KINDS}
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ def fetch(memories: Memories, start: int) -> Program:
         if descriptor.opcode is Opcode.END:
             _check_end(number, descriptor)
             return Program(operations)
-        operations.append(_OPERATIONS[descriptor.opcode](number, descriptor, config))
+        operations.append(OPERATIONS[descriptor.opcode](number, descriptor, config))
     raise ProgramError(
         f"the program that starts with descriptor {start} has no END before the end of the "
         f"program memory (descriptors = {config.descriptors})"

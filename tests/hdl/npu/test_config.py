@@ -9,7 +9,7 @@ from cimple.hdl.npu.config import NpuConfig
 
 NAMES = (
     "name, macro, activation_bytes, activation_port, weight_bytes, weight_port, channels, lanes, "
-    "partial_sum_words, descriptors, queue_depth, stamps"
+    "partial_sum_words, taps, descriptors, queue_depth, stamps"
 )
 PATTERN = "^[a-z][a-z0-9_]{0,47}$"
 MACRO = {"rows": 12, "columns": 6}
@@ -31,7 +31,7 @@ RANGES = {
 }
 CHOICES = {
     "activation_port": (4, 8, 16, 32), "weight_port": (4, 8, 16, 32), "lanes": (1, 2, 4, 8, 16),
-    "stamps": (16, 32, 64, 128),
+    "stamps": (16, 32, 64, 128), "taps": (16, 32, 64, 128, 256),
 }
 
 
@@ -74,6 +74,11 @@ CHOICES = {
         ({"weight_bytes": 264, "weight_port": 16},
          "weight_bytes must be a multiple of 16, not 264"),
         ({"channels": 130}, "channels must be a multiple of 4, not 130"),
+        (
+            {"channels": 40, "lanes": 16, "activation_port": 16},
+            ("channels must be at least three times lanes (48), as an addition takes so many, not "
+             "40"),
+        ),
     ],
 )
 def test_refused(fields, message):
@@ -94,7 +99,7 @@ def test_macro_is_required():
 @pytest.mark.parametrize(
     "fields",
     [
-        *({field: end} for field, ends in RANGES.items() for end in ends),
+        *({field: end, "lanes": 2} for field, ends in RANGES.items() for end in ends),
         *({"activation_port": 32, field: choice}
           for field, choices in CHOICES.items() for choice in choices),
         {"lanes": 4, "activation_port": 4},
@@ -117,6 +122,8 @@ EXAMPLES = [
             "activation_address_bits": 10, "activation_lane_bits": 3, "weight_words": 33,
             # A row of 8 bytes is a word of 16; 8 table entries take longer than 3 rows.
             "row_words": 1, "group_words": 3, "group_bytes": 48, "load_interval": 8,
+            # A tap of two channels is a word of 16 bytes.
+            "tap_words": 1, "tap_bytes": 16,
             "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
             "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "stamp_bits": 6,
             "beats": 4,
@@ -131,6 +138,7 @@ EXAMPLES = [
         {
             "activation_address_bits": 8, "activation_lane_bits": 2, "weight_words": 64,
             "row_words": 1, "group_words": 1, "group_bytes": 4, "load_interval": 1,
+            "tap_words": 1, "tap_bytes": 4,
             "channel_words": 4, "weight_word_bits": 6, "channel_word_bits": 2,
             "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "stamp_bits": 4,
             "beats": 1,

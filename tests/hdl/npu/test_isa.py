@@ -20,9 +20,19 @@ from cimple.hdl.npu.isa import (
     layout,
 )
 
-#: Where version 3 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
+PIXEL_WINDOW = (
+    "start 1 0 u32", "row_stride 2 0 u16", "row_bytes 2 16 u16", "origin_x 3 0 i16",
+    "origin_y 3 16 i16", "height 4 0 u16", "step_x 5 0 u16", "step_y 5 16 u16", "row_step 6 0 u32",
+    "pixel_bytes 4 16 u16", "out_width 7 0 u16", "out_height 7 16 u16", "kernel_width 8 0 u8",
+    "kernel_height 8 8 u8", "channels 8 16 u16",
+)
+OUTPUT = (
+    "out_start 10 0 u32", "out_pixel_stride 11 0 u16", "out_row_stride 11 16 u16",
+    "clamp_low 12 8 i8", "clamp_high 12 16 i8",
+)
+#: Where version 4 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
 #: them so; whatever changes here needs another version.
-VERSION_3 = {
+VERSION_4 = {
     Opcode.END: (),
     Opcode.LOAD_WEIGHTS: (
         "address 1 0 u32", "group 2 0 u16", "groups 2 16 u16", "bank 3 0 u8",
@@ -39,13 +49,18 @@ VERSION_3 = {
         "clamp_high 12 16 i8", "zero_point 12 0 i8", "rounding 12 24 u2", "add_partial 12 26 u1",
         "keep_partial 12 27 u1", "channels 13 0 u16", "channel 13 16 u16", "partial 14 0 u16",
     ),
-    Opcode.MAX_POOL: (
-        "start 1 0 u32", "row_stride 2 0 u16", "row_bytes 2 16 u16", "origin_x 3 0 i16",
-        "origin_y 3 16 i16", "height 4 0 u16", "step_x 5 0 u16", "step_y 5 16 u16",
-        "row_step 6 0 u32", "pixel_bytes 4 16 u16", "out_width 7 0 u16", "out_height 7 16 u16",
-        "kernel_width 8 0 u8", "kernel_height 8 8 u8", "channels 8 16 u16", "out_start 10 0 u32",
-        "out_pixel_stride 11 0 u16", "out_row_stride 11 16 u16", "clamp_low 12 8 i8",
-        "clamp_high 12 16 i8",
+    Opcode.MAX_POOL: (*PIXEL_WINDOW, *OUTPUT),
+    Opcode.LOAD_TAPS: ("address 1 0 u32", "taps 2 16 u16", "bank 3 0 u8"),
+    Opcode.DEPTHWISE: (
+        *PIXEL_WINDOW, "padding 9 0 i8", "bank 9 8 u8", *OUTPUT, "zero_point 12 0 i8",
+        "rounding 12 24 u2", "channel 13 16 u16",
+    ),
+    Opcode.AVERAGE_POOL: (
+        *PIXEL_WINDOW, *OUTPUT, "zero_point 12 0 i8", "rounding 12 24 u2", "channel 13 16 u16",
+    ),
+    Opcode.ADD: (
+        "start 1 0 u32", "other_start 2 0 u32", "bytes 3 0 u32", "out_start 10 0 u32",
+        "clamp_low 12 8 i8", "clamp_high 12 16 i8", "zero_point 12 0 i8", "channel 13 16 u16",
     ),
 }
 #: The same in every descriptor, of every version.
@@ -96,11 +111,11 @@ def test_names_are_unique():
 
 @pytest.mark.parametrize("opcode", Opcode)
 def test_fields_stay_where_they_are(opcode):
-    assert VERSION == 3
+    assert VERSION == 4
     assert {
         f"{field.name} {field.word} {field.low} {'i' if field.signed else 'u'}{field.bits}"
         for field in FIELDS[opcode]
-    } == {*HEADER, *VERSION_3[opcode]}
+    } == {*HEADER, *VERSION_4[opcode]}
 
 
 def test_a_whole_descriptor():
@@ -112,7 +127,7 @@ def test_a_whole_descriptor():
         "rounding": 1, "add_partial": 1, "channels": 0x0102, "channel": 0x0304, "partial": 0x0506,
     })
     assert descriptor.encode() == [
-        0xAB34_0303, 0, 0, 0, 0, 0, 0, 0x5678_1234, 0, 0, 0x9ABC_DEF0, 0x2222_1111, 0x057F_80FD,
+        0xAB34_0403, 0, 0, 0, 0, 0, 0, 0x5678_1234, 0, 0, 0x9ABC_DEF0, 0x2222_1111, 0x057F_80FD,
         0x0304_0102, 0x0000_0506, 0,
     ]
 
@@ -179,8 +194,8 @@ def test_refused_values(opcode, values, message):
         (VERSION + 1 << 8, f"version must be {VERSION}, not {VERSION + 1}"),
         (0, f"version must be {VERSION}, not 0"),
         (0xF << 8 | 1, f"version must be {VERSION}, not 15"),
-        (VERSION << 8 | 5, "opcode must be at most 4, not 5"),
-        (VERSION << 8 | 255, "opcode must be at most 4, not 255"),
+        (VERSION << 8 | 9, "opcode must be at most 8, not 9"),
+        (VERSION << 8 | 255, "opcode must be at most 8, not 255"),
     ],
 )
 def test_words_that_are_no_descriptor(header, message):
@@ -193,6 +208,8 @@ def test_queues():
     assert {opcode: opcode.queue for opcode in Opcode if opcode.queue is not None} == {
         Opcode.LOAD_WEIGHTS: Queue.LOAD, Opcode.COMPUTE: Queue.COMPUTE,
         Opcode.REQUANTISE: Queue.VECTOR, Opcode.MAX_POOL: Queue.VECTOR,
+        Opcode.LOAD_TAPS: Queue.LOAD, Opcode.DEPTHWISE: Queue.VECTOR,
+        Opcode.AVERAGE_POOL: Queue.VECTOR, Opcode.ADD: Queue.VECTOR,
     }
     descriptor = Descriptor(Opcode.COMPUTE, {"wait": 0b101, "signal": 0b100})
     assert descriptor.waits_for() == [Queue.LOAD, Queue.VECTOR]

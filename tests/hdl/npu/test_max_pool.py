@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # amaranth: UnusedElaboratable=no
-"""Max pooling against its definition."""
+"""Max pooling against its definition, and with it the walk over taps."""
 
 import random
 
 import pytest
 
-from cimple.hdl.npu.isa import FIELDS, Opcode
-from cimple.hdl.npu.max_pool import MaxPool
+from cimple.hdl.npu.isa import Opcode
+from cimple.hdl.npu.vector_engine import VectorEngine
+from tests.hdl.npu.vector_unit import run
 
 
 def int8(byte):
@@ -65,28 +66,11 @@ def random_fields(source, config):
     }
 
 
-async def pool(ctx, unit, fields):
-    """Run a descriptor: (address, byte) in the order of writing, and cycles from start to done."""
-    unused = {field.name for field in FIELDS[Opcode.MAX_POOL]} - set(fields)
-    ctx.set(unit.descriptor, fields | dict.fromkeys(unused, 0))
-    ctx.set(unit.start, 1)
-    writes, cycles = [], 0
-    while True:
-        _, _, count, address, data, done = await ctx.tick().sample(
-            unit.write.count, unit.write.address, unit.write.data, unit.done
-        )
-        ctx.set(unit.start, 0)
-        writes += [(address + lane, data[lane]) for lane in range(count)]
-        if done:
-            return writes, cycles
-        cycles += 1
-
-
 @pytest.mark.parametrize("lanes", [4, 8, 32])
 def test_random_pools(simulate, npu_config, readable_bytes, lanes):
     """Descriptors one right after the other; the memory is busy at times."""
     config = npu_config(activation_port=lanes, lanes=1, activation_bytes=1024)
-    unit = MaxPool(config)
+    unit = VectorEngine(config)
     source = random.Random(lanes)
     content = source.randbytes(1024)
     memory = readable_bytes(unit.read, content, lanes, 0.2, seed=1)
@@ -96,7 +80,7 @@ def test_random_pools(simulate, npu_config, readable_bytes, lanes):
         nonlocal outside
         for _ in range(30):
             fields = random_fields(source, config)
-            writes, _ = await pool(ctx, unit, fields)
+            writes, _ = await run(ctx, unit, Opcode.MAX_POOL, fields, unit.pool_write)
             # A window's channels may come in several writes.
             assert writes == pooled(fields, content), fields
             outside += not any(taps(fields, content, 0, 0, 0))
@@ -108,7 +92,7 @@ def test_random_pools(simulate, npu_config, readable_bytes, lanes):
 def test_no_tap_inside_gives_the_lowest_value(simulate, npu_config, readable_bytes):
     """Beyond each side, and as far as a descriptor can place a window; then clamped."""
     config = npu_config()
-    unit = MaxPool(config)
+    unit = VectorEngine(config)
     memory = readable_bytes(unit.read, bytes([100] * 512), 8, 0, seed=1)
     image = {
         "row_stride": 12, "row_bytes": 12, "pixel_bytes": 3, "height": 3, "channels": 3,
@@ -120,7 +104,7 @@ def test_no_tap_inside_gives_the_lowest_value(simulate, npu_config, readable_byt
         for x, y in places:
             for low in (-128, -5):
                 fields = image | {"origin_x": x, "origin_y": y, "clamp_low": low}
-                writes, _ = await pool(ctx, unit, fields)
+                writes, _ = await run(ctx, unit, Opcode.MAX_POOL, fields, unit.pool_write)
                 assert writes == [(channel, low & 0xFF) for channel in range(3)], (x, y)
 
     simulate(unit, bench, background=[memory.serve])
@@ -129,7 +113,7 @@ def test_no_tap_inside_gives_the_lowest_value(simulate, npu_config, readable_byt
 def test_wide_windows_of_wide_pixels(simulate, npu_config, readable_bytes):
     """A tap more than 2**16 bytes behind the first is outside, not somewhere at the beginning."""
     config = npu_config(activation_bytes=1 << 18)
-    unit = MaxPool(config)
+    unit = VectorEngine(config)
     content = bytearray(1 << 18)
     # Where the last tap would be, were its offset cut to 16 bits.
     content[220 * 300 - (1 << 16)] = 99
@@ -141,7 +125,7 @@ def test_wide_windows_of_wide_pixels(simulate, npu_config, readable_bytes):
     }
 
     async def bench(ctx):
-        writes, _ = await pool(ctx, unit, fields)
+        writes, _ = await run(ctx, unit, Opcode.MAX_POOL, fields, unit.pool_write)
         assert writes == [(0, 0)]
 
     simulate(unit, bench, background=[memory.serve])
@@ -150,7 +134,7 @@ def test_wide_windows_of_wide_pixels(simulate, npu_config, readable_bytes):
 @pytest.mark.parametrize(("kernel", "channels"), [((1, 1), 4), ((2, 2), 9), ((3, 1), 8)])
 def test_a_tap_a_cycle(simulate, npu_config, readable_bytes, kernel, channels):
     config = npu_config(activation_port=4, lanes=1)
-    unit = MaxPool(config)
+    unit = VectorEngine(config)
     memory = readable_bytes(unit.read, bytes(512), 4, 0, seed=1)
     fields = {
         "row_stride": 36, "row_bytes": 36, "pixel_bytes": channels, "height": 8,
@@ -160,7 +144,7 @@ def test_a_tap_a_cycle(simulate, npu_config, readable_bytes, kernel, channels):
     taps_in_all = 3 * 2 * kernel[0] * kernel[1] * -(-channels // 4)
 
     async def bench(ctx):
-        _, cycles = await pool(ctx, unit, fields)
+        _, cycles = await run(ctx, unit, Opcode.MAX_POOL, fields, unit.pool_write)
         # The first tap is asked for a cycle after `start`.
         assert cycles == 1 + (taps_in_all - 1) + 2
         assert len(memory.log) == taps_in_all

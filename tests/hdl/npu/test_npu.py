@@ -259,7 +259,7 @@ def test_how_a_program_ends(npu_config, transact):
     end = Descriptor(Opcode.END, {}).encode()
     zeros = [0] * 15
     program = [
-        *first, *end, *behind, *end, *first, 5 | VERSION << 8, *zeros,
+        *first, *end, *behind, *end, *first, len(Opcode) | VERSION << 8, *zeros,
         *first, 1 | VERSION - 1 << 8, *zeros,
     ]
     read = [header(Request.READ, 3, 5), address(Memory.ACTIVATIONS, 0)]

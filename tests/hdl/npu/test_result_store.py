@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # amaranth: UnusedElaboratable=no
-"""The result store: which output goes where, with which parameters, and when.
+"""The result store and the lanes behind it: which output goes where, how scaled, and when.
 
 Rounding is the requantiser's test; here multipliers are powers of two and sums small.
 """
@@ -9,52 +9,28 @@ import random
 
 import pytest
 
-from cimple.hdl.npu.isa import FIELDS, Opcode
-from cimple.hdl.npu.result_store import ResultStore
+from cimple.hdl.npu.isa import Opcode
+from cimple.hdl.npu.vector_engine import VectorEngine
+from tests.hdl.npu.vector_unit import ParameterMemories, number_of
 
 #: Columns and lanes: beats that are full, one not, fewer columns than lanes, single ones.
 SHAPES = [(6, 2), (7, 4), (1, 1), (5, 1), (3, 8)]
 
 
-class Surroundings:
+class Surroundings(ParameterMemories):
     """The parameter memory, and what is written to the activation memory."""
 
-    def __init__(self, store, config, source):
-        self.store, self.config = store, config
-        self.bias = [source.randint(-40, 40) for _ in range(config.channels)]
-        self.shift = [source.randint(0, 2) for _ in range(config.channels)]
-        self.multiplier = [1 << source.randint(29, 30) for _ in range(config.channels)]
+    def __init__(self, engine, config, source):
+        super().__init__(engine, config, source)
         self.writes = []
 
-    async def serve_parameters(self, ctx):
-        """Each memory answers a cycle after it is asked."""
-        store, lanes = self.store, self.config.lanes
-        ports = [
-            (store.bias, store.bias_address, self.bias),
-            (store.multiplier, store.multiplier_address, self.multiplier),
-            (store.shift, store.shift_address, self.shift),
-        ]
-        while True:
-            addresses = (await ctx.tick().sample(*(port[1] for port in ports)))[2:]
-            for (port, _, values), address in zip(ports, addresses, strict=True):
-                ctx.set(port, [
-                    value & 0xFFFFFFFF for value in values[address * lanes : (address + 1) * lanes]
-                ])
-
     async def collect_writes(self, ctx):
+        port = self.engine.store_write
         while True:
             _, _, count, address, data = await ctx.tick().sample(
-                self.store.write.count, self.store.write.address, self.store.write.data
+                port.count, port.address, port.data
             )
             self.writes += [(address + lane, data[lane]) for lane in range(count)]
-
-    def result(self, total, channel, fields):
-        """TFLite's rounding of small numbers: half up at bit 31, half away after it."""
-        high = ((total + self.bias[channel]) * self.multiplier[channel] + (1 << 30)) >> 31
-        shift = self.shift[channel]
-        magnitude = abs(high) + (1 << shift >> 1) >> shift
-        value = (magnitude if high >= 0 else -magnitude) + fields["zero_point"]
-        return min(max(value, fields["clamp_low"]), fields["clamp_high"])
 
 
 def random_fields(source, config):
@@ -76,8 +52,7 @@ def random_fields(source, config):
 
 async def run(ctx, store, fields, vectors, streams, chance):
     """Offer the vectors; return the cycles from the last beat's to `done`'s."""
-    unused = {field.name for field in FIELDS[Opcode.REQUANTISE]} - set(fields)
-    ctx.set(store.descriptor, fields | dict.fromkeys(unused, 0))
+    ctx.set(store.descriptor, number_of(Opcode.REQUANTISE, fields))
     ctx.set(store.start, 1)
     await ctx.tick()
     ctx.set(store.start, 0)
@@ -118,7 +93,7 @@ def test_passes_and_results(simulate, npu_config, streams, columns, lanes):
     config = npu_config(
         {"columns": columns}, lanes=lanes, activation_port=16, partial_sum_words=300
     )
-    store = ResultStore(config)
+    store = VectorEngine(config)
     source = random.Random(columns)
     around = Surroundings(store, config, source)
     expected = []
@@ -142,14 +117,14 @@ def test_passes_and_results(simulate, npu_config, streams, columns, lanes):
                 assert latency == (2 if keep else 9)
             expected.extend(expected_writes(around, fields, sums))
 
-    simulate(store, bench, background=[around.serve_parameters, around.collect_writes])
+    simulate(store, bench, background=[around.serve, around.collect_writes])
     assert around.writes == expected
 
 
 def test_sums_wrap_around(simulate, npu_config, streams):
     """Partial sums are int32: once around, what is left is a small number again."""
     config = npu_config({"rows": 4096, "columns": 1}, lanes=1)
-    store = ResultStore(config)
+    store = VectorEngine(config)
     around = Surroundings(store, config, random.Random(1))
     around.bias[0], around.multiplier[0], around.shift[0] = 0, 1 << 30, 0
     highest = (1 << config.macro.output_bits - 1) - 1
@@ -164,14 +139,14 @@ def test_sums_wrap_around(simulate, npu_config, streams):
             place = {"add_partial": number > 0, "keep_partial": number < passes}
             await run(ctx, store, fields | place, [[output]], streams, 0)
 
-    simulate(store, bench, background=[around.serve_parameters, around.collect_writes])
+    simulate(store, bench, background=[around.serve, around.collect_writes])
     assert around.writes == [(0, 17)]
 
 
 def test_sums_that_were_kept_are_not_written(simulate, npu_config, streams):
     """Not even where the next descriptor starts while they are still on their way."""
     config = npu_config()
-    store = ResultStore(config)
+    store = VectorEngine(config)
     around = Surroundings(store, config, random.Random(2))
     fields = {
         "out_width": 2, "out_height": 1, "channels": 6, "out_start": 50, "out_pixel_stride": 6,
@@ -183,7 +158,7 @@ def test_sums_that_were_kept_are_not_written(simulate, npu_config, streams):
         await run(ctx, store, fields | {"keep_partial": 1}, vectors, streams, 0)
         await run(ctx, store, fields | {"out_start": 80}, vectors, streams, 0)
 
-    simulate(store, bench, background=[around.serve_parameters, around.collect_writes])
+    simulate(store, bench, background=[around.serve, around.collect_writes])
     expected = fields | {"out_start": 80, "out_row_stride": 0}
     assert around.writes == expected_writes(around, expected, vectors)
 
@@ -191,11 +166,11 @@ def test_sums_that_were_kept_are_not_written(simulate, npu_config, streams):
 @pytest.mark.parametrize(("columns", "lanes"), SHAPES)
 def test_a_beat_a_cycle(simulate, npu_config, streams, columns, lanes):
     config = npu_config({"columns": columns}, lanes=lanes, activation_port=16)
-    store = ResultStore(config)
+    store = VectorEngine(config)
     fields = {"out_width": 5, "out_height": 2, "channels": columns}
 
     async def bench(ctx):
-        ctx.set(store.descriptor, fields)
+        ctx.set(store.descriptor, number_of(Opcode.REQUANTISE, fields))
         ctx.set(store.start, 1)
         await ctx.tick()
         ctx.set(store.start, 0)

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from cimple.hdl.npu.isa import FIELDS, Opcode
+from cimple.hdl.npu.isa import Opcode
 from cimple.hdl.npu.weight_loader import WeightLoader
+from tests.hdl.npu.vector_unit import number_of
 
 #: Macros whose rows fill words of the port exactly, in part, and many times.
 MACROS = [
@@ -65,10 +66,9 @@ class Surroundings:
         return rows
 
 
-async def load(ctx, loader, fields, limit=3000):
+async def load(ctx, loader, fields, limit=3000, opcode=Opcode.LOAD_WEIGHTS):
     """Start a descriptor; the cycles until `done`, both ends counted."""
-    unused = {field.name for field in FIELDS[Opcode.LOAD_WEIGHTS]} - set(fields)
-    ctx.set(loader.descriptor, fields | dict.fromkeys(unused, 0))
+    ctx.set(loader.descriptor.as_value(), number_of(opcode, fields))
     ctx.set(loader.start, 1)
     for cycle in range(limit):
         _, _, done = await ctx.tick().sample(loader.done)
@@ -122,6 +122,44 @@ def test_pace(simulate, npu_config, macro, port):
     assert {after - before for before, after in pairwise(around.times)} <= {config.row_words}
     rows = config.macro.groups * config.macro.rows_per_group
     assert cycles == [2 + rows * config.row_words]
+
+
+@pytest.mark.parametrize(("port", "lanes"), [(4, 1), (4, 16), (8, 8), (32, 2)])
+def test_kernels(simulate, npu_config, port, lanes):
+    """Taps between rows, a tap every `tap_words` cycles, whatever words a row has."""
+    config = npu_config(
+        MACROS[2], weight_port=port, weight_bytes=1024, lanes=lanes, activation_port=16, channels=48
+    )
+    loader = WeightLoader(config)
+    source = random.Random(lanes)
+    around = Surroundings(loader, config, source, pauses=(0, 3))
+    written, expected, rows = [], [], []
+
+    async def watch(ctx):
+        while True:
+            _, _, *seen = await ctx.tick().sample(
+                loader.kernel.enable, loader.kernel.address, loader.kernel.data
+            )
+            if seen[0]:
+                written.append((seen[1], list(seen[2])))
+
+    async def bench(ctx):
+        for bank in (0, 1, 1, 0):
+            taps = source.choice([1, config.taps])
+            first = port * source.randint(0, (1024 - taps * config.tap_bytes) // port)
+            fields = {"address": first, "taps": taps, "bank": bank}
+            cycles = await load(ctx, loader, fields, opcode=Opcode.LOAD_TAPS)
+            assert cycles == 2 + taps * config.tap_words
+            for tap in range(taps):
+                weights = around.content[first + tap * config.tap_bytes :][:lanes]
+                expected.append((bank * config.taps + tap, list(weights)))
+            fields = {"address": 0, "groups": 1, "group": bank}
+            await load(ctx, loader, fields | {"bank": 0})
+            rows.extend(around.expected(fields | {"bank": 0}))
+
+    simulate(loader, bench, background=[around.serve, watch])
+    assert written == expected
+    assert around.rows == rows
 
 
 def test_the_next_rows_word_is_read_while_a_row_waits(simulate, npu_config):

@@ -83,7 +83,7 @@ def test_program(simulate, npu_config):
     simulate(memory, bench)
 
 
-@pytest.mark.parametrize(("lanes", "channels"), [(1, 24), (2, 24), (8, 24), (8, 8)])
+@pytest.mark.parametrize(("lanes", "channels"), [(1, 24), (2, 24), (8, 24), (4, 12)])
 def test_parameters(simulate, npu_config, lanes, channels):
     config = npu_config(lanes=lanes, channels=channels)
     memory = ParameterMemory(config)

@@ -25,7 +25,9 @@ def npu(rows: int, columns: int, cell: str, banks: int = 1, **fields: Any) -> Np
 CONFIGS = {
     "bitcell": npu(12, 6, "bitcell", activation_port=4, weight_port=4, lanes=2, queue_depth=1),
     "lookup": npu(20, 8, "lookup", 2, activation_port=8, partial_sum_words=64),
-    "banks": npu(9, 5, "lookup", 4, activation_port=16, lanes=16, partial_sum_words=16),
+    "banks": npu(
+        9, 5, "lookup", 4, activation_port=16, lanes=16, partial_sum_words=16, channels=48
+    ),
     "one": npu(1, 1, "bitcell", 2, lanes=1, descriptors=32, partial_sum_words=16),
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cimple.hdl.npu.isa import Descriptor, Opcode, Queue
-from cimple.hdl.npu.packets import Memory
+from cimple.hdl.npu.packets import Memory, Request, header
 from cimple.verif.golden.npu import ProgramError
 from tests.verif.golden.machine import CONFIGS, Machine, npu
 
@@ -22,8 +22,12 @@ RESULT = {"out_width": 2, "out_height": 2, "out_start": 512, "out_pixel_stride":
 POOL = {name: value for name, value in WINDOW.items() if name not in ("run_bytes", "depth")} | {
     "pixel_bytes": 4, "kernel_width": 2, "kernel_height": 2, "channels": 4, "clamp_low": -128,
     "clamp_high": 127, "out_start": 512, "out_pixel_stride": 4, "out_row_stride": 8}
+TAPS = {"taps": 4}
+ADDITION = {"start": 0, "other_start": 100, "bytes": 50, "out_start": 512, "clamp_low": -128,
+            "clamp_high": 127}
 FIELDS = {Opcode.LOAD_WEIGHTS: WEIGHTS, Opcode.COMPUTE: WINDOW, Opcode.REQUANTISE: RESULT,
-          Opcode.MAX_POOL: POOL}
+          Opcode.MAX_POOL: POOL, Opcode.LOAD_TAPS: TAPS, Opcode.DEPTHWISE: POOL,
+          Opcode.AVERAGE_POOL: POOL, Opcode.ADD: ADDITION}
 
 
 def step(opcode: Opcode, **changes: int) -> tuple[Opcode, dict[str, int]]:
@@ -46,6 +50,18 @@ def pool(**changes: int):
     return step(Opcode.MAX_POOL, **changes)
 
 
+def load_taps(**changes: int):
+    return step(Opcode.LOAD_TAPS, **changes)
+
+
+def depthwise(**changes: int):
+    return step(Opcode.DEPTHWISE, **changes)
+
+
+def add(**changes: int):
+    return step(Opcode.ADD, **changes)
+
+
 def refused(message: str, *program, config=CONFIG) -> None:
     with pytest.raises(ProgramError, match=f"^{re.escape(message)}$"):
         Machine(config).run(*program)
@@ -54,6 +70,8 @@ def refused(message: str, *program, config=CONFIG) -> None:
 def test_the_programs_that_are_changed_below_are_good() -> None:
     machine = Machine(CONFIG)
     assert machine.run(load(signal=COMPUTE), compute(wait=LOAD), requantise(), pool()).status == 0
+    others = step(Opcode.AVERAGE_POOL), add(), add(out_start=0), add(out_start=100)
+    assert machine.run(load_taps(signal=VECTOR), depthwise(wait=LOAD), *others).status == 0
 
 
 IN_PLACE = "; only a window of one pixel with equal strides can work in place"
@@ -121,6 +139,40 @@ IN_PLACE = "; only a window of one pixel with equal strides can work in place"
          "address 0xfffffffc is beyond the activation memory, which has activation_bytes = 1024"),
         (Opcode.MAX_POOL, {"out_start": 30},
          f"reads and writes address 0x20{IN_PLACE}"),
+        (Opcode.LOAD_TAPS, {"taps": 0}, "taps must be between 1 and 16 (taps of the NPU), not 0"),
+        (Opcode.LOAD_TAPS, {"taps": 17}, "taps must be between 1 and 16 (taps of the NPU), not 17"),
+        (Opcode.LOAD_TAPS, {"bank": 2},
+         "bank must be between 0 and 1 (the banks of kernels), not 2"),
+        (Opcode.LOAD_TAPS, {"address": 4}, "address must be a multiple of 8 (weight_port), not 4"),
+        (Opcode.LOAD_TAPS, {"address": 1000},
+         "address must be between 0 and 992 (weight_bytes, less the taps'), not 1000"),
+        (Opcode.DEPTHWISE, {"channels": 5}, "channels must be between 1 and 4 (the lanes), not 5"),
+        (Opcode.DEPTHWISE, {"bank": 2},
+         "bank must be between 0 and 1 (the banks of kernels), not 2"),
+        (Opcode.DEPTHWISE, {"kernel_height": 9}, "a kernel has at most taps = 16 taps, not 18"),
+        (Opcode.DEPTHWISE, {"channel": 2}, "channel must be a multiple of 4 (lanes), not 2"),
+        (Opcode.DEPTHWISE, {"channel": 32},
+         "channel must be between 0 and 28 (channels = 32, less the descriptor's), not 32"),
+        (Opcode.DEPTHWISE, {"rounding": 3}, "rounding must be at most 2, not 3"),
+        (Opcode.DEPTHWISE, {"out_start": 30}, f"reads and writes address 0x20{IN_PLACE}"),
+        (Opcode.AVERAGE_POOL, {"channel": 32},
+         "channel must be between 0 and 28 (channels = 32, less the descriptor's), not 32"),
+        (Opcode.AVERAGE_POOL, {"kernel_width": 0}, "kernel_width must be at least 1, not 0"),
+        (Opcode.ADD, {"bytes": 0},
+         "bytes must be between 1 and 1024 (activation_bytes), not 0"),
+        (Opcode.ADD, {"channel": 3}, "channel must be a multiple of 4 (lanes), not 3"),
+        (Opcode.ADD, {"channel": 24},
+         "channel must be between 0 and 20 (channels = 32, less three lanes'), not 24"),
+        (Opcode.ADD, {"other_start": 1000},
+         "address 0x400 is beyond the activation memory, which has activation_bytes = 1024"),
+        (Opcode.ADD, {"out_start": 1000},
+         "address 0x400 is beyond the activation memory, which has activation_bytes = 1024"),
+        (Opcode.ADD, {"out_start": 1},
+         "out_start must be start or 50 bytes away from it, not 0x1 for 0x0"),
+        (Opcode.ADD, {"out_start": 149},
+         "out_start must be other_start or 50 bytes away from it, not 0x95 for 0x64"),
+        (Opcode.ADD, {"clamp_low": 5, "clamp_high": 4},
+         "clamp_low must be between -128 and 4 (up to clamp_high), not 5"),
         (Opcode.MAX_POOL, {"wait": VECTOR}, "wait must not name its own queue, VECTOR"),
         (Opcode.COMPUTE, {"signal": COMPUTE}, "signal must not name its own queue, COMPUTE"),
         (Opcode.LOAD_WEIGHTS, {"stamp": 1},
@@ -288,6 +340,35 @@ def test_weights_read_and_written() -> None:
     assert Machine(CONFIG).run(load(signal=COMPUTE), compute(wait=LOAD), requantise()).status == 0
     program = compute(), requantise(signal=LOAD), load(wait=VECTOR)
     assert Machine(CONFIG).run(*program).status == 0
+
+
+def test_kernels_read_and_written() -> None:
+    refused(
+        "descriptor 0 (LOAD_TAPS) writes and descriptor 1 (DEPTHWISE) reads tap 0 of bank 1 of the "
+        f"kernels{CURE}",
+        load_taps(bank=1), depthwise(bank=1),
+    )
+    refused(
+        "descriptor 1 (LOAD_TAPS) writes and descriptor 0 (DEPTHWISE) reads tap 0 of bank 0 of the "
+        f"kernels{CURE}",
+        depthwise(), load_taps(),
+    )
+    # The macro's row groups are others.
+    others = load(), load_taps(bank=1), depthwise()
+    assert Machine(CONFIG).run(*others).status == 0
+    assert Machine(CONFIG).run(depthwise(signal=LOAD), load_taps(wait=VECTOR)).status == 0
+
+
+def test_kernels_that_an_ended_program_left() -> None:
+    """They may be the old ones or the new ones, until they are loaded again."""
+    machine = Machine(CONFIG)
+    machine.program(load_taps(taps=3))
+    machine.model.abort([header(Request.RUN, 0), 0])
+    message = "descriptor 0 (DEPTHWISE): bank 0 has kernels that an ended program left undefined"
+    with pytest.raises(ProgramError, match=f"^{re.escape(message)}$"):
+        machine.run(depthwise())
+    assert machine.run(depthwise(bank=1)).status == 0
+    assert machine.run(load_taps(signal=VECTOR), depthwise(wait=LOAD)).status == 0
 
 
 def test_results_that_are_read_need_a_token() -> None:

@@ -39,7 +39,7 @@ def test_memories_end_alike(name: str, seed: int) -> None:
     program = RandomProgram(
         config, np.random.default_rng(seed), activations=Arena(0, config.activation_bytes),
         weights=Arena(0, config.weight_bytes), channels=range(config.channels),
-        any_multiplier=any_multiplier, vectors=60,
+        any_multiplier=any_multiplier, vectors=100,
     )
     descriptors = program.builder.finish()
     machine.run(*descriptors[:-1])

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....hdl.npu.config import NpuConfig
-from ....hdl.npu.isa import Descriptor, Opcode, Rounding
-from ..numerics import ONNX_FREE_BITS, requantise, wrap_int32
+from ....hdl.npu.isa import Descriptor, Opcode
+from ..numerics import wrap_int32
 from ..operation import Footprint, Operation, State
+from .scaling import channel_results
 from .window import output_addresses, vector_numbers
 
 __all__ = ["Requantise"]
@@ -59,8 +60,8 @@ class Requantise(Operation):
             memories.partial_known[self._partial_words] = False
             memories.partial_known[self._partial] = True
         else:
-            memories.activations[self._addresses] = self._results(sums, state).view(np.uint8)
-            memories.unknown[self._addresses] = False
+            channels = self.descriptor["channel"] + np.arange(self.descriptor["channels"])
+            memories.store(self._addresses, channel_results(self, sums, channels, state))
 
     def forget(self, state: State) -> None:
         super().forget(state)
@@ -77,21 +78,6 @@ class Requantise(Operation):
                 state.stream.appendleft(block[needed:])
             needed -= len(taken[-1])
         return np.concatenate(taken)[:, : self.descriptor["channels"]]
-
-    def _results(self, sums: NDArray[np.int64], state: State) -> NDArray[np.int8]:
-        d = self.descriptor
-        if d["rounding"] not in set(Rounding):
-            raise self.error(f"rounding must be at most {max(Rounding)}, not {d['rounding']}")
-        rounding = Rounding(d["rounding"])
-        channels = slice(d["channel"], d["channel"] + d["channels"])
-        bias, multiplier, shift, _ = state.memories.parameters[channels].T
-        low, high = d["clamp_low"], d["clamp_high"]
-        if rounding is Rounding.ONNX and np.any(multiplier & ((1 << ONNX_FREE_BITS) - 1)):
-            raise self.error(
-                f"rounding is ONNX's, so multipliers must be multiples of {1 << ONNX_FREE_BITS} "
-                f"for channels {channels.start} to {channels.stop - 1}"
-            )
-        return requantise(sums, bias, multiplier, shift, d["zero_point"], low, high, rounding)
 
     @cached_property
     def _addresses(self) -> NDArray[np.int64]:

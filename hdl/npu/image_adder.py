@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Image adder: two images of different scales, byte by byte, by the requantisation lanes."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from .config import NpuConfig
+from .isa import Opcode, layout
+from .ports import ActivationReadPort, byte_lanes
+from .requantise_lanes import beat_layout, sums_layout
+from .requantiser import Requantiser
+
+__all__ = ["ADD_SHIFT", "ImageAdder"]
+
+#: Bits by which a byte is moved up before it is scaled, as TFLite's reference kernel does.
+ADD_SHIFT = 20
+#: Cycles in turn: the first image's bytes, the second's, and their scaled sum.
+_FIRST, _SECOND, _SUM = range(3)
+_TURNS = 3
+#: Cycles that a scaled sum waits, one of them in the adder, until its turn comes.
+_SUM_WAITS = next(n for n in range(1, _TURNS + 1) if (Requantiser.latency + n) % _TURNS == 1)
+
+
+class ImageAdder(wiring.Component):
+    """Sends each `lanes` bytes through the lanes three times: both addends, then their sum.
+
+    The lanes bring the addends to a common scale (`scaled`); what they make of the sum of these is
+    the result. Reads are one byte in three cycles a lane and image, so nothing holds it up: the
+    activation memory serves the vector engine first.
+
+    Throughput: 3 cycles for `lanes` bytes. Latency: 13 cycles from a read of the first image to the
+    beat of the sum.
+
+    Members
+    -------
+    start : In(1)
+        `descriptor` is there and stays until the last result is written.
+    descriptor : In(layout(Opcode.ADD))
+    read : Out(ActivationReadPort)
+    bytes : In(byte_lanes(config))
+        What was asked for a cycle ago, the first byte in lane 0.
+    scaled : In(sums_layout(config))
+        As in `RequantiseLanes`.
+    beat : Out(beat_layout(config))
+        Zero where there is none.
+    sums : Out(sums_layout(config))
+        Zero where there is no beat.
+    """
+
+    start: Signal
+    descriptor: data.View
+    read: Any
+    bytes: data.View
+    scaled: data.View
+    beat: Any
+    sums: data.View
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "start": In(1),
+                "descriptor": In(layout(Opcode.ADD)),
+                "read": Out(ActivationReadPort(config)),
+                "bytes": In(byte_lanes(config)),
+                "scaled": In(sums_layout(config)),
+                "beat": Out(beat_layout(config)),
+                "sums": Out(sums_layout(config)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        turn = Signal(range(_TURNS))
+        # An addend enters the lanes two cycles after it is asked for, by way of memory and a
+        # register: in the turn before its own comes again.
+        entering = Signal(range(_TURNS))
+        m.d.comb += entering.eq(_next_turn(turn))
+        enters = _delayed(m, "enters", self._ask(m, turn), 2)
+        sends_sum = _delayed(
+            m, "sends_sum", enters & (entering == _SECOND), Requantiser.latency + _SUM_WAITS
+        )
+        self._send(m, entering, enters, sends_sum)
+        self._add(m, turn, enters, sends_sum)
+        return m
+
+    def _ask(self, m: Module, turn: Signal) -> Value:
+        """Ask for bytes of both images in turn, while there are any."""
+        fields = self.descriptor
+        lanes, bits = self.config.lanes, self.config.activation_address_bits
+        offset = Signal(bits)
+        left = Signal(bits + 1)
+        running = Signal()
+        base = Mux(turn == _SECOND, fields.other_start, fields.start)
+        m.d.comb += [
+            self.read.valid.eq(running & (turn != _SUM)),
+            self.read.address.eq((base + offset)[:bits]),
+        ]
+        m.d.sync += turn.eq(_next_turn(turn))
+        with m.If(turn == _SUM):
+            m.d.sync += [offset.eq((offset + lanes)[:bits]), left.eq((left - lanes)[: len(left)])]
+            with m.If(left <= lanes):
+                m.d.sync += running.eq(0)
+        with m.If(self.start):
+            m.d.sync += [
+                turn.eq(_FIRST), offset.eq(0), left.eq(fields.bytes[: len(left)]), running.eq(1),
+            ]
+        return self.read.valid & self.read.ready
+
+    def _send(self, m: Module, entering: Signal, enters: Value, sends_sum: Value) -> None:
+        """The beats. Addends write nothing."""
+        fields = self.descriptor
+        lanes, bits = self.config.lanes, self.config.activation_address_bits
+        address = Signal(bits)
+        left = Signal(bits + 1)
+        beat = Signal(beat_layout(self.config))
+        ends = left <= lanes
+        parameters = fields.channel[exact_log2(lanes) :] + entering
+        m.d.comb += [
+            beat.valid.eq(1),
+            beat.last.eq(sends_sum & ends),
+            beat.count.eq(Mux(sends_sum, Mux(ends, left, lanes), 0)[: len(beat.count)]),
+            beat.parameters.eq(parameters[: len(beat.parameters)]),
+            beat.address.eq(address),
+            self.beat.as_value().eq(Mux(enters | sends_sum, beat.as_value(), 0)),
+        ]
+        with m.If(sends_sum):
+            m.d.sync += [address.eq((address + lanes)[:bits]), left.eq((left - lanes)[: len(left)])]
+        with m.If(self.start):
+            m.d.sync += [address.eq(fields.out_start[:bits]), left.eq(fields.bytes[: len(left)])]
+
+    def _add(self, m: Module, turn: Signal, enters: Value, sends_sum: Value) -> None:
+        """Addends on their way in, and the sum of the last two that came out."""
+        second_comes_out = turn == (_SECOND + 2 + Requantiser.latency) % _TURNS
+        for lane in range(self.config.lanes):
+            value = Signal(signed(8), name=f"value{lane}", reset_less=True)
+            before = Signal(signed(32), name=f"before{lane}", reset_less=True)
+            total = Signal(signed(32), name=f"total{lane}", reset_less=True)
+            m.d.sync += [value.eq(self.bytes[lane].as_signed()), before.eq(self.scaled[lane])]
+            with m.If(second_comes_out):
+                m.d.sync += total.eq((before + self.scaled[lane])[:32].as_signed())
+            addend = Mux(enters, value << ADD_SHIFT, 0)
+            m.d.comb += self.sums[lane].eq(Mux(sends_sum, total, addend)[:32].as_signed())
+
+
+def _next_turn(turn: Signal) -> Value:
+    return Mux(turn == _TURNS - 1, 0, turn + 1)[: len(turn)]
+
+
+def _delayed(m: Module, name: str, value: Value, cycles: int) -> Value:
+    """`value` some cycles later."""
+    for cycle in range(cycles):
+        later = Signal(name=f"{name}{cycle}")
+        m.d.sync += later.eq(value)
+        value = later
+    return value

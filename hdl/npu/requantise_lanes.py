@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requantisation lanes: sums from any unit to results in the activation memory, beat by beat."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import NpuConfig
+from .isa import Opcode, layout
+from .ports import ActivationWritePort
+from .requantiser import Requantiser
+from .word_memories import PARAMETER_BITS
+
+__all__ = ["RequantiseLanes", "beat_layout", "sums_layout"]
+
+
+def beat_layout(config: NpuConfig) -> data.StructLayout:
+    """What belongs to `lanes` sums: results to write, where, and with which parameters."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "last": 1,
+            "count": range(config.lanes + 1),
+            "parameters": config.channel_word_bits,
+            "address": config.activation_address_bits,
+        }
+    )
+
+
+def sums_layout(config: NpuConfig) -> data.ArrayLayout:
+    """A sum for each lane."""
+    return data.ArrayLayout(signed(32), config.lanes)
+
+
+class RequantiseLanes(wiring.Component):
+    """A `Requantiser` a lane; parameters are read as the beat comes to need them.
+
+    The pipeline never stalls. A beat whose `count` is 0 writes nothing: its scaled sums are there
+    for whoever sent it.
+
+    Throughput: a beat a cycle. Latency: `Requantiser.latency` cycles from a beat to `scaled`, 1
+    more to `write` and `done`.
+
+    Members
+    -------
+    descriptor : In(layout(Opcode.REQUANTISE))
+        Or any that scales: their fields lie in the same places.
+    beat : In(beat_layout(config))
+    sums : In(sums_layout(config))
+    bias_address .. shift
+        As in `ParameterMemory`.
+    scaled : Out(sums_layout(config))
+        The sums, scaled and rounded to 32 bits, before zero point and clamp; not for ONNX's rule.
+    write : Out(ActivationWritePort)
+    done : Out(1)
+        The results of the last beat are in memory after this cycle.
+    """
+
+    descriptor: data.View
+    beat: Any
+    sums: data.View
+    bias_address: Signal
+    multiplier_address: Signal
+    shift_address: Signal
+    bias: data.View
+    multiplier: data.View
+    shift: data.View
+    scaled: data.View
+    write: Any
+    done: Signal
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        members: dict[str, Any] = {
+            "descriptor": In(layout(Opcode.REQUANTISE)),
+            "beat": In(beat_layout(config)),
+            "sums": In(sums_layout(config)),
+            "scaled": Out(sums_layout(config)),
+            "write": Out(ActivationWritePort(config)),
+            "done": Out(1),
+        }
+        for name, bits in PARAMETER_BITS.items():
+            members[f"{name}_address"] = Out(config.channel_word_bits)
+            members[name] = In(data.ArrayLayout(bits, config.lanes))
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        delayed = [self.beat]
+        for stage in range(1, Requantiser.latency + 2):
+            following = Signal(beat_layout(self.config), name=f"beat{stage}")
+            m.d.sync += following.eq(delayed[-1])
+            delayed.append(following)
+        for name, latency in (
+            ("bias", Requantiser.bias_latency),
+            ("multiplier", Requantiser.multiplier_latency),
+            ("shift", Requantiser.shift_latency),
+        ):
+            # A memory takes its address a cycle before its data.
+            m.d.comb += getattr(self, f"{name}_address").eq(delayed[latency - 1].parameters)
+        results = [self._lane(m, lane) for lane in range(self.config.lanes)]
+        final = delayed[-1]
+        written = Signal(8 * self.config.lanes)
+        m.d.sync += written.eq(Cat(results))
+        m.d.comb += [
+            self.write.count.eq(Mux(final.valid, final.count, 0)),
+            self.write.address.eq(final.address),
+            self.write.data.eq(written),
+            self.done.eq(final.valid & final.last),
+        ]
+        return m
+
+    def _lane(self, m: Module, lane: int) -> Signal:
+        fields = self.descriptor
+        m.submodules[f"requantiser{lane}"] = requantiser = Requantiser()
+        m.d.comb += [
+            requantiser.sum.eq(self.sums[lane]),
+            requantiser.bias.eq(self.bias[lane].as_signed()),
+            requantiser.multiplier.eq(self.multiplier[lane]),
+            requantiser.shift.eq(self.shift[lane]),
+            requantiser.rounding.eq(fields.rounding),
+            requantiser.zero_point.eq(fields.zero_point),
+            requantiser.clamp_low.eq(fields.clamp_low),
+            requantiser.clamp_high.eq(fields.clamp_high),
+            self.scaled[lane].eq(requantiser.scaled),
+        ]
+        return requantiser.o

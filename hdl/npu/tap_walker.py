@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tap walker: asks for the pixels of windows one by one, for whatever is done with their bytes."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .config import NpuConfig
+from .isa import Opcode, layout
+from .ports import ActivationReadPort
+from .walkers import POSITION_BITS, PixelWalker, WindowWalker
+
+__all__ = ["TAP_NUMBER_BITS", "TapWalker", "tap_layout"]
+
+#: Width of a tap's number in its window: rows and columns have 8 bits each.
+TAP_NUMBER_BITS = 16
+
+
+def tap_layout(config: NpuConfig) -> data.StructLayout:
+    """A tap whose bytes are there, and where its window's result goes."""
+    return data.StructLayout(
+        {
+            "valid": 1,
+            "inside": 1,
+            "first": 1,
+            "last": 1,
+            "ends_all": 1,
+            "count": range(config.activation_port + 1),
+            "address": config.activation_address_bits,
+        }
+    )
+
+
+class TapWalker(wiring.Component):
+    """Takes up to `width` channels of a pixel at once (a chunk), tap after tap, then the next
+    chunk, then the next window.
+
+    Throughput: a tap a cycle: ``taps * ceil(channels / width)`` cycles a window. Latency: 1 cycle
+    from `start` to the first read; a tap is there with its bytes, a cycle after the read.
+
+    Members
+    -------
+    start : In(1)
+        `descriptor` is there and stays until the last result is written.
+    descriptor : In(layout(Opcode.MAX_POOL))
+        Or any whose windows are of pixels: their fields lie in the same places.
+    width : In(range(config.activation_port + 1))
+        Bytes of a chunk.
+    read : Out(ActivationReadPort)
+    number : Out(TAP_NUMBER_BITS)
+        Which of its window's taps is being asked for.
+    tap : Out(tap_layout(config))
+    """
+
+    start: Signal
+    descriptor: data.View
+    width: Signal
+    read: Any
+    number: Signal
+    tap: Any
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__(
+            {
+                "start": In(1),
+                "descriptor": In(layout(Opcode.MAX_POOL)),
+                "width": In(range(config.activation_port + 1)),
+                "read": Out(ActivationReadPort(config)),
+                "number": Out(TAP_NUMBER_BITS),
+                "tap": Out(tap_layout(config)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        fields = self.descriptor
+        m.submodules.windows = windows = WindowWalker(self.config, fields.shape())
+        m.submodules.pixels = pixels = PixelWalker(self.config)
+        asked = Signal(tap_layout(self.config))
+        running = Signal()
+        channel = Signal(16)
+        channels_left = Signal(16)
+        ends_window = Signal()
+        row, column_offset, row_offset = self._walk_taps(m, asked)
+        bits = len(row_offset)
+        x = (windows.x + column_offset)[:POSITION_BITS]
+        y = (windows.y + row)[:POSITION_BITS]
+        m.d.comb += [
+            channels_left.eq((fields.channels - channel)[:16]),
+            ends_window.eq(asked.last & (channels_left <= self.width)),
+            self.read.valid.eq(running),
+            self.read.address.eq((windows.address + row_offset + column_offset + channel)[:bits]),
+            # As unsigned numbers, positions before the image are larger than any beyond it.
+            asked.inside.eq((x < fields.row_bytes) & (y < fields.height)),
+            asked.valid.eq(running & self.read.ready),
+            asked.ends_all.eq(ends_window & windows.last),
+            asked.count.eq(
+                Mux(channels_left > self.width, self.width, channels_left)[: len(asked.count)]
+            ),
+            asked.address.eq((pixels.address + channel)[:bits]),
+            windows.descriptor.eq(fields),
+            windows.start.eq(self.start),
+            windows.advance.eq(asked.valid & ends_window),
+            pixels.start.eq(self.start),
+            pixels.advance.eq(asked.valid & ends_window),
+            pixels.first_address.eq(fields.out_start[:bits]),
+            pixels.pixel_stride.eq(fields.out_pixel_stride),
+            pixels.row_stride.eq(fields.out_row_stride),
+            pixels.width.eq(fields.out_width),
+            pixels.height.eq(fields.out_height),
+        ]
+        m.d.sync += self.tap.eq(asked)
+        with m.If(asked.valid & asked.last):
+            m.d.sync += channel.eq(Mux(ends_window, 0, channel + self.width)[:16])
+        with m.If(self.start):
+            m.d.sync += running.eq(1)
+        with m.Elif(asked.valid & asked.ends_all):
+            m.d.sync += running.eq(0)
+        return m
+
+    def _walk_taps(self, m: Module, asked: Any) -> tuple[Signal, Signal, Signal]:
+        """Row of the tap; bytes from the window's first to the tap's pixel in its row, to its row.
+        """
+        fields = self.descriptor
+        column = Signal(8)
+        row = Signal(8)
+        column_offset = Signal(POSITION_BITS)
+        row_offset = Signal(self.config.activation_address_bits)
+        ends_row = Signal()
+        m.d.comb += [
+            ends_row.eq(column == (fields.kernel_width - 1)[:8]),
+            asked.first.eq((column == 0) & (row == 0)),
+            asked.last.eq(ends_row & (row == (fields.kernel_height - 1)[:8])),
+        ]
+        with m.If(asked.valid):
+            m.d.sync += [
+                self.number.eq(Mux(asked.last, 0, self.number + 1)[: len(self.number)]),
+                column.eq(column + 1),
+                column_offset.eq((column_offset + fields.pixel_bytes)[:POSITION_BITS]),
+            ]
+            with m.If(ends_row):
+                m.d.sync += [
+                    column.eq(0),
+                    column_offset.eq(0),
+                    row.eq(row + 1),
+                    row_offset.eq((row_offset + fields.row_stride)[: len(row_offset)]),
+                ]
+            with m.If(asked.last):
+                m.d.sync += [row.eq(0), row_offset.eq(0)]
+        return row, column_offset, row_offset

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# amaranth: UnusedElaboratable=no
+"""Addition of images against its definition."""
+
+import random
+
+import pytest
+
+from cimple.hdl.npu.isa import Opcode
+from cimple.hdl.npu.vector_engine import VectorEngine
+from tests.hdl.npu.test_max_pool import int8
+from tests.hdl.npu.vector_unit import ParameterMemories, run
+
+
+def surroundings(engine, config, source):
+    """Addends are moved up by 20 bits, scaled down a little; their sum is scaled down by much."""
+    around = ParameterMemories(engine, config, source)
+    for channel in range(config.channels):
+        is_sum = channel // config.lanes % 3 == 2
+        around.shift[channel] = source.randint(18, 21) if is_sum else source.randint(0, 3)
+        around.bias[channel] = 0 if is_sum else source.randint(-128, 127) << 20
+    return around
+
+
+def expected_writes(fields, content, around, lanes):
+    results = []
+    for byte in range(fields["bytes"]):
+        first = fields["channel"] + byte % lanes
+        terms = [
+            around.scaled(int8(content[fields[name] + byte]) << 20, first + place * lanes)
+            for place, name in enumerate(("start", "other_start"))
+        ]
+        value = around.result(sum(terms), first + 2 * lanes, fields)
+        results.append((fields["out_start"] + byte, value & 0xFF))
+    return results
+
+
+@pytest.mark.parametrize(("port", "lanes"), [(4, 1), (8, 4), (16, 16), (32, 2)])
+def test_random_additions(simulate, npu_config, readable_bytes, port, lanes):
+    """One right after the other, of a few bytes and of many."""
+    config = npu_config(activation_port=port, lanes=lanes, activation_bytes=512, channels=96)
+    engine = VectorEngine(config)
+    source = random.Random(lanes)
+    content = source.randbytes(512)
+    memory = readable_bytes(engine.read, content, port, 0, seed=1)
+    around = surroundings(engine, config, source)
+    within = 0
+
+    async def bench(ctx):
+        nonlocal within
+        for _ in range(12):
+            count = source.choice([1, source.randint(1, 3 * lanes), source.randint(1, 60)])
+            low, high = sorted(source.choice([(-128, 127), (-60, 90)]))
+            fields = {
+                "start": source.randrange(450), "other_start": source.randrange(450),
+                "out_start": source.randrange(450), "bytes": count, "clamp_low": low,
+                "clamp_high": high, "zero_point": source.randint(-20, 20),
+                "channel": 3 * lanes * source.randrange(96 // (3 * lanes)),
+            }
+            writes, cycles = await run(ctx, engine, Opcode.ADD, fields, engine.store_write)
+            assert writes == expected_writes(fields, content, around, lanes), fields
+            within += sum(low < int8(byte) < high for _, byte in writes)
+            # 3 cycles for `lanes` bytes. From the first read, a cycle after `start`, 13 to the
+            # beat of the sum, 8 through the lanes.
+            assert cycles == 1 + 3 * (-(-count // lanes) - 1) + 13 + 8
+
+    simulate(engine, bench, background=[memory.serve, around.serve])
+    assert within > 20
+
+
+def test_halves_are_rounded_twice(simulate, npu_config, readable_bytes):
+    """All pairs of some bytes, with multipliers of 2**30, where many sums end on one half."""
+    config = npu_config(lanes=1, activation_bytes=1024, channels=24)
+    engine = VectorEngine(config)
+    values = [*range(-12, 12), -128, 127]
+    pairs = [(first, second) for first in values[:16] for second in values[10:26]]
+    content = bytes([first & 0xFF for first, _ in pairs] + [second & 0xFF for _, second in pairs])
+    memory = readable_bytes(engine.read, content, 8, 0, seed=1)
+    around = ParameterMemories(engine, config, random.Random(1))
+    around.bias[:3], around.multiplier[:3] = [0, 0, 0], [1 << 30] * 3
+    around.shift[:3] = [0, 0, 19]
+    fields = {
+        "start": 0, "other_start": len(pairs), "out_start": 2 * len(pairs), "bytes": len(pairs),
+        "clamp_low": -128, "clamp_high": 127, "zero_point": 0, "channel": 0,
+    }
+
+    async def bench(ctx):
+        writes, _ = await run(ctx, engine, Opcode.ADD, fields, engine.store_write)
+        assert writes == expected_writes(fields, content, around, 1)
+        # Halves go away from zero, as (x + y) / 2 shows.
+        halved = {
+            (abs(x + y) + 1) // 2 * (1 if x + y > 0 else -1): int8(byte)
+            for (x, y), (_, byte) in zip(pairs, writes, strict=True) if abs(x + y) < 100
+        }
+        assert all(expected == seen for expected, seen in halved.items())
+
+    simulate(engine, bench, background=[memory.serve, around.serve])
