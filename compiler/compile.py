@@ -11,11 +11,11 @@ from ..hdl.npu.isa import Descriptor
 from .emit import Program, emit
 from .errors import ModelError
 from .ir import Graph
-from .layers import Image, MatrixLayer, Network
+from .layers import ChannelParameters, Image, MatrixLayer, Network
 from .legalise import legalise
 from .memory import plan_activations
 from .onnx_qdq import read_qdq
-from .parameters import ChannelParameters, ParameterTable, place_parameters
+from .parameters import ParameterTable, place_parameters
 from .report import MemoryUse, Report, build_report
 from .schedule import schedule
 from .tflite_graph import read_tflite_int8

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the schedule to descriptors: loops, addresses, banks and tokens.
+"""From the schedule to descriptors: their order in the program, banks, tokens and time stamps.
 
-Order in the program: a COMPUTE, the REQUANTISE that takes its vectors, then the load that its end
-makes room for. So a descriptor waits only for earlier ones, apart from a COMPUTE for its own
-REQUANTISE, which comes next: the sequencer, which hands them out in order, never blocks for good.
+Order in the program: a step, then the load that its end makes room for. A step of the matrix engine
+is a COMPUTE and the REQUANTISE that takes its vectors. So a descriptor waits only for earlier ones,
+apart from a COMPUTE for its own REQUANTISE, which comes next: the sequencer, which hands them out
+in order, never blocks for good. Of all descriptors that have not ended, the first one waits for
+nothing but perhaps the REQUANTISE behind it, which no full queue keeps from its engine: what is in
+front of it there is earlier, so it has ended.
 
-Tokens: COMPUTE waits for LOAD once for every load; a load waits for COMPUTE if its bank was in use
-before; the first COMPUTE of a layer waits for the VECTOR descriptor that finished its source.
+Tokens: whatever computes with weights waits once for the LOAD that brought them: COMPUTE for
+LOAD_WEIGHTS, DEPTHWISE for LOAD_TAPS. A load waits for what used its bank before. A COMPUTE waits
+for the VECTOR descriptor that finished its source, unless one before it waited for that or for a
+later one. The vector engine needs none for its sources: those that it made itself are finished in
+order, and what it overwrites has been read, as each REQUANTISE ends after its COMPUTE.
 """
 
 from collections.abc import Mapping
@@ -14,18 +20,14 @@ from dataclasses import dataclass, field
 
 from ..hdl.npu.config import NpuConfig
 from ..hdl.npu.isa import Descriptor, DescriptorError, Opcode, Queue
+from .descriptors import DescriptorFields, Values
 from .errors import ModelError
-from .layers import Layer, MatrixLayer, Network, PoolLayer, Window
+from .layers import DepthwiseLayer, Layer, MatrixLayer, Network
 from .parameters import ParameterTable
-from .schedule import Load, MatrixStep, PoolStep, Schedule
+from .schedule import DepthwiseStep, Load, MatrixStep, Schedule, TapSet, VectorStep
 from .weights import WeightImage
 
 __all__ = ["Program", "emit"]
-
-#: How far from an image's first byte or row a window may reach (`hdl.npu.isa`).
-REACH = 1 << 17
-
-_Values = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ class _Draft:
 
     opcode: Opcode
     layer: int
-    values: _Values = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
+
+    @property
+    def on_vector(self) -> bool:
+        return self.opcode.queue is Queue.VECTOR
 
     def token(self, what: str, queue: Queue) -> None:
         self.values[what] = self.values.get(what, 0) | 1 << queue
@@ -53,7 +59,7 @@ def emit(
     parameters: ParameterTable, config: NpuConfig,
 ) -> Program:
     """The program of a network. Raises ModelError where a number does not fit its field."""
-    emitter = _Emitter(network, plan, addresses, weights, parameters)
+    emitter = _Emitter(network, plan, weights, DescriptorFields(addresses, parameters))
     emitter.run()
     emitter.order_layers()
     stamps = emitter.stamp(config.stamps)
@@ -79,153 +85,95 @@ def _settle(draft: _Draft, layers: tuple[Layer, ...]) -> Descriptor:
 
 class _Emitter:
     def __init__(
-        self, network: Network, plan: Schedule, addresses: Mapping[str, int],
-        weights: WeightImage, parameters: ParameterTable,
+        self, network: Network, plan: Schedule, weights: WeightImage, fields: DescriptorFields
     ) -> None:
-        self.network, self.plan, self.addresses = network, plan, addresses
-        self.weights, self.parameters = weights, parameters
+        self.network, self.plan = network, plan
+        self.weights, self.fields = weights, fields
         self.drafts: list[_Draft] = []
-        self.computes: dict[int, _Draft] = {}
+        #: What computes with weights, by its step.
+        self.users: dict[int, _Draft] = {}
 
     def run(self) -> None:
-        """All descriptors, with the tokens between loads and computes."""
-        loads = list(self.plan.loads)
-        while loads and loads[0].after is None:
-            self._load(loads.pop(0))
+        """All descriptors, with the tokens between loads and what they load for."""
+        waiting = {load.after: load for load in self.plan.loads if load.after is not None}
+        for load in self.plan.loads:
+            if load.after is None:
+                self._load(load)
         for number, step in enumerate(self.plan.steps):
-            if isinstance(step, PoolStep):
-                self._pool(step)
-                continue
-            self._matrix(number, step)
-            if loads and loads[0].after == number:
-                self._load(loads.pop(0))
-        assert not loads
+            match step:
+                case MatrixStep():
+                    self._matrix(number, step)
+                case DepthwiseStep():
+                    self._depthwise(number, step)
+                case VectorStep():
+                    self._vector(step)
+            if number in waiting:
+                self._load(waiting.pop(number))
+        assert not waiting
 
     def order_layers(self) -> None:
-        """Tokens from the end of each layer to the first COMPUTE that reads what it made."""
-        last_vector: _Draft | None = None
+        """Tokens from the end of what makes a source to the first COMPUTE that reads it.
+
+        VECTOR descriptors end in order, so a COMPUTE that has waited for one has waited for all
+        before it, and so have all behind that COMPUTE.
+        """
+        last = {draft.layer: number for number, draft in enumerate(self.drafts) if draft.on_vector}
+        makers = {layer.result.name: index for index, layer in enumerate(self.network.layers)}
+        waited = -1
         for draft in self.drafts:
-            if draft.opcode in (Opcode.REQUANTISE, Opcode.MAX_POOL):
-                last_vector = draft
-            elif draft.opcode is Opcode.COMPUTE and last_vector and last_vector.layer < draft.layer:
-                last_vector.token("signal", Queue.COMPUTE)
-                draft.token("wait", Queue.VECTOR)
+            if draft.opcode is Opcode.COMPUTE:
+                source = self.network.storage(self.network.layers[draft.layer].source)
+                needed = last[makers[source]] if source in makers else -1
+                if needed > waited:
+                    self.drafts[needed].token("signal", Queue.COMPUTE)
+                    draft.token("wait", Queue.VECTOR)
+                    waited = needed
 
     def stamp(self, available: int) -> dict[int, int]:
         """Stamp the end of each layer, in order, while there are stamps."""
-        last = {
-            draft.layer: draft for draft in self.drafts
-            if draft.opcode in (Opcode.REQUANTISE, Opcode.MAX_POOL)
-        }
+        last = {draft.layer: draft for draft in self.drafts if draft.on_vector}
         stamps = {layer: index for index, layer in enumerate(sorted(last)[:available])}
         for layer, index in stamps.items():
             last[layer].values.update(stamp=1, stamp_index=index)
         return stamps
 
     def _load(self, load: Load) -> None:
-        groups, address = self.weights.place(load.weights)
-        draft = _Draft(
-            Opcode.LOAD_WEIGHTS, load.weights.layer,
-            {"address": address, "group": 0, "groups": groups, "bank": load.bank},
-        )
-        draft.token("signal", Queue.COMPUTE)
+        count, address = self.weights.place(load.weights)
+        values = {"address": address, "bank": load.bank}
+        if isinstance(load.weights, TapSet):
+            opcode, user = Opcode.LOAD_TAPS, Queue.VECTOR
+            values["taps"] = count
+        else:
+            opcode, user = Opcode.LOAD_WEIGHTS, Queue.COMPUTE
+            values |= {"group": 0, "groups": count}
+        draft = _Draft(opcode, load.weights.layer, values)
+        draft.token("signal", user)
         if load.after is not None:
-            draft.token("wait", Queue.COMPUTE)
-            self.computes[load.after].token("signal", Queue.LOAD)
+            draft.token("wait", user)
+            self.users[load.after].token("signal", Queue.LOAD)
         self.drafts.append(draft)
 
     def _matrix(self, number: int, step: MatrixStep) -> None:
         layer = self.network.layers[step.layer]
         assert isinstance(layer, MatrixLayer)
-        compute = _Draft(Opcode.COMPUTE, step.layer, self._compute_values(layer, step))
-        compute.values["bank"] = self.plan.banks[number]
-        if number in self.plan.fresh:
-            compute.token("wait", Queue.LOAD)
-        self.computes[number] = compute
-        requantise = _Draft(Opcode.REQUANTISE, step.layer, self._requantise_values(layer, step))
-        self.drafts += [compute, requantise]
+        self._user(number, Opcode.COMPUTE, step.layer, self.fields.compute(layer, step))
+        requantise = self.fields.requantise(layer, step)
+        self.drafts.append(_Draft(Opcode.REQUANTISE, step.layer, requantise))
 
-    def _compute_values(self, layer: MatrixLayer, step: MatrixStep) -> _Values:
-        area, rows = step.area, step.weights.rows
-        row, skip = divmod(rows.first, layer.run_bytes)
-        return {
-            **_window_values(layer, self.addresses, area.y, area.x, row),
-            "run_bytes": layer.run_bytes,
-            "out_width": area.width,
-            "out_height": area.height,
-            "skip": skip,
-            "depth": rows.depth,
-            "zero_point": layer.source.quantisation.zero_point,
-        }
-
-    def _requantise_values(self, layer: MatrixLayer, step: MatrixStep) -> _Values:
-        area, channels = step.area, step.weights.channels
-        values = {
-            "out_width": area.width,
-            "out_height": area.height,
-            "channels": channels.count,
-            "channel": self.parameters.first(step.layer, channels),
-            "add_partial": int(step.add_partial),
-            "keep_partial": int(step.keep_partial),
-            "rounding": layer.rounding,
-        }
-        if step.keep_partial:
-            return values
-        offset = area.y * layer.result.row_bytes + area.x * layer.result.channels + channels.first
-        return values | _output_values(layer, self.addresses[layer.result.name] + offset) | {
-            "zero_point": layer.result.quantisation.zero_point,
-        }
-
-    def _pool(self, step: PoolStep) -> None:
+    def _depthwise(self, number: int, step: DepthwiseStep) -> None:
         layer = self.network.layers[step.layer]
-        assert isinstance(layer, PoolLayer)
-        values = {
-            **_window_values(layer, self.addresses, 0, 0, 0),
-            **_output_values(layer, self.addresses[layer.result.name]),
-            "pixel_bytes": layer.source.channels,
-            "out_width": layer.result.width,
-            "out_height": layer.result.height,
-            "kernel_width": layer.window.width,
-            "kernel_height": layer.window.height,
-            "channels": layer.source.channels,
-        }
-        self.drafts.append(_Draft(Opcode.MAX_POOL, step.layer, values))
+        assert isinstance(layer, DepthwiseLayer)
+        values = self.fields.depthwise(step.layer, layer, step.weights.channels)
+        self._user(number, Opcode.DEPTHWISE, step.layer, values)
 
+    def _user(self, number: int, opcode: Opcode, layer: int, values: Values) -> None:
+        """What computes with the weights of a step."""
+        draft = _Draft(opcode, layer, {**values, "bank": self.plan.banks[number]})
+        if number in self.plan.fresh:
+            draft.token("wait", Queue.LOAD)
+        self.users[number] = draft
+        self.drafts.append(draft)
 
-def _window_values(
-    layer: Layer, addresses: Mapping[str, int], y: int, x: int, kernel_row: int
-) -> _Values:
-    """The windows from result (y, x) on, from row `kernel_row` of the kernel on."""
-    window: Window = layer.window
-    image = layer.source
-    origin_y = y * window.stride_y - window.pad_top + kernel_row
-    origin_x = (x * window.stride_x - window.pad_left) * image.channels
-    last_x = (layer.result.width - 1) * window.stride_x - window.pad_left + window.width
-    last_y = (layer.result.height - 1) * window.stride_y - window.pad_top + window.height
-    if max(last_x * image.channels, last_y, -origin_x, -origin_y) > REACH:
-        raise ModelError(
-            f"{layer.label}: windows reach more than {REACH} bytes or rows from the image's start; "
-            "use less padding or smaller images"
-        )
-    start = addresses[image.name] + origin_y * image.row_bytes + origin_x
-    return {
-        "start": start & 0xFFFFFFFF,
-        "row_stride": image.row_bytes,
-        "row_bytes": image.row_bytes,
-        "origin_x": origin_x,
-        "origin_y": origin_y,
-        "height": image.height,
-        "step_x": window.stride_x * image.channels,
-        "step_y": window.stride_y,
-        "row_step": window.stride_y * image.row_bytes,
-    }
-
-
-def _output_values(layer: Layer, start: int) -> _Values:
-    return {
-        "out_start": start,
-        "out_pixel_stride": layer.result.channels,
-        "out_row_stride": layer.result.row_bytes,
-        "clamp_low": layer.clamp[0],
-        "clamp_high": layer.clamp[1],
-    }
+    def _vector(self, step: VectorStep) -> None:
+        for opcode, values in self.fields.vector(self.network.layers[step.layer]):
+            self.drafts.append(_Draft(opcode, step.layer, values))

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ..hdl.npu.isa import Rounding
 
 __all__ = [
-    "ALL", "Clamp", "Convolution", "FullyConnected", "Graph", "MaxPool", "Node", "Operator", "Pads",
-    "Quantisation", "Relu", "Reshape", "Tensor", "relu_clamp",
+    "ALL", "Add", "AveragePool", "Clamp", "Convolution", "Depthwise", "FullyConnected", "Graph",
+    "MaxPool", "Mean", "Node", "Operator", "Pad", "Pads", "Quantisation", "Relu", "Reshape",
+    "Tensor", "relu_clamp",
 ]
 
 #: The lowest and the highest int8 value that a result may have.
@@ -68,7 +69,7 @@ class Pads:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator with one source and one result."""
+    """An operator with one result and, but for a few, one source."""
 
     name: str
     #: The operator's name in the network's format, for messages and reports.
@@ -81,6 +82,11 @@ class Operator:
         """How messages name it."""
         return f"node '{self.name}' ({self.kind})"
 
+    @property
+    def sources(self) -> tuple[Tensor, ...]:
+        """All tensors that it reads."""
+        return (self.source,)
+
 
 @dataclass(frozen=True)
 class Convolution(Operator):
@@ -88,6 +94,22 @@ class Convolution(Operator):
 
     One weight scale and one int32 bias an output channel; the weights' zero point is 0, the bias'
     scale is the product of the source's and the weights'.
+    """
+
+    weights: NDArray[np.int8]
+    weight_scales: NDArray[np.float32]
+    bias: NDArray[np.int32]
+    strides: tuple[int, int]
+    pads: Pads
+    clamp: Clamp = ALL
+    rounding: Rounding = Rounding.ONNX
+
+
+@dataclass(frozen=True)
+class Depthwise(Operator):
+    """Correlation of each channel with its own kernel, `weights` [rows, columns, channels].
+
+    Scales, bias and clamp as in `Convolution`.
     """
 
     weights: NDArray[np.int8]
@@ -121,6 +143,43 @@ class MaxPool(Operator):
 
 
 @dataclass(frozen=True)
+class AveragePool(Operator):
+    """Mean over windows of each channel, halves away from zero, clamped; as in TFLite.
+
+    Taps in the padding do not count: the mean is that of the pixels in the image.
+    """
+
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    pads: Pads
+    clamp: Clamp = ALL
+
+
+@dataclass(frozen=True)
+class Mean(Operator):
+    """Mean of each channel over all rows and columns, rounded as TFLite's MEAN."""
+
+
+@dataclass(frozen=True)
+class Add(Operator):
+    """Sum of two tensors of the same shape, each with its own scale, rounded as TFLite's ADD."""
+
+    other: Tensor
+    clamp: Clamp = ALL
+
+    @property
+    def sources(self) -> tuple[Tensor, ...]:
+        return self.source, self.other
+
+
+@dataclass(frozen=True)
+class Pad(Operator):
+    """An image with rows and columns of its zero point around it."""
+
+    pads: Pads
+
+
+@dataclass(frozen=True)
 class Relu(Operator):
     """Maximum with the value that stands for zero."""
 
@@ -130,7 +189,10 @@ class Reshape(Operator):
     """The same elements in the same order under another shape."""
 
 
-Node: TypeAlias = Convolution | FullyConnected | MaxPool | Relu | Reshape
+Node: TypeAlias = (
+    Convolution | Depthwise | FullyConnected | MaxPool | AveragePool | Mean | Add | Pad | Relu
+    | Reshape
+)
 
 
 @dataclass(frozen=True)

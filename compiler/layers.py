@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from ..hdl.npu.isa import Rounding
 from .ir import Quantisation
 
-__all__ = ["Image", "Layer", "MatrixLayer", "Network", "PoolLayer", "Window"]
+__all__ = [
+    "AddLayer", "Area", "AverageLayer", "ChannelParameters", "DepthwiseLayer", "Image", "Layer",
+    "MatrixLayer", "Network", "PoolLayer", "Window", "WindowLayer",
+]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,51 @@ class Window:
 
 
 @dataclass(frozen=True)
-class MatrixLayer:
+class Area:
+    """A rectangle of a result."""
+
+    y: int
+    x: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class ChannelParameters:
+    """What requantises a sum: ``round((sum + bias) * multiplier / 2**(31 + shift))``."""
+
+    bias: int = 0
+    multiplier: int = 0
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What all layers have."""
+
+    name: str
+    kind: str
+    source: Image
+    result: Image
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"node '{self.name}' ({self.kind})"
+
+    @property
+    def sources(self) -> tuple[Image, ...]:
+        """All images that it reads."""
+        return (self.source,)
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of one image, those with padding included."""
+        return 0
+
+
+@dataclass(frozen=True)
+class MatrixLayer(_Step):
     """Every window of the source times one matrix, then requantised.
 
     ``matrix[k, c]``: `k` counts a window's bytes row after row, pixel after pixel, channel after
@@ -61,10 +108,6 @@ class MatrixLayer:
     bytes as 0 to 255 (value + 128) and the bias makes up for that and for the zero point.
     """
 
-    name: str
-    kind: str
-    source: Image
-    result: Image
     window: Window
     matrix: NDArray[np.int8]
     bias: NDArray[np.int32]
@@ -74,13 +117,7 @@ class MatrixLayer:
     rounding: Rounding
 
     @property
-    def label(self) -> str:
-        """How messages name it."""
-        return f"node '{self.name}' ({self.kind})"
-
-    @property
     def macs(self) -> int:
-        """Multiplications of one image, those with padding included."""
         return self.result.height * self.result.width * self.matrix.size
 
     @property
@@ -90,23 +127,67 @@ class MatrixLayer:
 
 
 @dataclass(frozen=True)
-class PoolLayer:
+class DepthwiseLayer(_Step):
+    """Every window of a channel times the kernel of that channel, then requantised.
+
+    ``kernels[t, c]``: `t` counts a window's pixels row after row. The rest is as in `MatrixLayer`,
+    but that the sum takes the source's bytes as they are, -128 to 127.
+    """
+
+    window: Window
+    kernels: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    multiplier: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    clamp: tuple[int, int]
+    rounding: Rounding
+
+    @property
+    def macs(self) -> int:
+        return self.result.height * self.result.width * self.kernels.size
+
+
+@dataclass(frozen=True)
+class PoolLayer(_Step):
     """Maximum over windows of each channel, clamped."""
 
-    name: str
-    kind: str
-    source: Image
-    result: Image
     window: Window
     clamp: tuple[int, int]
 
+
+@dataclass(frozen=True)
+class AverageLayer(_Step):
+    """Sum over windows of each channel, where padding counts as 0, then requantised.
+
+    Each part of the result has its parameters, as it has its number of pixels to divide by.
+    """
+
+    window: Window
+    parts: tuple[tuple[Area, ChannelParameters], ...]
+    zero_point: int
+    clamp: tuple[int, int]
+    rounding: Rounding
+
+
+@dataclass(frozen=True)
+class AddLayer(_Step):
+    """Both images brought to one scale, added, requantised, byte by byte.
+
+    The parameters are those of source, other and sum. The first two scale ``byte * 2**20``.
+    """
+
+    other: Image
+    parameters: tuple[ChannelParameters, ChannelParameters, ChannelParameters]
+    clamp: tuple[int, int]
+
     @property
-    def label(self) -> str:
-        """How messages name it."""
-        return f"node '{self.name}' ({self.kind})"
+    def sources(self) -> tuple[Image, ...]:
+        return self.source, self.other
 
 
-Layer: TypeAlias = MatrixLayer | PoolLayer
+#: Layers whose windows' channels stay apart.
+WindowLayer: TypeAlias = DepthwiseLayer | PoolLayer | AverageLayer
+Layer: TypeAlias = MatrixLayer | WindowLayer | AddLayer
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from .errors import ModelError
 from .ir import (
+    Add,
+    AveragePool,
     Convolution,
+    Depthwise,
     FullyConnected,
     Graph,
     MaxPool,
     Operator,
+    Pad,
+    Pads,
     Relu,
     Reshape,
     Tensor,
@@ -21,6 +26,7 @@ from .ir import (
 )
 from .layers import Image, Layer, MatrixLayer, Network, PoolLayer, Window
 from .scales import check_sums, encode_scales, fold_bias
+from .vector_layers import add_layer, average_layer, depthwise_layer
 
 __all__ = ["legalise"]
 
@@ -36,7 +42,9 @@ class _Legaliser:
         self.images: dict[str, Image] = {}
         self.layers: list[Layer] = []
         self.views: dict[str, str] = {}
-        self.uses = Counter(node.source.name for node in graph.nodes)
+        #: Pads whose result is no image of its own: convolutions take them into their windows.
+        self.pads: dict[str, Pad] = {}
+        self.uses = Counter(source.name for node in graph.nodes for source in node.sources)
         self.uses[graph.result.name] += 1
 
     def run(self) -> Network:
@@ -46,34 +54,65 @@ class _Legaliser:
             match node:
                 case Convolution():
                     self._convolution(node)
+                case Depthwise():
+                    self._depthwise(node)
                 case FullyConnected():
                     self._fully_connected(node)
                 case MaxPool():
                     self._max_pool(node)
+                case AveragePool():
+                    self._average_pool(node)
+                case Add():
+                    self._add(node)
+                case Pad():
+                    self._pad(node)
                 case Relu():
                     self._relu(node)
                 case Reshape():
                     self._reshape(node)
-        result = self.images[self.graph.result.name]
+        result = self._image_of(self.graph.result, "the network's output")
         return Network(source, result, tuple(self.layers), self.views)
 
     def _input_image(self) -> Image:
         """The input as its first operator wants it: the host lays it out, so a Reshape is free."""
         source = self.graph.source
-        users = [node for node in self.graph.nodes if node.source.name == source.name]
+        users = [node for node in self.graph.nodes if source in node.sources]
         if len(source.shape) != 3 and len(users) == 1 and isinstance(users[0], Reshape):
             shown = _image(users[0].result)
             return replace(shown, name=source.name, shape=source.shape)
         return _image(source)
 
     def _source(self, node: Operator) -> Image:
-        return self.images[node.source.name]
+        return self._image_of(node.source, node.label)
+
+    def _image_of(self, tensor: Tensor, user: str) -> Image:
+        if tensor.name in self.pads:
+            raise ModelError(
+                f"{self.pads[tensor.name].label}: its result must go to convolutions, which take "
+                f"the padding into their windows, not to {user}; pad before a convolution only"
+            )
+        return self.images[tensor.name]
+
+    def _convolved(
+        self, node: Convolution | Depthwise, height: int, width: int
+    ) -> tuple[Image, Window]:
+        """The image that a convolution reads, and its window with the padding of a Pad before it.
+        """
+        pad = self.pads.get(node.source.name)
+        source = self._source(pad or node)
+        more = pad.pads if pad else Pads()
+        top, left = node.pads.top + more.top, node.pads.left + more.left
+        return source, Window(height, width, *node.strides, top, left)
 
     def _convolution(self, node: Convolution) -> None:
         out_channels, _, height, width = node.weights.shape
-        window = Window(height, width, *node.strides, node.pads.top, node.pads.left)
+        source, window = self._convolved(node, height, width)
         matrix = node.weights.transpose(2, 3, 1, 0).reshape(-1, out_channels)
-        self._matrix(node, self._source(node), window, matrix)
+        self._matrix(node, source, window, matrix)
+
+    def _depthwise(self, node: Depthwise) -> None:
+        source, window = self._convolved(node, *node.weights.shape[:2])
+        self.layers.append(depthwise_layer(node, source, self._make(node.result), window))
 
     def _fully_connected(self, node: FullyConnected) -> None:
         source = self._source(node)
@@ -107,6 +146,23 @@ class _Legaliser:
         _need_same_scale(node)
         window = Window(*node.kernel, *node.strides, node.pads.top, node.pads.left)
         self.layers.append(PoolLayer(node.name, node.kind, source, result, window, node.clamp))
+
+    def _average_pool(self, node: AveragePool) -> None:
+        source, result = self._source(node), self._make(node.result)
+        _need_same_scale(node)
+        window = Window(*node.kernel, *node.strides, node.pads.top, node.pads.left)
+        self.layers.append(average_layer(node, source, result, window))
+
+    def _add(self, node: Add) -> None:
+        source, other = (self._image_of(tensor, node.label) for tensor in node.sources)
+        # Byte by byte: in TFLite all images have the network's order in memory.
+        assert source.interleave == other.interleave == 1
+        self.layers.append(add_layer(node, source, other, self._make(node.result)))
+
+    def _pad(self, node: Pad) -> None:
+        self._source(node)
+        _need_same_scale(node)
+        self.pads[node.result.name] = node
 
     def _relu(self, node: Relu) -> None:
         """Into the clamp of the layer before, or a layer of its own if others want its input."""
@@ -162,12 +218,16 @@ def _image(tensor: Tensor) -> Image:
 def _need_same_scale(node: Operator) -> None:
     if node.source.quantisation != node.result.quantisation:
         before, after = node.source.quantisation, node.result.quantisation
-        cure = (
-            "quantise activations with the extra option ActivationSymmetric=False, so that Relu "
-            "joins the operator before it"
-            if isinstance(node, Relu)
-            else "quantise again with onnxruntime's quantize_static, which keeps them equal"
-        )
+        match node:
+            case Relu():
+                cure = (
+                    "quantise activations with the extra option ActivationSymmetric=False, so that "
+                    "Relu joins the operator before it"
+                )
+            case AveragePool() | Pad():
+                cure = "convert again with TensorFlow's converter, which keeps them equal"
+            case _:
+                cure = "quantise again with onnxruntime's quantize_static, which keeps them equal"
         raise ModelError(
             f"{node.label}: its input and result must have the same scale and zero point, not "
             f"{before.scale:g}, {before.zero_point} and {after.scale:g}, {after.zero_point}; {cure}"

@@ -33,8 +33,9 @@ def lifetimes(network: Network, *, keep_all: bool) -> dict[str, Lifetime]:
     spans = {network.source.name: Lifetime(_words(network.source.size), -1, -1)}
     for index, layer in enumerate(network.layers):
         spans[layer.result.name] = Lifetime(_words(layer.result.size), index, index)
-        used = network.storage(layer.source)
-        spans[used] = Lifetime(spans[used].size, spans[used].first, index)
+        for source in layer.sources:
+            used = network.storage(source)
+            spans[used] = Lifetime(spans[used].size, spans[used].first, index)
     result = network.storage(network.result)
     for name in spans if keep_all else [result]:
         spans[name] = Lifetime(spans[name].size, spans[name].first, end)
@@ -60,7 +61,8 @@ def plan_activations(
             "or fewer channels"
         )
     addresses = dict(placed)
-    images = (network.source, network.result, *(layer.source for layer in network.layers))
+    images = [network.source, network.result]
+    images += [source for layer in network.layers for source in layer.sources]
     for image in images:
         addresses[image.name] = placed[network.storage(image)]
     return addresses

@@ -1,15 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What compiling came to: for each layer its work, its pieces, and the cycles it cannot beat.
 
-The cycles are a bound from the NPU's rates, each engine taken alone and never held up:
-
-- array: 8 planes a vector;
-- feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
-- lanes: `lanes` results requantised a cycle;
-- loader: a weight word a cycle, or what the macro takes to write row groups; and for each load
-  what it takes to fill the last one's table.
-
-What a run takes is measured by the NPU (time stamps).
+The cycles are a bound (`bounds`). What a run takes is measured by the NPU (time stamps).
 """
 
 from collections.abc import Sequence
@@ -21,8 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..hdl.npu.config import NpuConfig
-from .layers import Layer, MatrixLayer, Network, PoolLayer
-from .schedule import Load, MatrixStep, Schedule, Step
+from .bounds import PLANES, bounds, descriptors, load_cycles
+from .layers import AverageLayer, DepthwiseLayer, Layer, MatrixLayer, Network
+from .schedule import Load, MatrixStep, Schedule, Step, TapSet
 from .weights import WeightImage
 
 __all__ = ["LayerReport", "MemoryUse", "Report", "build_report", "report_table"]
@@ -32,9 +25,6 @@ _LEGEND = (
     "weights takes; ideal: cycles that no run can beat once they are loaded, by what; use: of the "
     "array, at best"
 )
-
-#: Planes of an activation: each meets the array once.
-PLANES = 8
 
 
 class LayerReport(BaseModel):
@@ -55,7 +45,7 @@ class LayerReport(BaseModel):
     descriptors: int = 1
     weight_bytes: int = 0
     load_cycles: int = 0
-    #: Cycles each rate alone allows: `array`, `feeder`, `lanes` or `pool`.
+    #: Cycles each rate alone allows: `array`, `feeder`, `lanes`, `taps`, `pool` or `add`.
     bounds: dict[str, int]
 
     @computed_field
@@ -129,57 +119,36 @@ def build_report(
 def _layer(
     layer: Layer, steps: list[Step], loads: list[Load], weights: WeightImage, config: NpuConfig
 ) -> LayerReport:
-    shape = (layer.result.height, layer.result.width, layer.result.channels)
-    if isinstance(layer, PoolLayer):
-        bounds = {"pool": _pool_cycles(layer, config)}
-        return LayerReport(name=layer.name, kind=layer.kind, shape=shape, macs=0, bounds=bounds)
-    matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
-    groups = {load.weights: weights.place(load.weights)[0] for load in loads}
-    return LayerReport(
-        name=layer.name, kind=layer.kind, shape=shape, macs=layer.macs,
-        depth=layer.matrix.shape[0],
-        passes=len({step.weights.rows for step in matrix_steps}),
-        channel_tiles=len({step.weights.channels for step in matrix_steps}),
-        areas=len({step.area for step in matrix_steps}),
-        descriptors=2 * len(matrix_steps) + len(loads),
-        weight_bytes=sum(groups.values()) * config.group_bytes,
-        load_cycles=sum(_load_cycles(groups[load.weights], config) for load in loads),
-        bounds=_matrix_cycles(layer, matrix_steps, config),
+    """A layer that the NPU computes."""
+    counts = {load.weights: weights.place(load.weights)[0] for load in loads}
+    made = LayerReport(
+        name=layer.name, kind=layer.kind,
+        shape=(layer.result.height, layer.result.width, layer.result.channels), macs=layer.macs,
+        descriptors=len(loads) + descriptors(layer, steps),
+        load_cycles=sum(load_cycles(load, counts[load.weights], config) for load in loads),
+        weight_bytes=sum(
+            count * (config.tap_bytes if isinstance(weights, TapSet) else config.group_bytes)
+            for weights, count in counts.items()
+        ),
+        bounds=bounds(layer, steps, config),
     )
-
-
-def _load_cycles(groups: int, config: NpuConfig) -> int:
-    """Cycles from a load's first word to the first in which its weights can be used."""
-    return config.group_words + (groups - 1) * config.load_interval + config.macro.fill_cycles
-
-
-def _matrix_cycles(
-    layer: MatrixLayer, steps: list[MatrixStep], config: NpuConfig
-) -> dict[str, int]:
-    bounds: dict[str, int] = {"array": 0, "feeder": 0, "lanes": 0}
-    for step in steps:
-        vectors = step.area.height * step.area.width
-        bounds["array"] += vectors * PLANES
-        bounds["feeder"] += vectors * _reads(layer.run_bytes, step, config.activation_port)
-        bounds["lanes"] += vectors * -(-step.weights.channels.count // config.lanes)
-    return bounds
-
-
-def _reads(run_bytes: int, step: MatrixStep, port: int) -> int:
-    """Reads that fetch one vector: each stays within one row of the image."""
-    reads, first = 0, step.weights.rows.first
-    end = first + step.weights.rows.depth
-    while first < end:
-        stop = min(end, (first // run_bytes + 1) * run_bytes)
-        reads += -(-(stop - first) // port)
-        first = stop
-    return reads
-
-
-def _pool_cycles(layer: PoolLayer, config: NpuConfig) -> int:
-    taps = layer.window.height * layer.window.width
-    beats = -(-layer.source.channels // config.activation_port)
-    return layer.result.height * layer.result.width * taps * beats
+    match layer:
+        case MatrixLayer():
+            matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
+            cut = {
+                "depth": layer.matrix.shape[0],
+                "passes": len({step.weights.rows for step in matrix_steps}),
+                "channel_tiles": len({step.weights.channels for step in matrix_steps}),
+                "areas": len({step.area for step in matrix_steps}),
+            }
+        case DepthwiseLayer():
+            cut = {"depth": layer.kernels.shape[0], "passes": 1, "channel_tiles": len(steps),
+                   "areas": 1}
+        case AverageLayer():
+            cut = {"areas": len(layer.parts)}
+        case _:
+            cut = {}
+    return made.model_copy(update=cut)
 
 
 def report_table(report: Report, measured: Sequence[int] | None = None) -> Table:

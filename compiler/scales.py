@@ -19,7 +19,8 @@ from ..hdl.npu.isa import Rounding
 from .errors import ModelError
 
 __all__ = [
-    "MAX_SHIFT", "check_sums", "effective_scales", "encode_scale", "encode_scales", "fold_bias",
+    "MAX_SHIFT", "check_sums", "effective_scales", "encode_factor", "encode_scale",
+    "encode_scales", "fold_bias",
 ]
 
 #: The largest shift the requantiser has.
@@ -29,6 +30,7 @@ MAX_SHIFT = 31
 INPUT_OFFSET = 128
 
 _INT32 = np.iinfo(np.int32)
+_PRODUCT = "source scale x weight scale / result scale"
 
 
 def encode_scales(
@@ -42,26 +44,29 @@ def encode_scales(
         pairs = [encode_scale(scale, label) for scale in effective_scales(source, weights, result)]
     else:
         factors = source * weights.astype(np.float64) / result
-        pairs = [_encode_tflite(float(factor), label) for factor in factors]
+        pairs = [encode_factor(float(factor), label) for factor in factors]
     return np.array(pairs, np.int64)
 
 
-def _encode_tflite(factor: float, label: str) -> tuple[int, int]:
-    """A double rounded to 31 bits; below 2**-32 it is 0."""
+def encode_factor(factor: float, label: str, what: str = _PRODUCT) -> tuple[int, int]:
+    """Multiplier and shift of a double rounded to 31 bits, as TFLite does; below 2**-32 it is 0.
+
+    Raises ModelError for a factor of 1 or more; `what` says how it is made of scales.
+    """
     mantissa, exponent = math.frexp(factor)
     multiplier = math.floor(mantissa * (1 << 31) + 0.5)
     if multiplier == 1 << 31:
         multiplier, exponent = multiplier >> 1, exponent + 1
     if exponent > 0 or factor <= 0.0:
-        raise _beyond(factor, label)
+        raise _beyond(factor, label, what)
     return (multiplier, -exponent) if -exponent <= MAX_SHIFT else (0, 0)
 
 
-def _beyond(factor: float, label: str) -> ModelError:
+def _beyond(factor: float, label: str, what: str = _PRODUCT) -> ModelError:
+    weights = " or the weights with a smaller one" if what == _PRODUCT else ""
     return ModelError(
-        f"{label}: source scale x weight scale / result scale is {factor:g}, but the NPU's "
-        "requantiser takes factors above 0 and below 1; quantise the result with a larger "
-        "scale or the weights with a smaller one"
+        f"{label}: {what} is {factor:g}, but the NPU's requantiser takes factors above 0 and below "
+        f"1; quantise the result with a larger scale{weights}"
     )
 
 
@@ -89,14 +94,14 @@ def encode_scale(scale: np.float32, label: str) -> tuple[int, int]:
 
 
 def fold_bias(
-    bias: NDArray[np.int32], matrix: NDArray[np.int8], zero_point: int
+    bias: NDArray[np.int32], matrix: NDArray[np.int8], zero_point: int, offset: int = INPUT_OFFSET
 ) -> NDArray[np.int32]:
-    """Bias that makes up for inputs taken as ``value + 128`` instead of ``value - zero_point``.
+    """Bias that makes up for inputs taken as ``value + offset`` instead of ``value - zero_point``.
 
     Modulo 2**32, as the hardware adds: the sum is right wherever the true sum fits into int32.
     """
     sums = matrix.astype(np.int64).sum(axis=0)
-    folded = bias.astype(np.int64) - (INPUT_OFFSET + zero_point) * sums
+    folded = bias.astype(np.int64) - (offset + zero_point) * sums
     return (folded & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
 
 

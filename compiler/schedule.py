@@ -2,20 +2,22 @@
 """The order of work: steps of each layer, and which weights are in which bank when.
 
 Weights are loaded ahead, as far as banks are free, so that a macro with several banks is filled
-for the next step while it computes this one. A set that is still in a bank is not loaded again;
-every other area goes through the passes backwards, so that the last set of one is the first of the
-next.
+for the next step while it computes this one; so are the kernels of depthwise layers. A set that is
+still in a bank is not loaded again; every other area goes through the passes backwards, so that the
+last set of one is the first of the next.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..hdl.npu.config import NpuConfig
-from .layers import Layer, MatrixLayer, PoolLayer
-from .tiling import Area, Channels, Pass, Tiling
+from ..hdl.npu.config import TAP_BANKS, NpuConfig
+from .errors import ModelError
+from .layers import Area, DepthwiseLayer, Layer, MatrixLayer
+from .tiling import Channels, Pass, Tiling, kernel_groups
 
 __all__ = [
-    "Load", "MatrixStep", "PoolStep", "Schedule", "Step", "WeightSet", "layer_steps", "schedule",
+    "DepthwiseStep", "Load", "MatrixStep", "Schedule", "Step", "TapSet", "VectorStep",
+    "WeightSet", "layer_steps", "schedule",
 ]
 
 
@@ -26,6 +28,14 @@ class WeightSet:
     layer: int
     channels: Channels
     rows: Pass
+
+
+@dataclass(frozen=True)
+class TapSet:
+    """The kernels of one group of channels of one depthwise layer."""
+
+    layer: int
+    channels: Channels
 
 
 @dataclass(frozen=True)
@@ -40,30 +50,38 @@ class MatrixStep:
 
 
 @dataclass(frozen=True)
-class PoolStep:
-    """A whole pooling layer."""
+class DepthwiseStep:
+    """One group of channels of a depthwise layer, all of the image."""
+
+    layer: int
+    weights: TapSet
+
+
+@dataclass(frozen=True)
+class VectorStep:
+    """A whole layer for which the vector engine needs no weights."""
 
     layer: int
 
 
-Step = MatrixStep | PoolStep
+Step = MatrixStep | DepthwiseStep | VectorStep
 
 
 @dataclass(frozen=True)
 class Load:
-    """Bring a set of weights into a bank.
+    """Bring a set of weights into a bank: of the macro, or of the vector engine's kernels.
 
     The bank is free once step `after` has computed (None: from the start).
     """
 
-    weights: WeightSet
+    weights: WeightSet | TapSet
     bank: int
     after: int | None
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """All steps in order; for each matrix step the bank it uses; all loads in order.
+    """All steps in order; for each that has weights the bank it uses; loads in order of their use.
 
     `fresh` holds the steps that are the first to use what a load has brought.
     """
@@ -74,41 +92,72 @@ class Schedule:
     fresh: frozenset[int]
 
 
+class _Banks:
+    """Which sets are in which banks while steps go by.
+
+    Least recently used first: banks then become free in the order in which they are filled, so
+    that counting tokens is enough to know which bank is meant.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._held: list[WeightSet | TapSet | None] = [None] * count
+        self._last_use: list[int | None] = [None] * count
+
+    def use(self, number: int, weights: WeightSet | TapSet) -> tuple[int, Load | None]:
+        """The bank in which a step finds its weights, and the load that brings them, if need be."""
+        load = None
+        if weights not in self._held:
+            oldest = [-1 if use is None else use for use in self._last_use]
+            bank = oldest.index(min(oldest))
+            load = Load(weights, bank, self._last_use[bank])
+            self._held[bank] = weights
+        bank = self._held.index(weights)
+        self._last_use[bank] = number
+        return bank, load
+
+
 def schedule(
     layers: Sequence[Layer], tilings: Mapping[int, Tiling], config: NpuConfig
 ) -> Schedule:
-    """The steps of all layers, with their weights given to the macro's banks."""
+    """The steps of all layers, with their weights given to the banks of macro and kernels.
+
+    Raises ModelError for a kernel that no bank holds.
+    """
     steps = [
         step
         for index, layer in enumerate(layers)
-        for step in layer_steps(index, layer, tilings.get(index))
+        for step in layer_steps(index, layer, tilings.get(index), config)
     ]
+    macro, kernels = _Banks(config.macro.banks), _Banks(TAP_BANKS)
     banks: dict[int, int] = {}
-    loads: list[Load] = []
-    fresh: set[int] = set()
-    # Least recently used first: banks then become free in the order in which they are filled, so
-    # that counting tokens is enough to know which bank is meant.
-    held: list[WeightSet | None] = [None] * config.macro.banks
-    last_use: list[int | None] = [None] * config.macro.banks
+    loads: dict[int, Load] = {}
     for number, step in enumerate(steps):
-        if isinstance(step, PoolStep):
+        if isinstance(step, VectorStep):
             continue
-        if step.weights not in held:
-            bank = min(range(len(held)), key=lambda b: -1 if (use := last_use[b]) is None else use)
-            loads.append(Load(step.weights, bank, last_use[bank]))
-            held[bank] = step.weights
-            fresh.add(number)
-        bank = banks[number] = held.index(step.weights)
-        last_use[bank] = number
-    return Schedule(tuple(steps), banks, tuple(loads), frozenset(fresh))
+        held = macro if isinstance(step, MatrixStep) else kernels
+        banks[number], load = held.use(number, step.weights)
+        if load is not None:
+            loads[number] = load
+    return Schedule(tuple(steps), banks, tuple(loads.values()), frozenset(loads))
 
 
-def layer_steps(index: int, layer: Layer, tiling: Tiling | None) -> Iterator[Step]:
-    """The steps of one layer in order."""
-    if isinstance(layer, PoolLayer):
-        yield PoolStep(index)
+def layer_steps(
+    index: int, layer: Layer, tiling: Tiling | None, config: NpuConfig
+) -> Iterator[Step]:
+    """The steps of one layer in order. Raises ModelError for a kernel that no bank holds."""
+    if isinstance(layer, DepthwiseLayer):
+        taps = layer.kernels.shape[0]
+        if taps > config.taps:
+            raise ModelError(
+                f"{layer.label}: a kernel has {taps} taps ({layer.window.height}x"
+                f"{layer.window.width}), the NPU takes {config.taps}; raise taps of the NPU"
+            )
+        for channels in kernel_groups(layer, config):
+            yield DepthwiseStep(index, TapSet(index, channels))
         return
-    assert isinstance(layer, MatrixLayer)
+    if not isinstance(layer, MatrixLayer):
+        yield VectorStep(index)
+        return
     assert tiling is not None
     for channels in tiling.channels:
         for turn, area in enumerate(tiling.areas):

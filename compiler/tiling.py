@@ -9,9 +9,9 @@ each small enough for it.
 from dataclasses import dataclass
 
 from ..hdl.npu.config import NpuConfig
-from .layers import MatrixLayer
+from .layers import Area, DepthwiseLayer, MatrixLayer
 
-__all__ = ["Area", "Channels", "Pass", "Tiling", "tile"]
+__all__ = ["Channels", "Pass", "Tiling", "kernel_groups", "tile"]
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,6 @@ class Pass:
 
     first: int
     depth: int
-
-
-@dataclass(frozen=True)
-class Area:
-    """A rectangle of the result."""
-
-    y: int
-    x: int
-    height: int
-    width: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +53,11 @@ def tile(layer: MatrixLayer, config: NpuConfig) -> Tiling:
     channels = _channels(outputs, columns)
     beats = -(-channels[0].count // config.lanes)
     return Tiling(channels, passes, _areas(layer, config.partial_sum_words // beats))
+
+
+def kernel_groups(layer: DepthwiseLayer, config: NpuConfig) -> tuple[Channels, ...]:
+    """The channels whose kernels are loaded at once: one for each of the NPU's lanes."""
+    return _channels(layer.source.channels, config.lanes)
 
 
 def _channels(outputs: int, columns: int) -> tuple[Channels, ...]:

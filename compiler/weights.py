@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The weight memory: every set of weights as the row groups that the macro is written with."""
+"""The weight memory: every set of weights as the words that its bank is written with.
+
+Row groups for the macro, taps for the kernels of depthwise layers.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +11,8 @@ import numpy as np
 
 from ..hdl.npu.config import NpuConfig
 from .errors import ModelError
-from .layers import Layer, MatrixLayer
-from .schedule import Load, WeightSet
+from .layers import DepthwiseLayer, Layer, MatrixLayer
+from .schedule import Load, TapSet, WeightSet
 
 __all__ = ["WeightImage", "place_weights"]
 
@@ -19,10 +22,10 @@ class WeightImage:
     """Bytes of the weight memory, and where each set lies."""
 
     data: bytes
-    places: Mapping[WeightSet, tuple[int, int]]
+    places: Mapping[WeightSet | TapSet, tuple[int, int]]
 
-    def place(self, weights: WeightSet) -> tuple[int, int]:
-        """Row groups and address of a set."""
+    def place(self, weights: WeightSet | TapSet) -> tuple[int, int]:
+        """How many row groups or taps a set has, and its address."""
         return self.places[weights]
 
 
@@ -31,15 +34,19 @@ def place_weights(
 ) -> WeightImage:
     """All sets, in the order of their first load. Raises ModelError if they do not fit."""
     parts: list[bytes] = []
-    places: dict[WeightSet, tuple[int, int]] = {}
+    places: dict[WeightSet | TapSet, tuple[int, int]] = {}
     address = 0
     for load in loads:
         if load.weights in places:
             continue
         layer = layers[load.weights.layer]
-        assert isinstance(layer, MatrixLayer)
-        data = _row_groups(layer, load.weights, config)
-        places[load.weights] = (len(data) // config.group_bytes, address)
+        if isinstance(load.weights, TapSet):
+            assert isinstance(layer, DepthwiseLayer)
+            data, unit = _kernels(layer, load.weights, config), config.tap_bytes
+        else:
+            assert isinstance(layer, MatrixLayer)
+            data, unit = _row_groups(layer, load.weights, config), config.group_bytes
+        places[load.weights] = (len(data) // unit, address)
         address += len(data)
         parts.append(data)
     if address > config.weight_bytes:
@@ -59,4 +66,13 @@ def _row_groups(layer: MatrixLayer, weights: WeightSet, config: NpuConfig) -> by
     table[: rows.depth, : channels.count] = layer.matrix[
         rows.first : rows.first + rows.depth, channels.first : channels.first + channels.count
     ]
+    return table.tobytes()
+
+
+def _kernels(layer: DepthwiseLayer, weights: TapSet, config: NpuConfig) -> bytes:
+    """Taps of a group of channels, each in whole words, filled up with zeros."""
+    channels = weights.channels
+    table = np.zeros((layer.kernels.shape[0], config.tap_bytes), np.int8)
+    part = slice(channels.first, channels.first + channels.count)
+    table[:, : channels.count] = layer.kernels[:, part]
     return table.tobytes()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cimple.compiler.layers import MatrixLayer, PoolLayer, Window
-from cimple.compiler.schedule import MatrixStep, PoolStep, Schedule, WeightSet, schedule
+from cimple.compiler.schedule import MatrixStep, Schedule, VectorStep, WeightSet, schedule
 from cimple.compiler.tiling import tile
 from tests.compiler.layered import image, matrix_layer, pool_layer
 from tests.compiler.networks import npu
@@ -71,7 +71,7 @@ def test_pools_use_no_bank() -> None:
     pool = pool_layer(source, Window(2, 2, 2, 2))
     layer = matrix_layer(pool.result, 3, Window(1, 1))
     made = plan([pool, layer])
-    assert isinstance(made.steps[0], PoolStep)
+    assert isinstance(made.steps[0], VectorStep)
     assert made.banks == {1: 0}
     assert made.loads[0].after is None
 

@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimple.compiler.layers import Window
-from cimple.compiler.tiling import Area, Channels, Pass, tile
+from cimple.compiler.layers import Area, Window
+from cimple.compiler.tiling import Channels, Pass, tile
 from tests.compiler.layered import image, matrix_layer
 from tests.compiler.networks import npu
 

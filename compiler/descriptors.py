@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a step to the fields of its descriptors: loops and addresses, all but banks and tokens."""
+
+from collections.abc import Iterator, Mapping
+
+from ..hdl.npu.isa import Opcode
+from .errors import ModelError
+from .layers import (
+    AddLayer,
+    Area,
+    AverageLayer,
+    DepthwiseLayer,
+    Layer,
+    MatrixLayer,
+    PoolLayer,
+    WindowLayer,
+)
+from .parameters import ParameterTable
+from .schedule import MatrixStep
+from .tiling import Channels
+
+__all__ = ["DescriptorFields", "Values"]
+
+#: How far from an image's first byte or row a window may reach (`hdl.npu.isa`).
+REACH = 1 << 17
+
+#: Fields of a descriptor by name.
+Values = dict[str, int]
+
+
+class DescriptorFields:
+    """Fields of descriptors, for images and parameters that have their places.
+
+    All methods raise ModelError for windows that reach too far from their image.
+    """
+
+    def __init__(self, addresses: Mapping[str, int], parameters: ParameterTable) -> None:
+        self._addresses = addresses
+        self._parameters = parameters
+
+    def compute(self, layer: MatrixLayer, step: MatrixStep) -> Values:
+        """Of a COMPUTE."""
+        area, rows = step.area, step.weights.rows
+        row, skip = divmod(rows.first, layer.run_bytes)
+        return {
+            **self._windows(layer, area, kernel_row=row),
+            "run_bytes": layer.run_bytes,
+            "skip": skip,
+            "depth": rows.depth,
+            "zero_point": layer.source.quantisation.zero_point,
+        }
+
+    def requantise(self, layer: MatrixLayer, step: MatrixStep) -> Values:
+        """Of the REQUANTISE behind it."""
+        area, channels = step.area, step.weights.channels
+        values = {
+            "out_width": area.width,
+            "out_height": area.height,
+            "channels": channels.count,
+            "channel": self._parameters.first(step.layer, channels),
+            "add_partial": int(step.add_partial),
+            "keep_partial": int(step.keep_partial),
+            "rounding": layer.rounding,
+        }
+        if step.keep_partial:
+            return values
+        return values | self._results(layer, area, channels.first) | {
+            "zero_point": layer.result.quantisation.zero_point,
+        }
+
+    def depthwise(self, index: int, layer: DepthwiseLayer, channels: Channels) -> Values:
+        """Of the DEPTHWISE that makes a group of channels."""
+        return {
+            **self._pixel_windows(layer, _whole(layer), channels),
+            "padding": layer.source.quantisation.zero_point,
+            "zero_point": layer.result.quantisation.zero_point,
+            "rounding": layer.rounding,
+            "channel": self._parameters.first(index, channels),
+        }
+
+    def vector(self, layer: Layer) -> Iterator[tuple[Opcode, Values]]:
+        """Of a layer that takes no weights, in order."""
+        match layer:
+            case PoolLayer():
+                yield Opcode.MAX_POOL, self._pixel_windows(layer, _whole(layer), _all(layer))
+            case AverageLayer():
+                for area, parameters in layer.parts:
+                    yield Opcode.AVERAGE_POOL, {
+                        **self._pixel_windows(layer, area, _all(layer)),
+                        "zero_point": layer.zero_point,
+                        "rounding": layer.rounding,
+                        "channel": self._parameters.uniform(parameters),
+                    }
+            case AddLayer():
+                yield Opcode.ADD, self._add(layer)
+            case _:
+                raise AssertionError(f"{layer.label} takes weights")
+
+    def _add(self, layer: AddLayer) -> Values:
+        return {
+            "start": self._addresses[layer.source.name],
+            "other_start": self._addresses[layer.other.name],
+            "bytes": layer.result.size,
+            "out_start": self._addresses[layer.result.name],
+            "clamp_low": layer.clamp[0],
+            "clamp_high": layer.clamp[1],
+            "zero_point": layer.result.quantisation.zero_point,
+            "channel": self._parameters.uniform(*layer.parameters),
+        }
+
+    def _pixel_windows(self, layer: WindowLayer, area: Area, channels: Channels) -> Values:
+        """Windows whose channels stay apart, and their results."""
+        return {
+            **self._windows(layer, area, first_channel=channels.first),
+            **self._results(layer, area, channels.first),
+            "pixel_bytes": layer.source.channels,
+            "kernel_width": layer.window.width,
+            "kernel_height": layer.window.height,
+            "channels": channels.count,
+        }
+
+    def _windows(
+        self, layer: MatrixLayer | WindowLayer, area: Area, *, kernel_row: int = 0,
+        first_channel: int = 0,
+    ) -> Values:
+        """The windows of an area, from a row of the kernel and a channel of the image on."""
+        window, image = layer.window, layer.source
+        origin_y = area.y * window.stride_y - window.pad_top + kernel_row
+        origin_x = (area.x * window.stride_x - window.pad_left) * image.channels + first_channel
+        last_x = (layer.result.width - 1) * window.stride_x - window.pad_left + window.width
+        last_y = (layer.result.height - 1) * window.stride_y - window.pad_top + window.height
+        if max(last_x * image.channels, last_y, -origin_x, -origin_y) > REACH:
+            raise ModelError(
+                f"{layer.label}: windows reach more than {REACH} bytes or rows from the image's "
+                "start; use less padding or smaller images"
+            )
+        start = self._addresses[image.name] + origin_y * image.row_bytes + origin_x
+        return {
+            "start": start & 0xFFFFFFFF,
+            "row_stride": image.row_bytes,
+            "row_bytes": image.row_bytes,
+            "origin_x": origin_x,
+            "origin_y": origin_y,
+            "height": image.height,
+            "step_x": window.stride_x * image.channels,
+            "step_y": window.stride_y,
+            "row_step": window.stride_y * image.row_bytes,
+            "out_width": area.width,
+            "out_height": area.height,
+        }
+
+    def _results(self, layer: MatrixLayer | WindowLayer, area: Area, channel: int) -> Values:
+        """Where the results of an area go, from a channel on."""
+        image = layer.result
+        offset = area.y * image.row_bytes + area.x * image.channels + channel
+        return {
+            "out_start": self._addresses[image.name] + offset,
+            "out_pixel_stride": image.channels,
+            "out_row_stride": image.row_bytes,
+            "clamp_low": layer.clamp[0],
+            "clamp_high": layer.clamp[1],
+        }
+
+
+def _whole(layer: WindowLayer) -> Area:
+    return Area(0, 0, layer.result.height, layer.result.width)
+
+
+def _all(layer: WindowLayer) -> Channels:
+    return Channels(0, layer.source.channels)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers that the vector engine computes alone, from the graph's nodes: parameters and parts.
+
+Depthwise convolutions, average pools, means and additions; which images they work on is the
+caller's to say (`legalise`).
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import numpy as np
+
+from ..hdl.npu.isa import Rounding
+from .ir import Add, AveragePool, Depthwise
+from .layers import AddLayer, Area, AverageLayer, ChannelParameters, DepthwiseLayer, Image, Window
+from .scales import check_sums, encode_factor, encode_scales, fold_bias
+
+__all__ = ["add_layer", "average_layer", "average_parameters", "depthwise_layer"]
+
+#: Bits by which ADD moves a byte up before it is scaled.
+ADD_SHIFT = 20
+
+
+def depthwise_layer(
+    node: Depthwise, source: Image, result: Image, window: Window
+) -> DepthwiseLayer:
+    """A depthwise convolution. Raises ModelError for scales and sums that the NPU cannot have."""
+    kernels = np.ascontiguousarray(node.weights.reshape(-1, node.weights.shape[2]))
+    zero_point = source.quantisation.zero_point
+    check_sums(node.bias, kernels, zero_point, node.label)
+    encoded = encode_scales(
+        source.quantisation.scale, node.weight_scales, result.quantisation.scale, node.rounding,
+        node.label,
+    )
+    return DepthwiseLayer(
+        node.name, node.kind, source, result, window, kernels,
+        fold_bias(node.bias, kernels, zero_point, offset=0), encoded[:, 0], encoded[:, 1],
+        node.clamp, node.rounding,
+    )
+
+
+def average_layer(node: AveragePool, source: Image, result: Image, window: Window) -> AverageLayer:
+    """An average pool: a part of the result for each number of pixels that a window may have.
+
+    Source and result have one scale, so that the sum of bytes need only be divided.
+    """
+    rows = _runs(source.height, window.height, window.stride_y, window.pad_top, result.height)
+    columns = list(
+        _runs(source.width, window.width, window.stride_x, window.pad_left, result.width)
+    )
+    parts = tuple(
+        (Area(y, x, height, width), average_parameters(row_pixels * column_pixels))
+        for y, height, row_pixels in rows
+        for x, width, column_pixels in columns
+    )
+    return AverageLayer(
+        node.name, node.kind, source, result, window, parts, 0, node.clamp, Rounding.TFLITE_SINGLE
+    )
+
+
+def _runs(
+    size: int, window: int, stride: int, pad: int, results: int
+) -> Iterator[tuple[int, int, int]]:
+    """Results along an axis whose windows have as many pixels in the image: first, count, pixels.
+    """
+    starts = (number * stride - pad for number in range(results))
+    inside = [min(size, start + window) - max(0, start) for start in starts]
+    first = 0
+    for pixels, run in groupby(inside):
+        count = len(list(run))
+        yield first, count, pixels
+        first += count
+
+
+def average_parameters(count: int) -> ChannelParameters:
+    """What divides a sum of `count` int8 values, to the nearest integer, halves away from zero.
+
+    For a rounding that is half up: ``floor(sum * f + 1/2)`` with f = multiplier / 2**(31 + shift).
+
+    Why it is exact, for 2 <= count < 2**22: f = 1/count + e with 0 < e <= 2**-(31 + shift), so
+    ``sum * f + 1/2 = (2 * sum + count) / (2 * count) + sum * e``. As |sum| <= 128 * count and
+    2**shift >= count / 2, |sum * e| <= 2**-23 < 1 / (2 * count): less than the distance of the
+    first term, a multiple of 1 / (2 * count), to any integer that it is not itself. Where it is
+    one, sum / count is a half, and the sign of sum * e takes it away from zero. For a count of 1
+    f = 1 - 2**-31, and sum / 2**31 is far below the half that is added.
+    """
+    if count == 1:
+        return ChannelParameters(0, (1 << 31) - 1, 0)
+    shift = (count - 1).bit_length() - 1
+    return ChannelParameters(0, (1 << 31 + shift) // count + 1, shift)
+
+
+def add_layer(node: Add, source: Image, other: Image, result: Image) -> AddLayer:
+    """TFLite's addition: both images to a scale of twice the larger one, from there to the result.
+
+    Raises ModelError for a result scale so small that the sum would have to be scaled up.
+    """
+    scales = [image.quantisation.scale for image in (source, other)]
+    common = 2.0 * max(scales)
+    terms = [
+        ChannelParameters(
+            -(image.quantisation.zero_point << ADD_SHIFT),
+            *encode_factor(scale / common, node.label),
+        )
+        for image, scale in zip((source, other), scales, strict=True)
+    ]
+    last = encode_factor(
+        common / ((1 << ADD_SHIFT) * result.quantisation.scale), node.label,
+        "2 x the larger source scale / result scale / 2**20",
+    )
+    return AddLayer(
+        node.name, node.kind, source, result, other,
+        (terms[0], terms[1], ChannelParameters(0, *last)), node.clamp,
+    )
