@@ -16,6 +16,7 @@ from .ir import (
     FullyConnected,
     Graph,
     MaxPool,
+    Mean,
     Operator,
     Pad,
     Pads,
@@ -26,7 +27,7 @@ from .ir import (
 )
 from .layers import Image, Layer, MatrixLayer, Network, PoolLayer, Window
 from .scales import check_sums, encode_scales, fold_bias
-from .vector_layers import add_layer, average_layer, depthwise_layer
+from .vector_layers import add_layer, average_layer, depthwise_layer, mean_layer
 
 __all__ = ["legalise"]
 
@@ -62,6 +63,9 @@ class _Legaliser:
                     self._max_pool(node)
                 case AveragePool():
                     self._average_pool(node)
+                case Mean():
+                    result = self._make(node.result)
+                    self.layers.append(mean_layer(node, self._source(node), result))
                 case Add():
                     self._add(node)
                 case Pad():

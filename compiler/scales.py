@@ -19,8 +19,8 @@ from ..hdl.npu.isa import Rounding
 from .errors import ModelError
 
 __all__ = [
-    "MAX_SHIFT", "check_sums", "effective_scales", "encode_factor", "encode_scale",
-    "encode_scales", "fold_bias",
+    "MAX_SHIFT", "beyond", "check_sums", "effective_scales", "encode_factor", "encode_scale",
+    "encode_scales", "fold_bias", "quantise_multiplier",
 ]
 
 #: The largest shift the requantiser has.
@@ -49,20 +49,27 @@ def encode_scales(
 
 
 def encode_factor(factor: float, label: str, what: str = _PRODUCT) -> tuple[int, int]:
-    """Multiplier and shift of a double rounded to 31 bits, as TFLite does; below 2**-32 it is 0.
+    """Multiplier and shift of a double, as TFLite rounds it.
 
     Raises ModelError for a factor of 1 or more; `what` says how it is made of scales.
     """
+    multiplier, exponent = quantise_multiplier(factor)
+    if exponent > 0 or factor <= 0.0:
+        raise beyond(factor, label, what)
+    return multiplier, -exponent
+
+
+def quantise_multiplier(factor: float) -> tuple[int, int]:
+    """``multiplier * 2**(exponent - 31)`` closest to a double, with 31 bits; 0 below 2**-32."""
     mantissa, exponent = math.frexp(factor)
     multiplier = math.floor(mantissa * (1 << 31) + 0.5)
     if multiplier == 1 << 31:
         multiplier, exponent = multiplier >> 1, exponent + 1
-    if exponent > 0 or factor <= 0.0:
-        raise _beyond(factor, label, what)
-    return (multiplier, -exponent) if -exponent <= MAX_SHIFT else (0, 0)
+    return (multiplier, exponent) if -exponent <= MAX_SHIFT else (0, 0)
 
 
-def _beyond(factor: float, label: str, what: str = _PRODUCT) -> ModelError:
+def beyond(factor: float, label: str, what: str = _PRODUCT) -> ModelError:
+    """The error for a factor that the requantiser cannot express; `what` as in `encode_factor`."""
     weights = " or the weights with a smaller one" if what == _PRODUCT else ""
     return ModelError(
         f"{label}: {what} is {factor:g}, but the NPU's requantiser takes factors above 0 and below "
@@ -86,7 +93,7 @@ def encode_scale(scale: np.float32, label: str) -> tuple[int, int]:
     """
     value = float(scale)
     if not 0.0 < value < 1.0:
-        raise _beyond(value, label)
+        raise beyond(value, label)
     mantissa, exponent = math.frexp(value)
     if -exponent > MAX_SHIFT:
         return 0, 0

@@ -24,7 +24,9 @@ _TYPES: dict[str, type[np.generic]] = {
 _WINDOW = ("Padding", "StrideH", "StrideW", "FusedActivationFunction")
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "Conv2DOptions": (*_WINDOW, "DilationHFactor", "DilationWFactor"),
+    "DepthwiseConv2DOptions": (*_WINDOW, "DilationHFactor", "DilationWFactor"),
     "Pool2DOptions": (*_WINDOW, "FilterHeight", "FilterWidth"),
+    "AddOptions": ("FusedActivationFunction",),
     "FullyConnectedOptions": ("FusedActivationFunction", "WeightsFormat"),
 }
 

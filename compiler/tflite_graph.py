@@ -4,6 +4,7 @@
 Everything is int8, input and output too.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from .errors import ModelError
@@ -24,6 +25,7 @@ class _Reader:
         self.file = file
         self.tensors: dict[int, Tensor] = {}
         self.nodes: list[Node] = []
+        self.names = Counter(tensor.name for tensor in file.tensors)
 
     def read(self) -> Graph:
         source, result = self.file.source, self.file.result
@@ -50,11 +52,18 @@ class _Reader:
         if source is None:
             raise ModelError(f"{node.label}: its first input must be the result of an earlier node")
         result = self._tensor(node.outputs[0], node.label)
-        constants = [self._constant(index) for index in node.inputs[1:]]
-        self.nodes.append(BUILDERS[node.kind](node, source, result, constants))
+        if node.outputs[0] in self.tensors:
+            raise ModelError(
+                f"{node.label}: its result '{result.name}' is there before; convert the model again"
+            )
+        inputs = [self._input(index) for index in node.inputs[1:]]
+        self.nodes.append(BUILDERS[node.kind](node, source, result, inputs))
         self.tensors[node.outputs[0]] = result
 
-    def _constant(self, index: int) -> TfliteTensor | None:
+    def _input(self, index: int) -> Tensor | TfliteTensor | None:
+        """What stands behind the first input: an earlier node's result, or a constant."""
+        if index in self.tensors:
+            return self.tensors[index]
         tensor = self.file.tensors[index] if index >= 0 else None
         return tensor if tensor is not None and tensor.values is not None else None
 
@@ -83,4 +92,9 @@ class _Reader:
                 f"not {list(tensor.shape)}; convert with fixed sizes"
             )
         quantisation = Quantisation(float(tensor.scales[0]), zero_point)
-        return Tensor(tensor.name, tensor.shape[1:], quantisation, channels_last=True)
+        return Tensor(self._name(index), tensor.shape[1:], quantisation, channels_last=True)
+
+    def _name(self, index: int) -> str:
+        """The tensor's name; with its number where others have the same, as the format allows."""
+        name = self.file.tensors[index].name
+        return name if self.names[name] == 1 else f"{name}#{index}"

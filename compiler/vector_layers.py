@@ -11,11 +11,18 @@ from itertools import groupby
 import numpy as np
 
 from ..hdl.npu.isa import Rounding
-from .ir import Add, AveragePool, Depthwise
+from .ir import ALL, Add, AveragePool, Depthwise, Mean
 from .layers import AddLayer, Area, AverageLayer, ChannelParameters, DepthwiseLayer, Image, Window
-from .scales import check_sums, encode_factor, encode_scales, fold_bias
+from .scales import (
+    beyond,
+    check_sums,
+    encode_factor,
+    encode_scales,
+    fold_bias,
+    quantise_multiplier,
+)
 
-__all__ = ["add_layer", "average_layer", "average_parameters", "depthwise_layer"]
+__all__ = ["add_layer", "average_layer", "average_parameters", "depthwise_layer", "mean_layer"]
 
 #: Bits by which ADD moves a byte up before it is scaled.
 ADD_SHIFT = 20
@@ -88,6 +95,26 @@ def average_parameters(count: int) -> ChannelParameters:
         return ChannelParameters(0, (1 << 31) - 1, 0)
     shift = (count - 1).bit_length() - 1
     return ChannelParameters(0, (1 << 31 + shift) // count + 1, shift)
+
+
+def mean_layer(node: Mean, source: Image, result: Image) -> AverageLayer:
+    """A mean over the whole image: one window.
+
+    TFLite divides the multiplier, not the sum, and rounds it down. Raises ModelError where even
+    then the sum would have to be scaled up.
+    """
+    count = source.height * source.width
+    factor = source.quantisation.scale / result.quantisation.scale
+    multiplier, exponent = quantise_multiplier(factor)
+    bits = min(count.bit_length() - 1, 31 + exponent)
+    multiplier, shift = (multiplier << bits) // count, bits - exponent
+    if shift < 0:
+        raise beyond(factor / count, node.label, "source scale / result scale / pixels")
+    parameters = ChannelParameters(-source.quantisation.zero_point * count, multiplier, shift)
+    return AverageLayer(
+        node.name, node.kind, source, result, Window(source.height, source.width),
+        ((Area(0, 0, 1, 1), parameters),), result.quantisation.zero_point, ALL, Rounding.TFLITE,
+    )
 
 
 def add_layer(node: Add, source: Image, other: Image, result: Image) -> AddLayer:

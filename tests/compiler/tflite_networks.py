@@ -18,11 +18,17 @@ NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 SAME, VALID = range(2)
 
 #: The version of each operator that has int8 and what is used of it here.
-_VERSIONS = {"CONV_2D": 3, "FULLY_CONNECTED": 4, "MAX_POOL_2D": 2, "RESHAPE": 1}
+_VERSIONS = {
+    "ADD": 2, "AVERAGE_POOL_2D": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4,
+    "MAX_POOL_2D": 2, "MEAN": 2, "PAD": 2, "PADV2": 2, "SOFTMAX": 2,
+}
 
 
 class TfliteBuilder:
-    """A chain of operators from an int8 input of `shape`, rows x columns x channels or one size."""
+    """Operators from an int8 input of `shape`, rows x columns x channels or one size.
+
+    Each takes the result of the one before; `add` another one too, and `go_back` begins a branch.
+    """
 
     def __init__(self, shape: list[int], seed: int = 1) -> None:
         self.random = np.random.default_rng(seed)
@@ -30,9 +36,16 @@ class TfliteBuilder:
         self.input_shape = self.shape
         self.tensors: list[dict[str, Any]] = []
         self.operators: list[dict[str, Any]] = []
+        #: The spread of each activation's values around their zero point.
+        self._deviations: dict[int, float] = {}
         self.current = self._activation("x", self.shape)
-        #: The spread of the current tensor's values around their zero point.
-        self._deviation = 74.0
+        self._deviations[self.current] = 74.0
+
+    def go_back(self, tensor: int) -> "TfliteBuilder":
+        """Continue from an earlier `current`."""
+        self.current = tensor
+        self.shape = self.tensors[tensor]["shape"][1:]
+        return self
 
     def conv(
         self, channels: int, kernel: tuple[int, int], strides: tuple[int, int] = (1, 1),
@@ -46,6 +59,63 @@ class TfliteBuilder:
                                      "DilationHFactor": 1, "DilationWFactor": 1})
         return self._product("CONV_2D", inputs, options, kernel[0] * kernel[1] * depth)
 
+    def depthwise(
+        self, kernel: tuple[int, int], strides: tuple[int, int] = (1, 1), padding: int = VALID,
+        activation: int = NONE, *, per_channel: bool = True, multiplier: int = 1,
+    ) -> "TfliteBuilder":
+        height, width, depth = self.shape
+        channels = depth * multiplier
+        inputs = self._matrix((1, *kernel, channels), per_channel, bias=True, axis=3)
+        self.shape = (*_sizes((height, width), kernel, strides, padding), channels)
+        options = ("DepthwiseConv2DOptions", {
+            "Padding": padding, "StrideH": strides[0], "StrideW": strides[1],
+            "FusedActivationFunction": activation, "DepthMultiplier": multiplier,
+            "DilationHFactor": 1, "DilationWFactor": 1})
+        return self._product("DEPTHWISE_CONV_2D", inputs, options, kernel[0] * kernel[1])
+
+    def add(self, other: int, activation: int = NONE) -> "TfliteBuilder":
+        """The sum with an earlier `current`, which stands first or second."""
+        inputs = [self.current, other][:: self.random.choice([1, -1])]
+        result = self._activation(f"y{len(self.operators)}", self.shape)
+        spreads = [self._deviations[i] * float(self.tensors[i]["scales"][0]) for i in inputs]
+        self._spread(result, float(np.hypot(*spreads)))
+        return self._append(
+            "ADD", [int(index) for index in inputs], result,
+            ("AddOptions", {"FusedActivationFunction": activation}),
+        )
+
+    def mean(self, *, keep: bool = False, axes: tuple[int, ...] = (1, 2)) -> "TfliteBuilder":
+        height, width, depth = self.shape
+        source, index = self.current, self._constant("axes", np.array(axes, np.int32), None)
+        self.shape = (1, 1, depth) if keep else (depth,)
+        result = self._activation(f"y{len(self.operators)}", self.shape)
+        real = self._deviations[source] * float(self.tensors[source]["scales"][0])
+        self._spread(result, real / float(np.sqrt(height * width)))
+        return self._append(
+            "MEAN", [source, index], result, ("ReducerOptions", {"KeepDims": keep})
+        )
+
+    def pad(self, amounts: Any, *, value: int | None = None) -> "TfliteBuilder":
+        """Rows and columns around: ((top, bottom), (left, right)); PADV2 if a value is given."""
+        (top, bottom), (left, right) = amounts
+        height, width, depth = self.shape
+        self.shape = (height + top + bottom, width + left + right, depth)
+        table = np.array([(0, 0), *amounts, (0, 0)], np.int32)
+        inputs = [self.current, self._constant("pads", table, None)]
+        if value is None:
+            return self._same_scale("PAD", inputs, ("PadOptions", {}))
+        inputs.append(self._constant("value", np.array([value], np.int8), None))
+        for field in ("scales", "zeros"):
+            self.tensors[inputs[-1]][field] = self.tensors[self.current][field]
+        return self._same_scale("PADV2", inputs, ("PadV2Options", {}))
+
+    def softmax(self, beta: float = 1.0) -> "TfliteBuilder":
+        result = self._activation(f"y{len(self.operators)}", self.shape)
+        self.tensors[result].update(
+            scales=np.array([1 / 256], np.float32), zeros=np.array([-128])
+        )
+        return self._append("SOFTMAX", [self.current], result, ("SoftmaxOptions", {"Beta": beta}))
+
     def fully_connected(
         self, outputs: int, activation: int = NONE, *, per_channel: bool = False, bias: bool = True
     ) -> "TfliteBuilder":
@@ -54,6 +124,15 @@ class TfliteBuilder:
         self.shape = (outputs,)
         options = ("FullyConnectedOptions", {"FusedActivationFunction": activation})
         return self._product("FULLY_CONNECTED", inputs, options, size)
+
+    def average_pool(
+        self, kernel: tuple[int, int], strides: tuple[int, int], padding: int = VALID,
+        activation: int = NONE,
+    ) -> "TfliteBuilder":
+        self.max_pool(kernel, strides, padding, activation)
+        self.operators[-1]["kind"] = "AVERAGE_POOL_2D"
+        self._deviations[self.current] /= float(np.sqrt(np.prod(kernel)))
+        return self
 
     def max_pool(
         self, kernel: tuple[int, int], strides: tuple[int, int], padding: int = VALID,
@@ -106,14 +185,19 @@ class TfliteBuilder:
         })
         return len(self.tensors) - 1
 
-    def _matrix(self, shape: tuple[int, ...], per_channel: bool, *, bias: bool) -> list[int]:
+    def _matrix(
+        self, shape: tuple[int, ...], per_channel: bool, *, bias: bool, axis: int = 0
+    ) -> list[int]:
         weights = self.random.integers(-127, 128, shape, dtype=np.int8)
-        scales = self.random.uniform(0.5, 1.5, shape[0] if per_channel else 1)
+        channels = shape[axis]
+        scales = self.random.uniform(0.5, 1.5, channels if per_channel else 1)
         scales = (0.01 * scales).astype(np.float32)
         inputs = [self.current, self._constant("w", weights, scales)]
+        self.tensors[inputs[1]]["axis"] = axis
         if bias:
-            spread = int(np.sqrt(np.prod(shape[1:])) * 73 * self._deviation) + 1
-            values = self.random.integers(-spread, spread, shape[0]).astype(np.int32)
+            terms = np.prod(shape) / channels
+            spread = int(np.sqrt(terms) * 73 * self._deviations[self.current]) + 1
+            values = self.random.integers(-spread, spread, channels).astype(np.int32)
             source = self.tensors[self.current]["scales"][0]
             inputs.append(self._constant("b", values, source * scales))
         return inputs
@@ -122,16 +206,20 @@ class TfliteBuilder:
         source = float(self.tensors[self.current]["scales"][0])
         weights = float(np.mean(self.tensors[inputs[1]]["scales"]))
         result = self._activation(f"y{len(self.operators)}", self.shape)
-        deviation = np.sqrt(terms) * 73 * self._deviation
-        # Results with a deviation of about 50.
-        self.tensors[result]["scales"] = np.array([deviation * source * weights / 50], np.float32)
-        self._deviation = 50.0
+        deviation = float(np.sqrt(terms)) * 73 * self._deviations[self.current]
+        self._spread(result, deviation * source * weights)
         return self._append(kind, inputs, result, options)
+
+    def _spread(self, result: int, deviation: float) -> None:
+        """A scale under which so large a deviation is about 50 steps."""
+        self.tensors[result]["scales"] = np.array([deviation / 50], np.float32)
+        self._deviations[result] = 50.0
 
     def _same_scale(self, kind: str, inputs: list[int], options: Any) -> "TfliteBuilder":
         result = self._activation(f"y{len(self.operators)}", self.shape)
         for field in ("scales", "zeros"):
             self.tensors[result][field] = self.tensors[self.current][field]
+        self._deviations[result] = self._deviations[self.current]
         return self._append(kind, inputs, result, options)
 
     def _append(
@@ -188,7 +276,7 @@ class _Writer:
             fields["Quantization"] = self._table("QuantizationParameters", {
                 "Scale": self.out.CreateNumpyVector(tensor["scales"].astype(np.float32)),
                 "ZeroPoint": self.out.CreateNumpyVector(tensor["zeros"].astype(np.int64)),
-                "QuantizedDimension": 0,
+                "QuantizedDimension": tensor.get("axis", 0),
             })
         return self._table("Tensor", fields)
 
