@@ -10,7 +10,7 @@ from ..hdl.npu.config import NpuConfig
 from ..hdl.npu.isa import Descriptor
 from .emit import Program, emit
 from .errors import ModelError
-from .ir import Graph
+from .ir import Graph, Softmax
 from .layers import ChannelParameters, Image, MatrixLayer, Network
 from .legalise import legalise
 from .memory import plan_activations
@@ -58,6 +58,8 @@ class Compiled:
     parameters: tuple[ChannelParameters, ...]
     layers: tuple[CompiledLayer, ...]
     report: Report
+    #: What is left for the host, in order, from `result` on.
+    host: tuple[Softmax, ...]
     keep_all: bool
     #: Name and SHA-256 of the file it came from.
     model_name: str
@@ -125,7 +127,8 @@ def compile_graph(
         config, graph, network.source, addresses[network.source.name], network.result,
         addresses[network.result.name], program.descriptors, weights.data, parameters.entries,
         _layers(network, addresses, program),
-        build_report(network, plan, weights, memories, config), keep_all, model_name, model_sha256,
+        build_report(network, plan, weights, memories, config), network.host, keep_all,
+        model_name, model_sha256,
     )
 
 

@@ -16,9 +16,12 @@ from ..hdl.npu.isa import Rounding
 
 __all__ = [
     "ALL", "Add", "AveragePool", "Clamp", "Convolution", "Depthwise", "FullyConnected", "Graph",
-    "MaxPool", "Mean", "Node", "Operator", "Pad", "Pads", "Quantisation", "Relu", "Reshape",
-    "Tensor", "relu_clamp",
+    "MOST_CLASSES", "MaxPool", "Mean", "Node", "Operator", "Pad", "Pads", "Quantisation", "Relu",
+    "Reshape", "Softmax", "Tensor", "relu_clamp",
 ]
+
+#: Values over which a softmax may go: of more TFLite's reference kernel does not define the sum.
+MOST_CLASSES = 511
 
 #: The lowest and the highest int8 value that a result may have.
 Clamp: TypeAlias = tuple[int, int]
@@ -189,9 +192,19 @@ class Reshape(Operator):
     """The same elements in the same order under another shape."""
 
 
+@dataclass(frozen=True)
+class Softmax(Operator):
+    """TFLite's softmax along the last axis: exp(beta * x) over the sum of them all.
+
+    The NPU has none: it is the network's last operator, and the host's work.
+    """
+
+    beta: float
+
+
 Node: TypeAlias = (
     Convolution | Depthwise | FullyConnected | MaxPool | AveragePool | Mean | Add | Pad | Relu
-    | Reshape
+    | Reshape | Softmax
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hdl.npu.isa import Rounding
-from .ir import Quantisation
+from .ir import Quantisation, Softmax
 
 __all__ = [
     "AddLayer", "Area", "AverageLayer", "ChannelParameters", "DepthwiseLayer", "Image", "Layer",
@@ -192,7 +192,7 @@ Layer: TypeAlias = MatrixLayer | WindowLayer | AddLayer
 
 @dataclass(frozen=True)
 class Network:
-    """All layers in the order of execution.
+    """All layers in the order of execution. What is left for the host takes the result.
 
     `views` maps the name of an image that is only another view of an image to that image's name.
     """
@@ -201,6 +201,7 @@ class Network:
     result: Image
     layers: tuple[Layer, ...]
     views: dict[str, str]
+    host: tuple[Softmax, ...] = ()
 
     def storage(self, image: Image) -> str:
         """Name of the image whose bytes `image` shows."""

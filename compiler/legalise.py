@@ -22,6 +22,7 @@ from .ir import (
     Pads,
     Relu,
     Reshape,
+    Softmax,
     Tensor,
     relu_clamp,
 )
@@ -45,6 +46,7 @@ class _Legaliser:
         self.views: dict[str, str] = {}
         #: Pads whose result is no image of its own: convolutions take them into their windows.
         self.pads: dict[str, Pad] = {}
+        self.host: dict[str, Softmax] = {}
         self.uses = Counter(source.name for node in graph.nodes for source in node.sources)
         self.uses[graph.result.name] += 1
 
@@ -74,8 +76,15 @@ class _Legaliser:
                     self._relu(node)
                 case Reshape():
                     self._reshape(node)
-        result = self._image_of(self.graph.result, "the network's output")
-        return Network(source, result, tuple(self.layers), self.views)
+                case Softmax():
+                    self._softmax(node)
+        last = self.graph.result
+        if last.name in self.host:
+            last = self.host[last.name].source
+        result = self._image_of(last, "the network's output")
+        return Network(
+            source, result, tuple(self.layers), self.views, tuple(self.host.values())
+        )
 
     def _input_image(self) -> Image:
         """The input as its first operator wants it: the host lays it out, so a Reshape is free."""
@@ -96,6 +105,16 @@ class _Legaliser:
                 f"the padding into their windows, not to {user}; pad before a convolution only"
             )
         return self.images[tensor.name]
+
+    def _softmax(self, node: Softmax) -> None:
+        """Left to the host, which has the network's result only."""
+        if node.result != self.graph.result:
+            raise ModelError(
+                f"{node.label}: must be the network's last operator, as it runs on the host; leave "
+                "out what comes behind it"
+            )
+        self._source(node)
+        self.host[node.result.name] = node
 
     def _convolved(
         self, node: Convolution | Depthwise, height: int, width: int

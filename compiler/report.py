@@ -18,7 +18,7 @@ from .layers import AverageLayer, DepthwiseLayer, Layer, MatrixLayer, Network
 from .schedule import Load, MatrixStep, Schedule, Step, TapSet
 from .weights import WeightImage
 
-__all__ = ["LayerReport", "MemoryUse", "Report", "build_report", "report_table"]
+__all__ = ["HostReport", "LayerReport", "MemoryUse", "Report", "build_report", "report_table"]
 
 _LEGEND = (
     "K: bytes of a window; cut: passes x channel tiles x areas; load: cycles that loading the "
@@ -61,6 +61,17 @@ class LayerReport(BaseModel):
         return self.bounds[self.bound_by]
 
 
+class HostReport(BaseModel):
+    """An operator that the host computes, as the NPU has none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: str
+    #: Result's shape, one image.
+    shape: tuple[int, ...]
+
+
 class MemoryUse(BaseModel):
     """How full a memory is, in its own unit."""
 
@@ -76,6 +87,8 @@ class Report(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     layers: tuple[LayerReport, ...]
+    #: What follows on the host, in order.
+    host: tuple[HostReport, ...] = ()
     #: Activations and weights in bytes, parameters in channels, the program in descriptors.
     memories: dict[str, MemoryUse]
     #: Multiplications of all rows and columns in a cycle.
@@ -113,7 +126,11 @@ def build_report(
         loads = [load for load in plan.loads if load.weights.layer == index]
         layers.append(_layer(layer, steps, loads, weights, config))
     peak = config.macro.rows * config.macro.columns / PLANES
-    return Report(layers=tuple(layers), memories=memories, peak_macs=peak)
+    host = tuple(
+        HostReport(name=node.name, kind=node.kind, shape=node.result.shape)
+        for node in network.host
+    )
+    return Report(layers=tuple(layers), host=host, memories=memories, peak_macs=peak)
 
 
 def _layer(
@@ -171,4 +188,7 @@ def report_table(report: Report, measured: Sequence[int] | None = None) -> Table
         if measured is not None:
             row.append(f"{measured[index]:,}" if index < len(measured) else "")
         table.add_row(*row)
+    for operator in report.host:
+        shape = "x".join(str(size) for size in operator.shape)
+        table.add_row(escape(operator.name), shape, *[""] * 6, "host")
     return table

@@ -27,6 +27,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "DepthwiseConv2DOptions": (*_WINDOW, "DilationHFactor", "DilationWFactor"),
     "Pool2DOptions": (*_WINDOW, "FilterHeight", "FilterWidth"),
     "AddOptions": ("FusedActivationFunction",),
+    "SoftmaxOptions": ("Beta",),
     "FullyConnectedOptions": ("FusedActivationFunction", "WeightsFormat"),
 }
 
@@ -61,7 +62,7 @@ class TfliteNode:
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: Mapping[str, int]
+    options: Mapping[str, float]
 
     @property
     def label(self) -> str:
@@ -171,14 +172,14 @@ class _Reader:
         outputs = tuple(int(operator.Outputs(n)) for n in self._range(operator.OutputsLength()))
         return TfliteNode(index, kind, inputs, outputs, self._options(operator))
 
-    def _options(self, operator: Any) -> dict[str, int]:
+    def _options(self, operator: Any) -> dict[str, float]:
         table = operator.BuiltinOptions()
         kind = self._name(self.tflite.BuiltinOptions, operator.BuiltinOptionsType())
         if table is None or kind not in _OPTIONS:
             return {}
         options = getattr(self.tflite, kind)()
         options.Init(table.Bytes, table.Pos)
-        return {name: int(getattr(options, name)()) for name in _OPTIONS[kind]}
+        return {name: getattr(options, name)() for name in _OPTIONS[kind]}
 
     @staticmethod
     def _name(members: Any, value: int) -> str:

@@ -13,7 +13,8 @@ from .ir import ALL, Clamp, Tensor, relu_clamp
 from .tflite_file import TfliteNode, TfliteTensor
 
 __all__ = [
-    "Inputs", "bias", "channel_scales", "clamp", "integers", "option", "values", "weights",
+    "Inputs", "bias", "channel_scales", "clamp", "integers", "option", "real_option",
+    "values", "weights",
 ]
 
 #: The inputs behind the first one, in order: constants, and what earlier nodes have made; None
@@ -25,6 +26,11 @@ _NONE, _RELU, _RELU_N1_TO_1, _RELU6 = range(4)
 
 
 def option(node: TfliteNode, name: str) -> int:
+    """An option of the node that is a whole number. Raises ModelError where it has none."""
+    return int(real_option(node, name))
+
+
+def real_option(node: TfliteNode, name: str) -> float:
     """An option of the node. Raises ModelError where it has none."""
     if name not in node.options:
         raise ModelError(f"{node.label}: its option {name} is missing; convert the model again")

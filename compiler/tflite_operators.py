@@ -1,11 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """TFLite's operators: what each takes, and the graph's node that it becomes."""
 
+import math
 from collections.abc import Callable
 
 from ..hdl.npu.isa import Rounding
 from .errors import ModelError
-from .ir import Add, FullyConnected, Mean, Node, Pad, Pads, Relu, Reshape, Tensor
+from .ir import (
+    MOST_CLASSES,
+    Add,
+    FullyConnected,
+    Mean,
+    Node,
+    Pad,
+    Pads,
+    Quantisation,
+    Relu,
+    Reshape,
+    Softmax,
+    Tensor,
+)
 from .tflite_file import TfliteNode, TfliteTensor
 from .tflite_inputs import (
     Inputs,
@@ -14,12 +28,16 @@ from .tflite_inputs import (
     clamp,
     integers,
     option,
+    real_option,
     values,
     weights,
 )
 from .tflite_windows import average_pool, convolution, depthwise, image_shape, max_pool
 
 __all__ = ["BUILDERS"]
+
+#: How TFLite's softmax quantises its result.
+_PROBABILITIES = Quantisation(1 / 256, -128)
 
 
 def _fully_connected(
@@ -124,6 +142,27 @@ def _reshape(node: TfliteNode, source: Tensor, result: Tensor, _: Inputs) -> Res
     return Reshape(str(node.number), node.kind, source, result)
 
 
+def _softmax(node: TfliteNode, source: Tensor, result: Tensor, _: Inputs) -> Softmax:
+    beta = real_option(node, "Beta")
+    if source.shape != result.shape or source.shape[-1] > MOST_CLASSES:
+        raise ModelError(
+            f"{node.label}: its input and result must have one shape of at most {MOST_CLASSES} "
+            f"elements in the last axis, not {[1, *source.shape]} and {[1, *result.shape]}"
+        )
+    if result.quantisation != _PROBABILITIES:
+        raise ModelError(
+            f"{node.label}: its result must have scale 1/256 and zero point -128, not "
+            f"{result.quantisation.scale:g} and {result.quantisation.zero_point}; convert the "
+            "model again"
+        )
+    if not 2.0**-26 < source.quantisation.scale * beta < math.inf:
+        raise ModelError(
+            f"{node.label}: its input's scale x beta must be above 2**-26 and finite, not "
+            f"{source.quantisation.scale * beta:g}; convert the model again"
+        )
+    return Softmax(str(node.number), node.kind, source, result, beta)
+
+
 #: Builds each operator: from its node, source, result and the inputs behind the source.
 BUILDERS: dict[str, Callable[[TfliteNode, Tensor, Tensor, Inputs], Node]] = {
     "ADD": _add,
@@ -137,4 +176,5 @@ BUILDERS: dict[str, Callable[[TfliteNode, Tensor, Tensor, Inputs], Node]] = {
     "PADV2": _pad,
     "RELU": _relu,
     "RESHAPE": _reshape,
+    "SOFTMAX": _softmax,
 }

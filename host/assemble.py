@@ -18,6 +18,7 @@ from .manifest import (
     Part,
     Port,
     Quantise,
+    Softmax,
     TensorPlace,
 )
 from .program import PARTS, ProgramFile
@@ -94,10 +95,14 @@ def _input(compiled: Compiled, tensor: TensorPlace) -> Port:
 
 def _output(compiled: Compiled, tensor: TensorPlace) -> Port:
     steps: list[HostStep] = [Deinterleave(planes=tensor.planes, shape=tensor.shape)]
+    for node in compiled.host:
+        steps.append(Softmax(scale=node.source.quantisation.scale, beta=node.beta))
+    result = compiled.graph.result
     if compiled.graph.float_output:
-        steps.append(Dequantise(scale=tensor.scale, zero_point=tensor.zero_point))
+        quantisation = result.quantisation
+        steps.append(Dequantise(scale=quantisation.scale, zero_point=quantisation.zero_point))
     dtype = "float32" if compiled.graph.float_output else "int8"
     return Port(
-        name=compiled.graph.output_name, shape=tensor.shape, dtype=dtype, tensor=tensor,
+        name=compiled.graph.output_name, shape=result.shape, dtype=dtype, tensor=tensor,
         steps=tuple(steps),
     )

@@ -11,12 +11,13 @@ from ..compiler.report import Report
 
 __all__ = [
     "FORMAT", "VERSION", "Deinterleave", "Dequantise", "HostStep", "Interleave", "LayerEntry",
-    "Manifest", "Part", "Port", "Quantise", "TensorPlace",
+    "Manifest", "Part", "Port", "Quantise", "Softmax", "TensorPlace",
 ]
 
 FORMAT: Literal["cimple-program"] = "cimple-program"
-#: Another version is refused. Version 1 had the rows of a row group of weights packed together.
-VERSION: Literal[2] = 2
+#: Another version is refused. Version 1 had the rows of a row group of weights packed together,
+#: version 2 no softmax among the host's steps.
+VERSION: Literal[3] = 3
 
 _Byte = Annotated[int, Field(ge=-128, le=127)]
 _Count = Annotated[int, Field(ge=0, le=1 << 31)]
@@ -61,8 +62,17 @@ class Dequantise(_Part):
     zero_point: _Byte
 
 
+class Softmax(_Part):
+    """int8 to int8 of scale 1/256 and zero point -128, along the last axis, as TFLite's SOFTMAX."""
+
+    step: Literal["softmax"] = "softmax"
+    #: Of its input.
+    scale: _Scale
+    beta: _Scale
+
+
 HostStep = Annotated[
-    Quantise | Interleave | Deinterleave | Dequantise, Field(discriminator="step")
+    Quantise | Interleave | Deinterleave | Softmax | Dequantise, Field(discriminator="step")
 ]
 
 
@@ -124,7 +134,7 @@ class Manifest(_Part):
     """The whole of `manifest.json`."""
 
     format: Literal["cimple-program"] = FORMAT
-    version: Literal[2] = VERSION
+    version: Literal[3] = VERSION
     #: Version of the compiler.
     compiler: str
     model_name: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the host does to a network's input and output: quantise, change order, dequantise.
+"""What the host does to a network's input and output: quantise, change order, softmax, dequantise.
 
 Batches throughout: axis 0 counts images.
 """
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .manifest import Deinterleave, Dequantise, HostStep, Interleave, Quantise
+from .manifest import Deinterleave, Dequantise, HostStep, Interleave, Quantise, Softmax
+from .softmax import softmax
 
 __all__ = ["apply_steps", "deinterleave", "dequantise", "interleave", "quantise"]
 
@@ -25,6 +26,8 @@ def apply_steps(steps: Iterable[HostStep], batch: NDArray[Any]) -> NDArray[Any]:
                 batch = interleave(batch, step.planes)
             case Deinterleave():
                 batch = deinterleave(batch, step.planes, step.shape)
+            case Softmax():
+                batch = softmax(batch, step.scale, step.beta)
             case Dequantise():
                 batch = dequantise(batch, step.scale, step.zero_point)
     return batch
