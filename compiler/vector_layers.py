@@ -109,6 +109,8 @@ def mean_layer(node: Mean, source: Image, result: Image) -> AverageLayer:
     bits = min(count.bit_length() - 1, 31 + exponent)
     multiplier, shift = (multiplier << bits) // count, bits - exponent
     if shift < 0:
+        multiplier, shift = multiplier << -shift, 0
+    if multiplier >= 1 << 31:
         raise beyond(factor / count, node.label, "source scale / result scale / pixels")
     parameters = ChannelParameters(-source.quantisation.zero_point * count, multiplier, shift)
     return AverageLayer(

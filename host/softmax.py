@@ -82,7 +82,7 @@ def _exp_of_fraction(values: _Integers) -> _Integers:
     x3, x4 = _multiply(x2, x), _multiply(x2, x2)
     sixths = _multiply(_divide(x4, 2) + x3, _constant(1 / 3, 0))
     centre = _constant(math.exp(-1 / 8), 0)
-    return centre + _multiply(x + _divide(sixths + x2, 1), np.int64(centre))
+    return centre + _multiply(x + _divide(sixths + x2, 1), centre)
 
 
 def _reciprocal(sums: _Integers) -> tuple[_Integers, _Integers]:

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cimple.compiler import tflite_operators
+from cimple.compiler import tflite_operators, tflite_windows
 from cimple.hdl.npu.isa import Rounding
+from tests.compiler.networks import npu
+from tests.compiler.random_tflite import random_network
 from tests.compiler.test_random_networks import NPUS as SMALL
 from tests.compiler.test_random_networks import infer
 from tests.compiler.tflite_networks import (
@@ -19,14 +21,16 @@ from tests.compiler.tflite_networks import (
     SAME,
     VALID,
     TfliteBuilder,
-    random_network,
 )
 from tests.oracles.litert import tensors_of
 
-#: Some of the networks here have more weights.
+#: Some of the networks here have more weights. A queue of one is where programs stop first.
 NPUS = {
-    name: npu.replace(weight_bytes=1 << 18, descriptors=8192, channels=1024)
-    for name, npu in SMALL.items()
+    name: config.replace(
+        weight_bytes=1 << 18, descriptors=8192, channels=1024, activation_bytes=32768,
+        queue_depth=1 if name in ("one column", "many banks") else config.queue_depth,
+    )
+    for name, config in {**SMALL, "one column": npu(rows=40, columns=1, lanes=1)}.items()
 }
 
 
@@ -43,6 +47,8 @@ def check(builder: TfliteBuilder, npu_name: str, path: Path) -> int:
                 values[number].reshape(-1), expected[name].reshape(-1), err_msg=name
             )
             compared += values[number].size
+        last = expected[builder.tensors[builder.current]["name"]]
+        np.testing.assert_array_equal(result.outputs[number], last)
     assert set(result.tensors) >= {tensor["name"] for tensor in builder.results()}
     # Memory is used again where it can be; results must not depend on it.
     reused = infer(path, NPUS[npu_name], images, keep=False)
@@ -87,7 +93,7 @@ def test_enough_results_to_tell_the_roundings(
     path = tmp_path / "net.tflite"
     check(builder, "large", path)
     other = Rounding.TFLITE if kind == "fully connected" else Rounding.TFLITE_SINGLE
-    monkeypatch.setattr(tflite_operators, "Rounding", SimpleNamespace(
-        TFLITE=other, TFLITE_SINGLE=other))
+    for module in (tflite_operators, tflite_windows):
+        monkeypatch.setattr(module, "Rounding", SimpleNamespace(TFLITE=other, TFLITE_SINGLE=other))
     with pytest.raises(AssertionError, match="y0"):
         check(builder, "large", path)

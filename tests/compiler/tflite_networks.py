@@ -12,7 +12,7 @@ import numpy as np
 import tflite
 from numpy.typing import NDArray
 
-__all__ = ["TfliteBuilder", "random_network"]
+__all__ = ["TfliteBuilder"]
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 SAME, VALID = range(2)
@@ -90,7 +90,8 @@ class TfliteBuilder:
         self.shape = (1, 1, depth) if keep else (depth,)
         result = self._activation(f"y{len(self.operators)}", self.shape)
         real = self._deviations[source] * float(self.tensors[source]["scales"][0])
-        self._spread(result, real / float(np.sqrt(height * width)))
+        # A little more than one step of the source for one of the result, for an image of a pixel.
+        self._spread(result, 1.1 * real / float(np.sqrt(height * width)))
         return self._append(
             "MEAN", [source, index], result, ("ReducerOptions", {"KeepDims": keep})
         )
@@ -131,7 +132,8 @@ class TfliteBuilder:
     ) -> "TfliteBuilder":
         self.max_pool(kernel, strides, padding, activation)
         self.operators[-1]["kind"] = "AVERAGE_POOL_2D"
-        self._deviations[self.current] /= float(np.sqrt(np.prod(kernel)))
+        smaller = self._deviations[self.current] / float(np.sqrt(np.prod(kernel)))
+        self._deviations[self.current] = max(smaller, 5.0)
         return self
 
     def max_pool(
@@ -162,9 +164,9 @@ class TfliteBuilder:
         return path
 
     def results(self) -> list[dict[str, Any]]:
-        """The tensors that operators make, but for mere views of others."""
+        """The tensors that the NPU makes: no views of others, no padded images, no softmax."""
         return [self.tensors[operator["output"]] for operator in self.operators
-                if operator["kind"] != "RESHAPE"]
+                if operator["kind"] not in ("RESHAPE", "PAD", "PADV2", "SOFTMAX")]
 
     # Tensors and operators ----------------------------------------------------------------------
 
@@ -319,36 +321,3 @@ def _sizes(
         for size, window, stride in zip(image, kernel, strides, strict=True)
     )
     return first, second
-
-
-def random_network(seed: int) -> TfliteBuilder:
-    """Up to four convolutions and pools, then perhaps a fully connected layer or two."""
-    source = np.random.default_rng(seed)
-    shape = [int(source.integers(3, 12)), int(source.integers(3, 12)), int(source.integers(1, 10))]
-    builder = TfliteBuilder(shape, seed)
-
-    def window() -> tuple[tuple[int, int], tuple[int, int]]:
-        height, width, _ = builder.shape
-        kernel = int(source.integers(1, min(4, height) + 1)), int(source.integers(
-            1, min(4, width) + 1))
-        return kernel, (int(source.integers(1, 3)), int(source.integers(1, 3)))
-
-    for _ in range(int(source.integers(1, 5))):
-        kernel, strides = window()
-        padding, activation = int(source.integers(2)), int(source.integers(4))
-        if source.random() < 0.7:
-            builder.conv(
-                int(source.integers(1, 20)), kernel, strides, padding, activation,
-                per_channel=source.random() < 0.8,
-            )
-        else:
-            builder.max_pool(kernel, strides, padding, activation)
-    if source.random() < 0.7:
-        if source.random() < 0.5:
-            builder.reshape([int(np.prod(builder.shape))])
-        for _ in range(int(source.integers(1, 3))):
-            builder.fully_connected(
-                int(source.integers(1, 20)), int(source.integers(4)),
-                per_channel=source.random() < 0.3, bias=source.random() < 0.8,
-            )
-    return builder

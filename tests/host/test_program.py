@@ -143,7 +143,7 @@ def test_compressed_members_are_refused(data: bytes) -> None:
 MANIFEST_CASES: dict[str, tuple[str, Any, str]] = {
     "format": ("format", "zip", "not a program file: manifest.json does not say 'cimple-program'"),
     "version": (
-        "version", 1,
+        "version", 2,
         (
             "version of the program file must be 3, not 2; compile the network with this version "
             "of cimple, or run it with the one that compiled it"
