@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks of MLPerf Tiny: two as they are, where their files are there, two in shape only."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cimple.compiler.compile import compile_network
+from cimple.hdl.load import load_config
+from cimple.hdl.npu.config import NpuConfig
+from cimple.host.assemble import assemble
+from cimple.host.client import Inference, NpuClient
+from cimple.host.devices.golden import GoldenDevice
+from tests.compiler.mlperf_tiny import autoencoder, mobilenet
+from tests.compiler.tflite_networks import TfliteBuilder
+from tests.oracles.litert import tensors_of
+
+#: Images whose every tensor is compared; of the others the outputs are.
+IMAGES = 2
+
+
+def board() -> NpuConfig:
+    config = load_config("ulx3s_85f")
+    assert isinstance(config, NpuConfig)
+    return config
+
+
+def infer(path: Path, config: NpuConfig, images: np.ndarray, *, keep: bool) -> Inference:
+    program = assemble(compile_network(path, config, keep_all=keep))
+    with GoldenDevice(config) as device:
+        client = NpuClient(device)
+        client.load(program)
+        return client.infer(images, keep_tensors=keep)
+
+
+def compare(path: Path, config: NpuConfig, images: np.ndarray) -> tuple[Inference, int]:
+    """Every tensor of these images with LiteRT's; the run, and how many values were compared."""
+    result, compared = infer(path, config, images, keep=True), 0
+    for number, image in enumerate(images):
+        expected = tensors_of(path, image)
+        for name, values in result.tensors.items():
+            np.testing.assert_array_equal(
+                values[number].reshape(-1), expected[name].reshape(-1), err_msg=name
+            )
+            compared += values[number].size
+    return result, compared
+
+
+@pytest.fixture(params=["kws", "resnet8"])
+def given(request: pytest.FixtureRequest, root: Path) -> tuple[Path, np.ndarray, np.ndarray]:
+    """A network's file, inputs and the outputs that they must have."""
+    folder = root.parent / "shared" / "data" / "mlperf_tiny"
+    path, vectors = (folder / f"{request.param}{end}" for end in (".tflite", "_vectors.npz"))
+    if not (path.exists() and vectors.exists()):
+        pytest.skip(f"{path} and its vectors are not there")
+    with np.load(vectors) as arrays:
+        return path, arrays["inputs"], arrays["outputs"]
+
+
+def test_outputs_of_all_given_inputs(given: tuple[Path, np.ndarray, np.ndarray]) -> None:
+    """On the NPU of the preset, unchanged; memory is used again where it can be."""
+    path, inputs, outputs = given
+    np.testing.assert_array_equal(infer(path, board(), inputs, keep=False).outputs, outputs)
+
+
+def test_every_tensor_of_some_given_inputs(given: tuple[Path, np.ndarray, np.ndarray]) -> None:
+    path, inputs, outputs = given
+    config = board().replace(activation_bytes=1 << 18)
+    result, compared = compare(path, config, inputs[:IMAGES])
+    np.testing.assert_array_equal(result.outputs, outputs[:IMAGES])
+    assert compared > 70_000 * IMAGES
+
+
+@pytest.mark.parametrize("make", [mobilenet, autoencoder])
+def test_networks_of_the_other_shapes(
+    make: Callable[[Path], TfliteBuilder], tmp_path: Path
+) -> None:
+    path = tmp_path / "net.tflite"
+    builder = make(path)
+    builder.save(path)
+    config = board().replace(
+        activation_bytes=1 << 19, weight_bytes=1 << 19, channels=4096, descriptors=2048
+    )
+    images = builder.images(1)
+    result, _ = compare(path, config, images)
+    np.testing.assert_array_equal(
+        result.outputs[0],
+        tensors_of(path, images[0])[builder.tensors[builder.current]["name"]],
+    )
+    # Values that have all died, or are all clipped, would prove nothing.
+    for tensor in builder.results():
+        values = result.tensors[tensor["name"]]
+        if values.size >= 8:
+            assert 2 < values.std() < 90, tensor["name"]
+            assert np.mean(np.abs(values + 0.5) > 127) < 0.9, tensor["name"]
