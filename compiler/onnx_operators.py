@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ModelError
-from .ir import Convolution, FullyConnected, MaxPool, Node, Relu, Reshape, Tensor, relu_clamp
+from .ir import (
+    Convolution,
+    Depthwise,
+    FullyConnected,
+    MaxPool,
+    Node,
+    Relu,
+    Reshape,
+    Tensor,
+    relu_clamp,
+)
 from .onnx_file import OnnxGraph, OnnxNode
 from .onnx_quantisation import Constant
 from .onnx_windows import read_sliding
@@ -70,23 +80,26 @@ def _convolution(node: OnnxNode, source: Tensor, parameters: Parameters, _: Onnx
     weights = _weights(node, parameters)
     if weights.values.ndim != 4:
         raise ModelError(f"{node.label}: weights must have 4 axes, not {weights.values.ndim}")
-    group = node.attributes.get("group", 1)
-    if group != 1:
-        raise ModelError(
-            f"{node.label}: group must be 1, not {group}; depthwise and grouped convolutions are "
-            "not supported"
-        )
     out_channels, in_channels, *kernel = weights.values.shape
-    if in_channels != channels:
+    group = node.attributes.get("group", 1)
+    depthwise = group == channels == out_channels and channels > 1
+    if group != 1 and not depthwise:
         raise ModelError(
-            f"{node.label}: weights are for {in_channels} channels, the image has {channels}"
+            f"{node.label}: group must be 1, or the number of input and of output channels, which "
+            f"are {channels} and {out_channels}, not {group}; split a grouped convolution"
+        )
+    if in_channels * group != channels:
+        raise ModelError(
+            f"{node.label}: weights are for {in_channels * group} channels, the image has "
+            f"{channels}"
         )
     sliding = read_sliding(node, (image[0], image[1]), (kernel[0], kernel[1]))
     scales = weights.scales_along(0, node.label)
     return Pending(
-        node, source, (out_channels, *sliding.out), Convolution,
+        node, source, (out_channels, *sliding.out), Depthwise if depthwise else Convolution,
         {
-            "weights": weights.values,
+            # A depthwise kernel has one input channel; the graph has the others last.
+            "weights": weights.values[:, 0].transpose(1, 2, 0) if depthwise else weights.values,
             "weight_scales": scales,
             "bias": _bias(node, parameters[1] if len(parameters) > 1 else None, source, scales),
             "strides": sliding.strides,

@@ -112,6 +112,20 @@ class NetworkBuilder:
         self._slide(channels, kernel, strides, pads)
         return self._finish(relu=relu)
 
+    def depthwise(
+        self, kernel: Sequence[int], strides: Sequence[int] = (1, 1),
+        pads: Sequence[int] = (0, 0, 0, 0), *, relu: bool = False, bias: bool = True,
+        per_channel: bool = True,
+    ) -> "NetworkBuilder":
+        """Conv with as many groups as channels, then Relu if wanted."""
+        channels = self.shape[0]
+        self._matrix(
+            "Conv", [channels, 1, *kernel], 0, kernel[0] * kernel[1], bias=bias,
+            per_channel=per_channel, strides=list(strides), pads=list(pads), group=channels,
+        )
+        self._slide(channels, kernel, strides, pads)
+        return self._finish(relu=relu)
+
     def gemm(
         self, outputs: int, *, turned: bool = False, relu: bool = False, bias: bool = True,
         kind: str = "Gemm", per_channel: bool = True,
@@ -204,8 +218,14 @@ def random_network(seed: int) -> NetworkBuilder:
         kernel = (pick(1, min(3, height)), pick(1, min(3, width)))
         pads = [pick(0, size - 1) for size in (*kernel, *kernel)]
         strides = (pick(1, 2), pick(1, 2))
-        if rng.random() < 0.3:
+        choice = rng.random()
+        if choice < 0.25:
             builder.max_pool(kernel, strides, pads, relu=bool(rng.random() < 0.3))
+        elif choice < 0.5:
+            builder.depthwise(
+                kernel, strides, pads, relu=bool(rng.random() < 0.5),
+                bias=bool(rng.random() < 0.8), per_channel=bool(rng.random() < 0.7),
+            )
         else:
             builder.conv(
                 pick(1, 10), kernel, strides, pads, relu=bool(rng.random() < 0.5),

@@ -111,8 +111,8 @@ CASES: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     "group": (
         attribute("Conv", group=2),
         (
-            "node 'conv0' (Conv): group must be 1, not 2; depthwise and grouped convolutions are "
-            "not supported"
+            "node 'conv0' (Conv): group must be 1, or the number of input and of output channels, "
+            "which are 2 and 3, not 2; split a grouped convolution"
         ),
     ),
     "dilations": (
