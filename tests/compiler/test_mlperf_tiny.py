@@ -93,5 +93,5 @@ def test_networks_of_the_other_shapes(
     for tensor in builder.results():
         values = result.tensors[tensor["name"]]
         if values.size >= 8:
-            assert 2 < values.std() < 90, tensor["name"]
-            assert np.mean(np.abs(values + 0.5) > 127) < 0.9, tensor["name"]
+            assert 15 < values.std() < 60, tensor["name"]
+            assert np.mean(np.abs(values + 0.5) > 127) < 0.75, tensor["name"]

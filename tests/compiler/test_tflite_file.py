@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TFLite files that are no networks, or none that the NPU can run: one clear error each."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,18 @@ def test_without_tflite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     )
 
 
-def test_cut_short_or_damaged_anywhere(tmp_path: Path) -> None:
+def branches() -> TfliteBuilder:
+    builder = TfliteBuilder([5, 5, 2]).depthwise((3, 3), padding=SAME)
+    builder.add(0).pad([(1, 0), (0, 1)]).conv(2, (2, 2)).average_pool((2, 2), (1, 1), SAME)
+    return builder.mean().softmax()
+
+
+@pytest.mark.parametrize("build", [network, branches])
+def test_cut_short_or_damaged_anywhere(
+    build: Callable[[], TfliteBuilder], tmp_path: Path
+) -> None:
     """Whatever a file has become, it is another network or one clear error."""
-    path = network().save(tmp_path / "net.tflite")
+    path = build().save(tmp_path / "net.tflite")
     data = path.read_bytes()
     variants = [data[:size] for size in range(0, len(data), 13)]
     for place in range(0, len(data), 3):
@@ -88,8 +98,9 @@ def test_an_operator_that_is_not_supported(tmp_path: Path) -> None:
     builder = network()
     builder.operators[1]["kind"] = "L2_POOL_2D"
     assert message(builder.save(tmp_path / "net.tflite")) == (
-        "node '1' (L2_POOL_2D): operator L2_POOL_2D is not supported; supported are CONV_2D, "
-        "FULLY_CONNECTED, MAX_POOL_2D, RELU, RESHAPE"
+        "node '1' (L2_POOL_2D): operator L2_POOL_2D is not supported; supported are ADD, "
+        "AVERAGE_POOL_2D, CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, MAX_POOL_2D, MEAN, PAD, "
+        "PADV2, RELU, RESHAPE, SOFTMAX"
     )
 
 

@@ -115,6 +115,7 @@ class TfliteBuilder:
         self.tensors[result].update(
             scales=np.array([1 / 256], np.float32), zeros=np.array([-128])
         )
+        self._deviations[result] = 50.0
         return self._append("SOFTMAX", [self.current], result, ("SoftmaxOptions", {"Beta": beta}))
 
     def fully_connected(
