@@ -6,10 +6,19 @@ from dataclasses import replace
 import numpy as np
 
 from cimple.compiler.ir import Quantisation
-from cimple.compiler.layers import Image, MatrixLayer, Network, PoolLayer, Window
+from cimple.compiler.layers import (
+    AddLayer,
+    ChannelParameters,
+    DepthwiseLayer,
+    Image,
+    MatrixLayer,
+    Network,
+    PoolLayer,
+    Window,
+)
 from cimple.hdl.npu.isa import Rounding
 
-__all__ = ["chain", "image", "matrix_layer", "pool_layer"]
+__all__ = ["add_layer", "chain", "depthwise_layer", "image", "matrix_layer", "pool_layer"]
 
 QUANTISATION = Quantisation(0.5, -3)
 
@@ -43,6 +52,29 @@ def pool_layer(source: Image, window: Window, *, name: str = "pool") -> PoolLaye
     width = (source.width - window.width) // window.stride_x + 1
     result = image(f"{name}_y", height, width, source.channels)
     return PoolLayer(name, "MaxPool", source, result, window, (-128, 127))
+
+
+def depthwise_layer(
+    source: Image, window: Window, *, name: str = "depthwise", seed: int = 0
+) -> DepthwiseLayer:
+    """A depthwise convolution without padding."""
+    rng = np.random.default_rng(seed)
+    result = pool_layer(source, window, name=name).result
+    channels = source.channels
+    return DepthwiseLayer(
+        name, "DEPTHWISE_CONV_2D", source, result, window,
+        rng.integers(-128, 128, (window.height * window.width, channels)).astype(np.int8),
+        rng.integers(-1000, 1000, channels).astype(np.int32),
+        rng.integers(1 << 30, 1 << 31, channels), rng.integers(0, 32, channels), (-128, 127),
+        Rounding.TFLITE,
+    )
+
+
+def add_layer(source: Image, other: Image, *, name: str = "add") -> AddLayer:
+    """The sum of two images of one shape."""
+    result = replace(source, name=f"{name}_y")
+    half = ChannelParameters(0, 1 << 30, 0)
+    return AddLayer(name, "ADD", source, result, other, (half, half, half), (-128, 127))
 
 
 def chain(count: int, *, size: int = 4) -> Network:

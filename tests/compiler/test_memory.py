@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cimple.compiler.errors import ModelError
 from cimple.compiler.layers import Network, Window
 from cimple.compiler.memory import Lifetime, lifetimes, plan_activations
-from tests.compiler.layered import chain, image, matrix_layer
+from tests.compiler.layered import add_layer, chain, image, matrix_layer
 from tests.compiler.networks import npu
 
 
@@ -50,6 +50,19 @@ def test_lifetimes_of_a_fork() -> None:
     assert spans["y0"] == Lifetime(32, 0, 2)
     assert spans["y1"] == Lifetime(32, 1, 1)
     assert spans["y2"] == Lifetime(32, 2, 3)
+
+
+def test_an_addition_keeps_both_its_sources() -> None:
+    """The image before the branch is needed until the branch has been added to it."""
+    network = chain(3)
+    added = add_layer(network.layers[2].result, network.layers[0].result)
+    residual = replace(network, layers=(*network.layers, added), result=added.result)
+    spans = lifetimes(residual, keep_all=False)
+    assert spans["y0"] == Lifetime(32, 0, 3)
+    assert spans["y2"] == Lifetime(32, 2, 3)
+    addresses = plan_activations(residual, npu())
+    assert overlapping(residual, addresses, keep_all=False) == []
+    assert len({addresses[name] for name in ("y0", "y1", "y2")}) == 3
 
 
 def test_sizes_are_whole_words() -> None:

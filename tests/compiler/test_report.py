@@ -9,6 +9,7 @@ from rich.console import Console
 from cimple.compiler.compile import compile_network
 from cimple.compiler.report import Report, report_table
 from tests.compiler.networks import NetworkBuilder, npu
+from tests.compiler.tflite_networks import SAME, TfliteBuilder
 
 
 def report(builder: NetworkBuilder, directory: Path) -> Report:
@@ -43,6 +44,28 @@ def test_a_pool(tmp_path: Path) -> None:
     assert (layer.macs, layer.bounds) == (0, {"pool": 4 * 4 * 2})
 
 
+def test_the_vector_engine_s_layers(tmp_path: Path) -> None:
+    """9 channels in lanes of 4 are three groups; 324 bytes are 81 beats."""
+    builder = TfliteBuilder([6, 6, 9]).depthwise((3, 3), padding=SAME)
+    builder.add(0).average_pool((2, 2), (1, 1), SAME).reshape([324]).fully_connected(4).softmax()
+    config = npu(lanes=4, weight_port=8, weight_bytes=8192)
+    made = compile_network(builder.save(tmp_path / "net.tflite"), config).report
+    depthwise, add, average = made.layers[:3]
+    assert depthwise.macs == 36 * 9 * 9
+    assert depthwise.bounds == {"taps": 36 * 9 * 3}
+    # A word a tap; what the lanes lack is filled up.
+    assert (depthwise.load_cycles, depthwise.weight_bytes) == (27, 27 * 8)
+    assert (depthwise.depth, depthwise.channel_tiles, depthwise.descriptors) == (9, 3, 6)
+    assert (add.bounds, add.macs, add.descriptors) == ({"add": 3 * 81}, 0, 1)
+    assert (average.bounds, average.areas, average.descriptors) == ({"taps": 36 * 4 * 3}, 4, 4)
+    (host,) = made.host
+    assert (host.name, host.kind, host.shape) == ("5", "SOFTMAX", (4,))
+    assert sum(layer.descriptors for layer in made.layers) + 1 == (
+        made.memories["descriptors"].used
+    )
+    assert Report.model_validate(made.to_json()) == made
+
+
 def test_it_survives_as_json(tmp_path: Path) -> None:
     made = report(NetworkBuilder([4, 5, 5]).conv(6, (3, 3)).max_pool((2, 2)), tmp_path)
     plain = made.to_json()
@@ -62,3 +85,13 @@ def test_the_table_shows_cycles_of_layers_that_have_some(tmp_path: Path) -> None
     assert "12,345" in text
     assert "maxpool0" in text
     assert "2x2x1" in text
+
+
+def test_the_table_lists_what_the_host_does(tmp_path: Path) -> None:
+    builder = TfliteBuilder([4]).fully_connected(3).softmax()
+    made = compile_network(builder.save(tmp_path / "net.tflite"), npu()).report
+    console = Console(width=120, file=StringIO())
+    with console.capture() as captured:
+        console.print(report_table(made, [12345]))
+    (line,) = [line for line in captured.get().splitlines() if "host" in line]
+    assert line.split() == ["1", "3", "host"]

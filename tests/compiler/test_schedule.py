@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order of steps and the use of weight banks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimple.compiler.layers import MatrixLayer, PoolLayer, Window
-from cimple.compiler.schedule import MatrixStep, Schedule, VectorStep, WeightSet, schedule
+from cimple.compiler.layers import Layer, MatrixLayer, PoolLayer, Window
+from cimple.compiler.schedule import (
+    DepthwiseStep,
+    MatrixStep,
+    Schedule,
+    TapSet,
+    VectorStep,
+    WeightSet,
+    schedule,
+)
 from cimple.compiler.tiling import tile
-from tests.compiler.layered import image, matrix_layer, pool_layer
+from tests.compiler.layered import depthwise_layer, image, matrix_layer, pool_layer
 from tests.compiler.networks import npu
 
 
-def plan(layers: list[MatrixLayer | PoolLayer], **changes: Any) -> Schedule:
+def plan(layers: Sequence[Layer], **changes: Any) -> Schedule:
     config = npu(**changes)
     tilings = {
         index: tile(layer, config)
@@ -74,6 +83,26 @@ def test_pools_use_no_bank() -> None:
     assert isinstance(made.steps[0], VectorStep)
     assert made.banks == {1: 0}
     assert made.loads[0].after is None
+
+
+def test_kernels_go_to_and_fro_between_their_two_banks() -> None:
+    """Whatever the macro's banks do; each load waits for the last but one before it."""
+    source = image("x", 4, 4, 10)
+    first = depthwise_layer(source, Window(2, 2))
+    layer = matrix_layer(first.result, 10, Window(1, 1))
+    second = depthwise_layer(layer.result, Window(1, 1), name="second")
+    made = plan([first, layer, second], lanes=4, columns=16, banks=1)
+    assert [type(step) for step in made.steps] == (
+        3 * [DepthwiseStep] + [MatrixStep] + 3 * [DepthwiseStep]
+    )
+    kernels = [load for load in made.loads if isinstance(load.weights, TapSet)]
+    assert [(load.bank, load.after) for load in kernels] == [
+        (0, None), (1, None), (0, 0), (1, 1), (0, 2), (1, 4)
+    ]
+    assert [made.banks[number] for number in (0, 1, 2, 4, 5, 6)] == [0, 1, 0, 1, 0, 1]
+    # In the order of their use.
+    assert [load.weights.layer for load in made.loads] == [0, 0, 0, 1, 2, 2, 2]
+    assert made.fresh == set(range(7))
 
 
 @pytest.mark.parametrize("banks", [1, 2, 4])
