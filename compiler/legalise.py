@@ -17,6 +17,7 @@ from .ir import (
     Graph,
     MaxPool,
     Mean,
+    Node,
     Operator,
     Pad,
     Pads,
@@ -54,30 +55,7 @@ class _Legaliser:
         source = self._input_image()
         self.images[source.name] = source
         for node in self.graph.nodes:
-            match node:
-                case Convolution():
-                    self._convolution(node)
-                case Depthwise():
-                    self._depthwise(node)
-                case FullyConnected():
-                    self._fully_connected(node)
-                case MaxPool():
-                    self._max_pool(node)
-                case AveragePool():
-                    self._average_pool(node)
-                case Mean():
-                    result = self._make(node.result)
-                    self.layers.append(mean_layer(node, self._source(node), result))
-                case Add():
-                    self._add(node)
-                case Pad():
-                    self._pad(node)
-                case Relu():
-                    self._relu(node)
-                case Reshape():
-                    self._reshape(node)
-                case Softmax():
-                    self._softmax(node)
+            self._add_node(node)
         last = self.graph.result
         if last.name in self.host:
             last = self.host[last.name].source
@@ -85,6 +63,31 @@ class _Legaliser:
         return Network(
             source, result, tuple(self.layers), self.views, tuple(self.host.values())
         )
+
+    def _add_node(self, node: Node) -> None:
+        match node:
+            case Convolution():
+                self._convolution(node)
+            case Depthwise():
+                self._depthwise(node)
+            case FullyConnected():
+                self._fully_connected(node)
+            case MaxPool():
+                self._max_pool(node)
+            case AveragePool():
+                self._average_pool(node)
+            case Mean():
+                self._mean(node)
+            case Add():
+                self._addition(node)
+            case Pad():
+                self._pad(node)
+            case Relu():
+                self._relu(node)
+            case Reshape():
+                self._reshape(node)
+            case Softmax():
+                self._softmax(node)
 
     def _input_image(self) -> Image:
         """The input as its first operator wants it: the host lays it out, so a Reshape is free."""
@@ -176,7 +179,10 @@ class _Legaliser:
         window = Window(*node.kernel, *node.strides, node.pads.top, node.pads.left)
         self.layers.append(average_layer(node, source, result, window))
 
-    def _add(self, node: Add) -> None:
+    def _mean(self, node: Mean) -> None:
+        self.layers.append(mean_layer(node, self._source(node), self._make(node.result)))
+
+    def _addition(self, node: Add) -> None:
         source, other = (self._image_of(tensor, node.label) for tensor in node.sources)
         # Byte by byte: in TFLite all images have the network's order in memory.
         assert source.interleave == other.interleave == 1

@@ -37,34 +37,49 @@ def place_parameters(
     layers: Sequence[Layer], tilings: Mapping[int, Tiling], config: NpuConfig
 ) -> ParameterTable:
     """The parameters of all layers one after another. Raises ModelError if they do not fit."""
-    entries: list[ChannelParameters] = []
-    tiles: dict[tuple[int, Channels], int] = {}
-    groups: dict[_Uniform, int] = {}
-
-    def place(parameters: Iterable[ChannelParameters]) -> int:
-        entries.extend([ChannelParameters()] * (-len(entries) % config.lanes))
-        start = len(entries)
-        entries.extend(parameters)
-        return start
-
+    placer = _Placer(tilings, config)
     for index, layer in enumerate(layers):
+        placer.add(index, layer)
+    if len(placer.entries) > config.channels:
+        raise ModelError(
+            f"the network needs the parameters of {len(placer.entries)} channels, the parameter "
+            f"memory has {config.channels}; raise channels of the NPU"
+        )
+    return ParameterTable(tuple(placer.entries), placer.tiles, placer.groups)
+
+
+class _Placer:
+    def __init__(self, tilings: Mapping[int, Tiling], config: NpuConfig) -> None:
+        self.tilings, self.config = tilings, config
+        self.entries: list[ChannelParameters] = []
+        self.tiles: dict[tuple[int, Channels], int] = {}
+        self.groups: dict[_Uniform, int] = {}
+
+    def add(self, index: int, layer: Layer) -> None:
         match layer:
             case MatrixLayer():
-                for channels in tilings[index].channels:
-                    tiles[index, channels] = place(_channels(layer, channels))
+                for channels in self.tilings[index].channels:
+                    self.tiles[index, channels] = self._place(_channels(layer, channels))
             case DepthwiseLayer():
-                for channels in kernel_groups(layer, config):
-                    tiles[index, channels] = place(_channels(layer, channels))
-            case AverageLayer() | AddLayer():
-                for group in _uniform(layer):
-                    if group not in groups:
-                        groups[group] = place(p for p in group for _ in range(config.lanes))
-    if len(entries) > config.channels:
-        raise ModelError(
-            f"the network needs the parameters of {len(entries)} channels, the parameter memory "
-            f"has {config.channels}; raise channels of the NPU"
-        )
-    return ParameterTable(tuple(entries), tiles, groups)
+                for channels in kernel_groups(layer, self.config):
+                    self.tiles[index, channels] = self._place(_channels(layer, channels))
+            case AverageLayer():
+                for _, parameters in layer.parts:
+                    self._uniform((parameters,))
+            case AddLayer():
+                self._uniform(layer.parameters)
+
+    def _place(self, parameters: Iterable[ChannelParameters]) -> int:
+        """From the next multiple of the lanes on."""
+        self.entries += [ChannelParameters()] * (-len(self.entries) % self.config.lanes)
+        start = len(self.entries)
+        self.entries += parameters
+        return start
+
+    def _uniform(self, group: _Uniform) -> None:
+        """Once, whoever needs it."""
+        if group not in self.groups:
+            self.groups[group] = self._place(p for p in group for _ in range(self.config.lanes))
 
 
 def _channels(
@@ -74,9 +89,3 @@ def _channels(
         yield ChannelParameters(
             int(layer.bias[c]), int(layer.multiplier[c]), int(layer.shift[c])
         )
-
-
-def _uniform(layer: AverageLayer | AddLayer) -> list[_Uniform]:
-    if isinstance(layer, AddLayer):
-        return [layer.parameters]
-    return [(parameters,) for _, parameters in layer.parts]

@@ -138,7 +138,7 @@ def _layer(
 ) -> LayerReport:
     """A layer that the NPU computes."""
     counts = {load.weights: weights.place(load.weights)[0] for load in loads}
-    made = LayerReport(
+    return LayerReport(
         name=layer.name, kind=layer.kind,
         shape=(layer.result.height, layer.result.width, layer.result.channels), macs=layer.macs,
         descriptors=len(loads) + descriptors(layer, steps),
@@ -147,25 +147,25 @@ def _layer(
             count * (config.tap_bytes if isinstance(weights, TapSet) else config.group_bytes)
             for weights, count in counts.items()
         ),
-        bounds=bounds(layer, steps, config),
+        bounds=bounds(layer, steps, config), **_cut(layer, steps),
     )
-    match layer:
-        case MatrixLayer():
-            matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
-            cut = {
-                "depth": layer.matrix.shape[0],
-                "passes": len({step.weights.rows for step in matrix_steps}),
-                "channel_tiles": len({step.weights.channels for step in matrix_steps}),
-                "areas": len({step.area for step in matrix_steps}),
-            }
-        case DepthwiseLayer():
-            cut = {"depth": layer.kernels.shape[0], "passes": 1, "channel_tiles": len(steps),
-                   "areas": 1}
-        case AverageLayer():
-            cut = {"areas": len(layer.parts)}
-        case _:
-            cut = {}
-    return made.model_copy(update=cut)
+
+
+def _cut(layer: Layer, steps: list[Step]) -> dict[str, int]:
+    """Into how many pieces a layer is cut."""
+    if isinstance(layer, MatrixLayer):
+        matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
+        return {
+            "depth": layer.matrix.shape[0],
+            "passes": len({step.weights.rows for step in matrix_steps}),
+            "channel_tiles": len({step.weights.channels for step in matrix_steps}),
+            "areas": len({step.area for step in matrix_steps}),
+        }
+    if isinstance(layer, DepthwiseLayer):
+        return {
+            "depth": layer.kernels.shape[0], "passes": 1, "channel_tiles": len(steps), "areas": 1,
+        }
+    return {"areas": len(layer.parts)} if isinstance(layer, AverageLayer) else {}
 
 
 def report_table(report: Report, measured: Sequence[int] | None = None) -> Table:

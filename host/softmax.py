@@ -2,8 +2,7 @@
 """Softmax of int8 values in integers, to the bit as TFLite's reference kernel.
 
 Fixed point throughout, after gemmlowp: a number with `i` integer bits is an int32 in units of
-``2**(i - 31)``. Written Qi here. Products and shifts to the right round, halves up and away from
-zero in turn, as ARM's SQRDMULH and SRSHR do.
+``2**(i - 31)``. Written Qi here. Products and shifts to the right round, halves up.
 """
 
 import math
@@ -111,9 +110,8 @@ def _multiply(a: _Integers, b: _Integers | int) -> _Integers:
 
 
 def _divide(values: _Integers, bits: _Integers | int) -> _Integers:
-    """Quotient by a power of two, halves away from zero."""
-    half = np.int64(1) << np.asarray(bits, np.int64) >> 1
-    return np.sign(values) * ((np.abs(values) + half) >> bits)
+    """Quotient of numbers that are not negative by a power of two, halves up."""
+    return (values + (np.int64(1) << bits >> 1)) >> bits
 
 
 def _saturate(values: _Integers) -> _Integers:

@@ -51,6 +51,7 @@ FRAGMENTS: dict[str, Callable[[], str]] = {
     "identity.md": packet_tables.identity_words,
     "rates.md": rate_tables.rates,
     "operators.md": compiler_tables.operators,
+    "tflite_operators.md": compiler_tables.tflite_operators,
     "bench_cases.md": bench_tables.bench_cases,
     "proof_properties.md": proof_tables.properties,
     "proof_sizes.md": proof_tables.sizes,

@@ -1,19 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the compiler takes, from its own tables."""
 
+from collections.abc import Iterable, Mapping
+
 from md_pieces import code, table
 
+from cimple.compiler.ir import MOST_CLASSES
 from cimple.compiler.onnx_file import SUPPORTED
+from cimple.compiler.tflite_operators import BUILDERS
 
-__all__ = ["operators"]
+__all__ = ["operators", "tflite_operators"]
 
 
 def operators() -> str:
     """Every ONNX operator that a network may have, with its conditions."""
-    missing = set(SUPPORTED) ^ set(_CONDITIONS)
+    return _table(SUPPORTED, _CONDITIONS)
+
+
+def tflite_operators() -> str:
+    """Every TFLite operator that a network may have, with its conditions."""
+    return _table(BUILDERS, _TFLITE_CONDITIONS)
+
+
+def _table(names: Iterable[str], conditions: Mapping[str, str]) -> str:
+    names = list(names)
+    missing = set(names) ^ set(conditions)
     assert not missing, f"operators without conditions, or the other way round: {missing}"
-    rows = ((code(name), _CONDITIONS[name]) for name in SUPPORTED)
-    return table(["Operator", "Conditions"], rows)
+    return table(["Operator", "Conditions"], ((code(name), conditions[name]) for name in names))
 
 
 _WINDOW = (
@@ -25,7 +38,7 @@ _WEIGHTS = "int8 weights with zero point 0, scales per tensor or per output chan
 _CONDITIONS = {
     "QuantizeLinear": "int8; one scale and one zero point for the tensor",
     "DequantizeLinear": "int8 activations; constants: int8 weights and int32 biases, zero point 0",
-    "Conv": f"{_WINDOW}; `group` 1; {_WEIGHTS}",
+    "Conv": f"{_WINDOW}; `group` 1, or the number of input and of output channels; {_WEIGHTS}",
     "Gemm": f"`alpha` and `beta` 1, `transA` 0; {_WEIGHTS}",
     "MatMul": "a matrix of constant weights, as in `Gemm`",
     "Add": "only as the bias of a `MatMul`, before its result is quantised",
@@ -34,4 +47,30 @@ _CONDITIONS = {
     "Flatten": "`axis` 1: keeps the batch axis",
     "Reshape": "a constant shape that keeps the batch axis",
     "Constant": "gives constants to the operators above",
+}
+
+_SLIDING = "padding SAME or VALID, any stride"
+
+_TFLITE_CONDITIONS = {
+    "ADD": "two results of other nodes, of one shape; each may have its own scale; `x + x` too",
+    "AVERAGE_POOL_2D": f"{_SLIDING}; at most 255 rows and columns; one scale before and after",
+    "CONV_2D": f"{_SLIDING}; no dilation",
+    "DEPTHWISE_CONV_2D": (
+        f"{_SLIDING}; no dilation; depth multiplier 1, or any for an image of one channel; at most "
+        "`taps` of the NPU in a kernel"
+    ),
+    "FULLY_CONNECTED": "default format of the weights",
+    "MAX_POOL_2D": f"{_SLIDING}; at most 255 rows and columns; one scale before and after",
+    "MEAN": "over rows and columns of an image, at most 255 of each, kept as axes or not",
+    "PAD": (
+        "rows and columns of an image, where only convolutions read the result: they take the "
+        "padding into their windows"
+    ),
+    "PADV2": "as `PAD`; the value is the zero point",
+    "RELU": "one scale before and after",
+    "RESHAPE": "",
+    "SOFTMAX": (
+        f"last operator; at most {MOST_CLASSES} elements in the last axis; any `beta`; runs on the "
+        "host"
+    ),
 }

@@ -34,7 +34,7 @@ def plan(layers: Sequence[Layer], **changes: Any) -> Schedule:
 
 def held(made: Schedule, banks: int) -> None:
     """Play the schedule: every step finds its weights, and no load takes them from a step."""
-    contents: dict[int, WeightSet] = {}
+    contents: dict[int, WeightSet | TapSet] = {}
     users = {n: step for n, step in enumerate(made.steps) if isinstance(step, MatrixStep)}
     last_user = dict.fromkeys(range(banks), -1)
     loads = list(made.loads)

@@ -4,7 +4,7 @@
 import numpy as np
 
 from cimple.compiler.layers import Window
-from cimple.compiler.schedule import schedule
+from cimple.compiler.schedule import WeightSet, schedule
 from cimple.compiler.tiling import tile
 from cimple.compiler.weights import place_weights
 from tests.compiler.layered import image, matrix_layer
@@ -20,6 +20,7 @@ def test_rows_are_padded_to_the_port_and_groups_to_their_rows() -> None:
     matrix = layer.matrix
     for load in plan.loads:
         groups, address = made.place(load.weights)
+        assert isinstance(load.weights, WeightSet)
         rows, channels = load.weights.rows, load.weights.channels
         assert groups == -(-rows.depth // 3)
         for group in range(groups):

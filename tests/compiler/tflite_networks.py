@@ -4,6 +4,7 @@
 The file is made with the schema's builders alone, and none of the compiler's code.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class TfliteBuilder:
         inputs = [self.current, other][:: self.random.choice([1, -1])]
         result = self._activation(f"y{len(self.operators)}", self.shape)
         spreads = [self._deviations[i] * float(self.tensors[i]["scales"][0]) for i in inputs]
-        self._spread(result, float(np.hypot(*spreads)))
+        self._spread(result, math.hypot(*spreads))
         return self._append(
             "ADD", [int(index) for index in inputs], result,
             ("AddOptions", {"FusedActivationFunction": activation}),

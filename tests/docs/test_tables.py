@@ -13,6 +13,7 @@ import pytest
 from manual import DOCS, extension, pages
 
 from cimple.compiler.onnx_file import SUPPORTED
+from cimple.compiler.tflite_operators import BUILDERS
 from cimple.fpga.cost import Cost, to_cost_record
 from cimple.fpga.families import FAMILIES
 from cimple.fpga.nextpnr import CriticalPath
@@ -176,6 +177,7 @@ def test_every_block_states_its_pace() -> None:
 
 def test_every_operator() -> None:
     assert first_cells("operators.md")[1:] == list(SUPPORTED)
+    assert first_cells("tflite_operators.md")[1:] == list(BUILDERS)
 
 
 def test_queues_are_named_with_their_bits() -> None:

@@ -46,6 +46,13 @@ def test_images_go_along_their_last_axis(tmp_path: Path) -> None:
     assert differing(builder, builder.images(3), 1.0, tmp_path / "net.tflite") == 0
 
 
+def test_enough_results_to_tell_the_last_step_of_newton_s_method(tmp_path: Path) -> None:
+    """Without it about one of a thousand is another byte."""
+    builder = TfliteBuilder([4000, 1, 3], 2)
+    builder.tensors[0]["scales"] = np.array([0.02], np.float32)
+    assert differing(builder, builder.images(1), 1.0, tmp_path / "net.tflite") == 0
+
+
 def test_all_differences_of_two_values(tmp_path: Path) -> None:
     """The exponential at every point that it can be asked for."""
     builder = TfliteBuilder([256, 1, 2], 2)
