@@ -90,9 +90,10 @@ class TfliteBuilder:
         source, index = self.current, self._constant("axes", np.array(axes, np.int32), None)
         self.shape = (1, 1, depth) if keep else (depth,)
         result = self._activation(f"y{len(self.operators)}", self.shape)
-        real = self._deviations[source] * float(self.tensors[source]["scales"][0])
-        # A little more than one step of the source for one of the result, for an image of a pixel.
-        self._spread(result, 1.1 * real / float(np.sqrt(height * width)))
+        scale, pixels = float(self.tensors[source]["scales"][0]), height * width
+        # Not so small that sums would have to be scaled up.
+        least = 1.1 * 50 * scale / pixels
+        self._spread(result, max(self._deviations[source] * scale / math.sqrt(pixels), least))
         return self._append(
             "MEAN", [source, index], result, ("ReducerOptions", {"KeepDims": keep})
         )
