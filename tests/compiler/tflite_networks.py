@@ -1,28 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small int8 networks as TFLite files: random weights, with scales under which results spread.
-
-The file is made with the schema's builders alone, and none of the compiler's code.
-"""
+"""Small int8 networks as TFLite files: random weights, with scales under which results spread."""
 
 import math
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import numpy as np
-import tflite
 from numpy.typing import NDArray
+
+from tests.compiler.tflite_writer import tflite_bytes
 
 __all__ = ["TfliteBuilder"]
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 SAME, VALID = range(2)
-
-#: The version of each operator that has int8 and what is used of it here.
-_VERSIONS = {
-    "ADD": 2, "AVERAGE_POOL_2D": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4,
-    "MAX_POOL_2D": 2, "MEAN": 2, "PAD": 2, "PADV2": 2, "SOFTMAX": 2,
-}
 
 
 class TfliteBuilder:
@@ -163,7 +154,7 @@ class TfliteBuilder:
         return self.random.integers(-128, 128, (count, *self.input_shape), dtype=np.int8)
 
     def save(self, path: Path) -> Path:
-        path.write_bytes(_Writer(self).content())
+        path.write_bytes(tflite_bytes(self.tensors, self.operators, self.current))
         return path
 
     def results(self) -> list[dict[str, Any]]:
@@ -235,85 +226,6 @@ class TfliteBuilder:
         )
         self.current = result
         return self
-
-
-class _Writer:
-    """A builder's network as the bytes of a file."""
-
-    def __init__(self, network: TfliteBuilder) -> None:
-        self.network = network
-        self.out = flatbuffers.Builder(4096)
-        self.kinds = sorted({operator["kind"] for operator in network.operators})
-
-    def content(self) -> bytes:
-        buffers = [self._table("Buffer", {})]
-        tensors = []
-        for tensor in self.network.tensors:
-            tensors.append(self._tensor(tensor, len(buffers)))
-            data = tensor["values"]
-            fields = {} if data is None else {"Data": self.out.CreateNumpyVector(
-                np.frombuffer(data.tobytes(), np.uint8))}
-            buffers.append(self._table("Buffer", fields))
-        operators = [self._operator(operator) for operator in self.network.operators]
-        subgraph = self._table("SubGraph", {
-            "Tensors": self._offsets(tensors), "Operators": self._offsets(operators),
-            "Inputs": self._numbers([0]), "Outputs": self._numbers([self.network.current]),
-        })
-        codes = [
-            self._table("OperatorCode", {"DeprecatedBuiltinCode": number, "BuiltinCode": number,
-                                         "Version": _VERSIONS.get(kind, 1)})
-            for kind in self.kinds for number in [getattr(tflite.BuiltinOperator, kind)]
-        ]
-        model = self._table("Model", {
-            "Version": 3, "OperatorCodes": self._offsets(codes),
-            "Subgraphs": self._offsets([subgraph]), "Buffers": self._offsets(buffers),
-        })
-        self.out.Finish(model, b"TFL3")
-        return bytes(self.out.Output())
-
-    def _tensor(self, tensor: dict[str, Any], buffer: int) -> int:
-        fields = {
-            "Shape": self._numbers(tensor["shape"]), "Buffer": buffer,
-            "Type": getattr(tflite.TensorType, tensor["kind"]),
-            "Name": self.out.CreateString(tensor["name"]),
-        }
-        if tensor["scales"] is not None:
-            fields["Quantization"] = self._table("QuantizationParameters", {
-                "Scale": self.out.CreateNumpyVector(tensor["scales"].astype(np.float32)),
-                "ZeroPoint": self.out.CreateNumpyVector(tensor["zeros"].astype(np.int64)),
-                "QuantizedDimension": tensor.get("axis", 0),
-            })
-        return self._table("Tensor", fields)
-
-    def _operator(self, operator: dict[str, Any]) -> int:
-        name, values = operator["options"]
-        values = {
-            field: self._numbers(value) if isinstance(value, np.ndarray) else value
-            for field, value in values.items()
-        }
-        return self._table("Operator", {
-            "OpcodeIndex": self.kinds.index(operator["kind"]),
-            "Inputs": self._numbers(operator["inputs"]),
-            "Outputs": self._numbers([operator["output"]]),
-            "BuiltinOptionsType": getattr(tflite.BuiltinOptions, name),
-            "BuiltinOptions": self._table(name, values),
-        })
-
-    def _table(self, kind: str, fields: dict[str, Any]) -> int:
-        """A table of the schema; vectors and tables in it are made before."""
-        getattr(tflite, f"{kind}Start")(self.out)
-        for name, value in fields.items():
-            getattr(tflite, f"{kind}Add{name}")(self.out, value)
-        return getattr(tflite, f"{kind}End")(self.out)
-
-    def _numbers(self, values: Any) -> int:
-        return self.out.CreateNumpyVector(np.array(values, np.int32))
-
-    def _offsets(self, offsets: list[int]) -> int:
-        self.out.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            self.out.PrependUOffsetTRelative(offset)
-        return self.out.EndVector()
 
 
 def _sizes(
