@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The NPU's parameters and everything that follows from them: memory shapes, rates, identity."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
+from amaranth.hdl import signed
+from amaranth.lib import data
 from amaranth.utils import bits_for, exact_log2
 from pydantic import Field, model_validator
 
@@ -27,7 +30,7 @@ MACRO_FIELDS: dict[str, int | bool] = {
 
 
 class NpuConfig(Config):
-    """A neural processing unit around one compute-in-memory macro.
+    """A neural processing unit around compute-in-memory macros.
 
     The macro is a part of it: its `name` is not used, inputs are unsigned bytes (``x ^ 0x80`` of
     int8), and sums over several passes are kept by the vector engine.
@@ -37,6 +40,9 @@ class NpuConfig(Config):
         str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$", description="name of the Verilog module")
     ] = "cim_npu"
     macro: Annotated[MacroConfig, Field(description="the macro of the matrix engine")]
+    macros: Annotated[
+        Literal[1, 2, 4, 8], Field(description="macros of the matrix engine, all alike")
+    ] = 1
     activation_bytes: Annotated[
         int, Field(ge=256, le=1 << 20, description="size of the activation memory in bytes")
     ] = 16384
@@ -90,6 +96,11 @@ class NpuConfig(Config):
             raise ValueError(
                 f"lanes must be at most activation_port ({self.activation_port}), as a cycle's "
                 f"outputs are written at once, not {self.lanes}"
+            )
+        if self.macros > 1 and self.macro.columns % self.lanes:
+            raise ValueError(
+                f"lanes must divide macro.columns ({self.macro.columns}) where there are several "
+                f"macros, not {self.lanes}"
             )
         if self.channels < 3 * self.lanes:
             raise ValueError(
@@ -195,7 +206,29 @@ class NpuConfig(Config):
         """Width of a time stamp's number."""
         return exact_log2(self.stamps)
 
+    # Several macros ------------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> int:
+        """Outputs of all macros."""
+        return self.macros * self.macro.columns
+
+    @property
+    def output_layout(self) -> data.ArrayLayout:
+        """Outputs of all macros, one macro's behind the other's."""
+        return data.ArrayLayout(signed(self.macro.output_bits), self.columns)
+
+    @property
+    def most_split(self) -> int:
+        """Highest `split` of a descriptor: each macro has a window of its own."""
+        return exact_log2(self.macros)
+
+    def macros_of(self, window: int, split: int) -> Sequence[int]:
+        """The macros that have a window, of those that are computed at once."""
+        count = self.macros >> split
+        return range(window * count, (window + 1) * count)
+
     @property
     def beats(self) -> int:
-        """Cycles that all columns of an output vector take through the requantisation lanes."""
-        return -(-self.macro.columns // self.lanes)
+        """Cycles that all outputs of a round of windows take through the requantisation lanes."""
+        return -(-self.columns // self.lanes)

@@ -24,7 +24,7 @@ __all__ = [
 WORDS = 16
 #: The version every descriptor carries; another one is refused. It counts up when a descriptor, or
 #: the memory it works on, would be misread: version 1 had the rows of a row group packed together,
-#: version 2 one bit for the rounding, version 3 four operations.
+#: version 2 one bit for the rounding, version 3 one macro and half of the operations.
 VERSION = 4
 
 
@@ -168,6 +168,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         BitField("group", 2, 0, 16, "first row group to write"),
         BitField("groups", 2, 16, 16, "row groups to write, at least 1"),
         BitField("bank", 3, 0, 8, "weight bank to write"),
+        BitField("macros", 3, 8, 8, "macros to write, a bit each; 0: all"),
     ),
     Opcode.COMPUTE: (
         *_HEADER,
@@ -178,6 +179,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         BitField("depth", 8, 16, 16, "bytes of a window in this pass, 1 to the macro's rows"),
         BitField("zero_point", 9, 0, 8, "value of padding", signed=True),
         BitField("bank", 9, 8, 8, "weight bank to compute with"),
+        BitField("split", 9, 16, 2, "binary logarithm of the windows that are computed at once"),
     ),
     Opcode.REQUANTISE: (
         *_HEADER,
@@ -187,9 +189,10 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         _ROUNDING,
         BitField("add_partial", 12, 26, 1, "add the partial sums of the earlier passes"),
         BitField("keep_partial", 12, 27, 1, "keep the sums as partial sums, write no results"),
-        BitField("channels", 13, 0, 16, "outputs of each vector, 1 to the macro's columns"),
+        BitField("channels", 13, 0, 16, "outputs of each vector, 1 to the columns of its macros"),
         BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the lanes"),
         BitField("partial", 14, 0, 16, "first word of the partial sums"),
+        BitField("split", 14, 16, 2, "that of the COMPUTE whose vectors it takes"),
     ),
     Opcode.MAX_POOL: (
         *_HEADER,

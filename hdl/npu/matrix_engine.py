@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matrix engine: the macro, the weight loader before it and the window feeder beside it."""
+"""Matrix engine: the macros, the weight loader before them and the window feeder beside them."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..macro.macro import Macro
 from .config import NpuConfig
+from .fork import fork
 from .isa import WORDS
 from .ports import ActivationReadPort, KernelWritePort
 from .weight_loader import WeightLoader
@@ -30,9 +32,9 @@ class MatrixEngine(wiring.Component):
         As in `WeightMemory`.
     kernel : Out(KernelWritePort)
     read : Out(ActivationReadPort)
-    o : Out(stream of config.macro.output_layout)
+    o : Out(stream of config.output_layout)
     vector_taken : Out(1)
-        The last plane of a vector meets the array in the next cycle.
+        The macros take their vectors, one or several at once.
     """
 
     load_start: Signal
@@ -64,7 +66,7 @@ class MatrixEngine(wiring.Component):
                 "weight_data": In(8 * config.weight_port),
                 "kernel": Out(KernelWritePort(config)),
                 "read": Out(ActivationReadPort(config)),
-                "o": Out(stream.Signature(config.macro.output_layout)),
+                "o": Out(stream.Signature(config.output_layout)),
                 "vector_taken": Out(1),
             }
         )
@@ -72,15 +74,13 @@ class MatrixEngine(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        m.submodules.macro = macro = Macro(config.macro)
+        macros = [Macro(config.macro) for _ in range(config.macros)]
+        for index, macro in enumerate(macros):
+            m.submodules[f"macro{index}" if len(macros) > 1 else "macro"] = macro
         m.submodules.loader = loader = WeightLoader(config)
         m.submodules.feeder = feeder = WindowFeeder(config)
-        connect(m, loader.w, macro.w)
         connect(m, loader.kernel, flipped(self.kernel))
         connect(m, feeder.read, flipped(self.read))
-        connect(m, macro.o, flipped(self.o))
-        vector = macro.i.payload
-        bank_bits = min(len(vector.bank), len(feeder.descriptor.bank))
         m.d.comb += [
             loader.descriptor.as_value().eq(self.load_descriptor),
             loader.start.eq(self.load_start),
@@ -91,18 +91,48 @@ class MatrixEngine(wiring.Component):
             feeder.descriptor.as_value().eq(self.compute_descriptor),
             feeder.start.eq(self.compute_start),
             self.compute_done.eq(feeder.done),
-            macro.i.valid.eq(feeder.o.valid),
-            feeder.o.ready.eq(macro.i.ready),
-            vector.data.eq(feeder.o.payload),
-            vector.top_plane.eq(config.macro.input_bits - 1),
-            vector.signed.eq(0),
-            vector.bank.eq(feeder.descriptor.bank[:bank_bits]),
-            vector.first.eq(1),
-            vector.last.eq(1),
-            vector.fused.eq(0),
-            macro.read_request.valid.eq(0),
-            macro.read_request.payload.as_value().eq(0),
-            macro.read_data.ready.eq(1),
-            self.vector_taken.eq(macro.i.valid & macro.i.ready),
+            self.vector_taken.eq(feeder.o.valid & feeder.o.ready),
         ]
+        self._write(m, loader, macros)
+        self._compute(m, feeder, macros)
+        self._join_outputs(m, macros)
         return m
+
+    def _write(self, m: Module, loader: Any, macros: Sequence[Macro]) -> None:
+        """Rows go to the macros that the descriptor names."""
+        mask = loader.descriptor.macros[: len(macros)]
+        fork(m, "row", loader.w, [macro.w for macro in macros], Mux(mask == 0, ~mask, mask))
+        for macro in macros:
+            m.d.comb += [
+                macro.w.payload.eq(loader.w.payload),
+                macro.read_request.valid.eq(0),
+                macro.read_request.payload.as_value().eq(0),
+                macro.read_data.ready.eq(1),
+            ]
+
+    def _compute(self, m: Module, feeder: Any, macros: Sequence[Macro]) -> None:
+        """Each macro has its vector; all of a round are there at once."""
+        everyone = Const((1 << len(macros)) - 1, len(macros))
+        fork(m, "vector", feeder.o, [macro.i for macro in macros], everyone)
+        for macro, inputs in zip(macros, feeder.o.payload, strict=True):
+            vector = macro.i.payload
+            bank_bits = min(len(vector.bank), len(feeder.descriptor.bank))
+            m.d.comb += [
+                vector.data.eq(inputs),
+                vector.top_plane.eq(self.config.macro.input_bits - 1),
+                vector.signed.eq(0),
+                vector.bank.eq(feeder.descriptor.bank[:bank_bits]),
+                vector.first.eq(1),
+                vector.last.eq(1),
+                vector.fused.eq(0),
+            ]
+
+    def _join_outputs(self, m: Module, macros: Sequence[Macro]) -> None:
+        """A round's outputs are taken together."""
+        columns = self.config.macro.columns
+        is_there = Cat(macro.o.valid for macro in macros).all()
+        m.d.comb += self.o.valid.eq(is_there)
+        for index, macro in enumerate(macros):
+            m.d.comb += macro.o.ready.eq(self.o.ready & is_there)
+            for column in range(columns):
+                m.d.comb += self.o.payload[index * columns + column].eq(macro.o.payload[column])

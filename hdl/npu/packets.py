@@ -203,8 +203,9 @@ def identity(config: NpuConfig) -> list[int]:
         config.descriptors,
         config.lanes | config.activation_port << 8 | config.weight_port << 16 | config.stamps << 24,
         config.partial_sum_words,
+        config.macros | config.taps << 16,
     ]
 
 
 #: Words of `identity`.
-IDENTITY_WORDS = 13
+IDENTITY_WORDS = 14

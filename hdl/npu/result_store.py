@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
@@ -22,6 +22,9 @@ class ResultStore(wiring.Component):
     Sums of a pass that is not the last are kept as 32-bit partial sums, a word of `lanes` of them a
     beat; a later pass over the same pixels adds them. What takes the beats never stalls.
 
+    Where several windows are computed at once, their outputs come at once, one pixel's behind the
+    other's; they are taken pixel by pixel.
+
     Throughput: a beat a cycle, ``ceil(channels / lanes)`` beats a vector. Latency: 1 cycle from the
     stream to `beat`; 2 to `kept`.
 
@@ -30,7 +33,7 @@ class ResultStore(wiring.Component):
     start : In(1)
         `descriptor` is there and stays until all is done.
     descriptor : In(layout(Opcode.REQUANTISE))
-    i : In(stream of config.macro.output_layout)
+    i : In(stream of config.output_layout)
     beat : Out(beat_layout(config))
         Zero where there is none.
     sums : Out(sums_layout(config))
@@ -52,7 +55,7 @@ class ResultStore(wiring.Component):
             {
                 "start": In(1),
                 "descriptor": In(layout(Opcode.REQUANTISE)),
-                "i": In(stream.Signature(config.macro.output_layout)),
+                "i": In(stream.Signature(config.output_layout)),
                 "beat": Out(beat_layout(config)),
                 "sums": Out(sums_layout(config)),
                 "kept": Out(1),
@@ -100,10 +103,32 @@ class ResultStore(wiring.Component):
             ]
         return m
 
+    def _round(self, m: Module, ends_vector: Value, pixels: Any) -> tuple[Value, Value]:
+        """Whether a pixel is the last of those that came at once; the next one's first beat."""
+        config = self.config
+        if config.macros == 1:
+            return Const(1, 1), Const(0, 1)
+        split = self.descriptor.split
+        # Beats of all outputs that are a pixel's, and those before the pixel that follows.
+        apart = Signal(range(config.beats + 1))
+        following = Signal(range(config.beats + 1))
+        ends_round = Signal()
+        m.d.comb += [
+            apart.eq(config.beats >> split),
+            ends_round.eq((following == config.beats) | pixels.last),
+        ]
+        with m.If(self.start):
+            m.d.sync += following.eq(apart)
+        with m.Elif(ends_vector):
+            m.d.sync += following.eq(Mux(ends_round, apart, following + apart)[: len(following)])
+        first_beat = Mux(self.start | ends_round, 0, following)
+        return ends_round, first_beat[: bits_for(config.beats - 1)]
+
     def _output(self, m: Module, lane: int, which: Signal) -> Signal:
         """The beat's output of a lane, registered."""
         macro = self.config.macro
-        own = [self.i.payload[column] for column in range(macro.columns)][lane :: self.config.lanes]
+        outputs = [self.i.payload[column] for column in range(self.config.columns)]
+        own = outputs[lane :: self.config.lanes]
         output = Signal(signed(macro.output_bits), name=f"output{lane}", reset_less=True)
         m.d.sync += output.eq(Array(own)[which] if own else 0)
         return output
@@ -118,8 +143,9 @@ class ResultStore(wiring.Component):
         running = Signal()
         left = Signal(16)
         parameters = Signal(config.channel_word_bits)
-        offset = Signal(bits_for(config.macro.columns))
+        offset = Signal(bits_for(config.columns))
         ends_vector = Signal()
+        ends_round, first_beat = self._round(m, beat.valid & ends_vector, pixels)
         m.d.comb += [
             ends_vector.eq(left <= lanes),
             beat.valid.eq(running & self.i.valid),
@@ -127,7 +153,7 @@ class ResultStore(wiring.Component):
             beat.count.eq(Mux(ends_vector, left, lanes)[: len(beat.count)]),
             beat.parameters.eq(parameters),
             beat.address.eq((pixels.address + offset)[:address_bits]),
-            self.i.ready.eq(running & ends_vector),
+            self.i.ready.eq(running & ends_vector & ends_round),
             pixels.start.eq(self.start),
             pixels.advance.eq(beat.valid & ends_vector),
             pixels.first_address.eq(fields.out_start[:address_bits]),
@@ -151,7 +177,7 @@ class ResultStore(wiring.Component):
         with m.If(self.start | (beat.valid & ends_vector)):
             first = fields.channel[lane_bits:]
             m.d.sync += [
-                which.eq(0),
+                which.eq(first_beat),
                 left.eq(fields.channels),
                 offset.eq(0),
                 parameters.eq(first[: len(parameters)]),

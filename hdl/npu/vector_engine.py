@@ -38,7 +38,7 @@ class VectorEngine(wiring.Component):
         `descriptor` is there and stays until `done`.
     descriptor : In(32 * WORDS)
     done : Out(1)
-    i : In(stream of config.macro.output_layout)
+    i : In(stream of config.output_layout)
     kernel : In(KernelWritePort)
     bias_address .. shift
         As in `ParameterMemory`.
@@ -68,7 +68,7 @@ class VectorEngine(wiring.Component):
             "start": In(1),
             "descriptor": In(32 * WORDS),
             "done": Out(1),
-            "i": In(stream.Signature(config.macro.output_layout)),
+            "i": In(stream.Signature(config.output_layout)),
             "kernel": In(KernelWritePort(config)),
             "read": Out(ActivationReadPort(config)),
             "store_write": Out(ActivationWritePort(config)),

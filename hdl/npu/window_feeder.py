@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -33,7 +33,11 @@ class WindowFeeder(wiring.Component):
                                                                           (rows)   (held for the
                                                                                     macro's planes)
 
-    Throughput: a vector every ``max(chunks, input bits)`` cycles, where a run of n bytes has
+    With several macros and `split`, windows are gathered one after the other, each for its macros;
+    all of a round are offered at once. The last round may have fewer windows: some macros then have
+    vectors of earlier rounds, and what they make of them is not used.
+
+    Throughput: a round every ``max(chunks, input bits)`` cycles, where a run of n bytes has
     ``ceil(n / activation_port)`` chunks. Latency: 4 cycles from `start` to the first vector, plus
     one for each of its chunks.
 
@@ -45,7 +49,7 @@ class WindowFeeder(wiring.Component):
     done : Out(1)
         The last vector is taken in this cycle.
     read : Out(ActivationReadPort)
-    o : Out(stream of bytes, one a row)
+    o : Out(stream of bytes, one a row, for each macro)
         Unsigned: the int8 value plus 128.
     """
 
@@ -63,9 +67,14 @@ class WindowFeeder(wiring.Component):
                 "descriptor": In(layout(Opcode.COMPUTE)),
                 "done": Out(1),
                 "read": Out(ActivationReadPort(config)),
-                "o": Out(stream.Signature(data.ArrayLayout(8, config.macro.rows))),
+                "o": Out(stream.Signature(data.ArrayLayout(self._window_layout, config.macros))),
             }
         )
+
+    @property
+    def _window_layout(self) -> data.ArrayLayout:
+        """A byte for each row of a macro."""
+        return data.ArrayLayout(8, self.config.macro.rows)
 
     @property
     def _chunk_layout(self) -> data.StructLayout:
@@ -189,9 +198,8 @@ class WindowFeeder(wiring.Component):
             m.d.comb += chunk.bytes[lane].eq(byte ^ 0x80)
 
     def _gather(self, m: Module, chunks: Any) -> None:
-        """Put chunks into their rows; hand a complete window over to the vector register."""
-        gathered = Signal(self.o.payload.shape())
-        vector = Signal(self.o.payload.shape(), reset_less=True)
+        """Put chunks into their rows; hand a complete window over to its macros' registers."""
+        gathered = Signal(self._window_layout)
         complete = Signal()
         complete_is_last = Signal()
         held = Signal()
@@ -200,26 +208,64 @@ class WindowFeeder(wiring.Component):
         hand_over = Signal()
         accept = Signal()
         chunk = data.View(self._chunk_layout, chunks.r_data)
+        ends_round = self._hand_over(m, gathered, hand_over, complete_is_last)
         m.d.comb += [
             taken.eq(self.o.valid & self.o.ready),
-            hand_over.eq(complete & (~held | taken)),
+            hand_over.eq(complete & (~held | taken | ~ends_round)),
             accept.eq(chunks.r_rdy & (~complete | hand_over)),
             chunks.r_en.eq(accept),
             self.o.valid.eq(held),
-            self.o.payload.eq(vector),
             self.done.eq(taken & held_is_last),
         ]
         with m.If(taken):
             m.d.sync += held.eq(0)
         with m.If(hand_over):
-            m.d.sync += [
-                vector.eq(gathered), held.eq(1), held_is_last.eq(complete_is_last), complete.eq(0),
-            ]
+            m.d.sync += complete.eq(0)
+            with m.If(ends_round):
+                m.d.sync += [held.eq(1), held_is_last.eq(complete_is_last)]
         with m.If(accept):
             self._store_rows(m, gathered, chunk)
             m.d.sync += [complete.eq(chunk.ends_window), complete_is_last.eq(chunk.ends_all)]
         with m.If(self.start):
             m.d.sync += gathered.eq(0)
+
+    def _hand_over(self, m: Module, gathered: Any, hand_over: Signal, is_last: Signal) -> Value:
+        """The macros' registers; whether the window that is complete is the last of its round.
+
+        Macros need their inputs for all planes, so the windows of the next round wait beside them.
+        """
+        config = self.config
+        if config.macros == 1:
+            inputs = Signal(self._window_layout, name="vector", reset_less=True)
+            with m.If(hand_over):
+                m.d.sync += inputs.eq(gathered)
+            m.d.comb += self.o.payload[0].eq(inputs)
+            return Const(1, 1)
+        # The window's place in its round, and that of the last one.
+        place = Signal(config.most_split)
+        last_place = Signal(config.most_split)
+        ends_round = Signal()
+        m.d.comb += [
+            last_place.eq(((1 << self.descriptor.split) - 1)[: len(last_place)]),
+            ends_round.eq(is_last | (place == last_place)),
+        ]
+        with m.If(hand_over):
+            m.d.sync += place.eq(Mux(ends_round, 0, place + 1)[: len(place)])
+        # Neighbouring macros share a window.
+        share = (config.most_split - self.descriptor.split)[: len(self.descriptor.split)]
+        for macro in range(config.macros):
+            inputs = Signal(self._window_layout, name=f"vector{macro}", reset_less=True)
+            waiting = Signal(self._window_layout, name=f"waiting{macro}", reset_less=True)
+            is_own = Signal(name=f"is_own{macro}")
+            m.d.comb += [
+                is_own.eq(place == (Const(macro, config.most_split) >> share)),
+                self.o.payload[macro].eq(inputs),
+            ]
+            with m.If(hand_over & is_own):
+                m.d.sync += waiting.eq(gathered)
+            with m.If(hand_over & ends_round):
+                m.d.sync += inputs.eq(Mux(is_own, gathered, waiting))
+        return ends_round
 
     def _rotation_to_rows(self, m: Module, chunk: Any) -> Signal:
         """How far lanes turn so that the first byte comes to the lane of its row."""

@@ -76,6 +76,7 @@ class NaiveNpu:
         Signed bytes.
     parameters : list of (bias, multiplier, shift)
     banks : list of dict from (row, column) to weight
+        Of each bank, the columns of all macros side by side.
     kernels : list of dict from (tap, lane) to weight
     """
 
@@ -135,26 +136,31 @@ class NaiveNpu:
 
     def _load(self, d: Descriptor) -> None:
         macro, port = self.config.macro, self.config.weight_port
+        targets = [m for m in range(self.config.macros) if not d["macros"] or d["macros"] >> m & 1]
         row_bytes = -(-macro.columns // port) * port
         for index in range(d["groups"] * macro.rows_per_group):
             row = d["group"] * macro.rows_per_group + index
             if row < macro.rows:
                 for column in range(macro.columns):
                     byte = self.weights[d["address"] + index * row_bytes + column]
-                    self.banks[d["bank"]][row, column] = byte
+                    for target in targets:
+                        self.banks[d["bank"]][row, target * macro.columns + column] = byte
 
     def _compute(self, d: Descriptor) -> None:
-        bank = self.banks[d["bank"]]
-        for oy in range(d["out_height"]):
-            for ox in range(d["out_width"]):
-                sums = [0] * self.config.macro.columns
-                for element in range(d["depth"]):
-                    row, offset = divmod(d["skip"] + element, d["run_bytes"])
-                    value = self._tap(d, oy, ox, row, offset)
-                    byte = d["zero_point"] if value is None else value
-                    for column in range(len(sums)):
-                        sums[column] += (byte + 128) * bank.get((element, column), 0)
-                self.vectors.append(sums)
+        """With a split, windows go to the macros in turn, and have the columns of those only."""
+        bank, columns = self.banks[d["bank"]], self.config.macros * self.config.macro.columns
+        columns >>= d["split"]
+        for number in range(d["out_height"] * d["out_width"]):
+            oy, ox = divmod(number, d["out_width"])
+            first = number % (1 << d["split"]) * columns
+            sums = [0] * columns
+            for element in range(d["depth"]):
+                row, offset = divmod(d["skip"] + element, d["run_bytes"])
+                value = self._tap(d, oy, ox, row, offset)
+                byte = d["zero_point"] if value is None else value
+                for column in range(columns):
+                    sums[column] += (byte + 128) * bank.get((element, first + column), 0)
+            self.vectors.append(sums)
 
     def _tap(self, d: Descriptor, oy: int, ox: int, row: int, offset: int) -> int | None:
         """The byte of a window; None outside the image."""

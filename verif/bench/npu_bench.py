@@ -3,8 +3,9 @@
 
 from typing import Any
 
+from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.packets import Memory, Request, header
-from .case import bench_case
+from .case import bench_case, bench_config
 from .check import require
 from .npu_coverage import wanted_events
 from .npu_environment import COVERAGE, NpuEnvironment
@@ -192,4 +193,4 @@ async def resets_by_pin(dut: Any) -> None:
 @bench_case(stage=1)
 async def stimulus_coverage(dut: Any) -> None:
     """The cases above made happen what they are there for."""
-    COVERAGE.finish(wanted_events())
+    COVERAGE.finish(wanted_events(bench_config(NpuConfig)))

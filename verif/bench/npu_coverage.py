@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Opcode, Queue, Rounding
 from ...hdl.npu.packets import Request, Status
 from ..golden.packets import Expected
@@ -24,6 +25,8 @@ def events_of_program(descriptors: Sequence[Descriptor]) -> Iterator[str]:
         for giver in descriptor.waits_for():
             assert descriptor.opcode.queue is not None
             yield f"token: {giver.name} to {descriptor.opcode.queue.name}"
+        if descriptor.opcode is Opcode.COMPUTE:
+            yield f"split: {descriptor['split']}"
         if descriptor.opcode is Opcode.REQUANTISE:
             yield f"rounding: {Rounding(descriptor['rounding']).name}"
             yield f"add {descriptor['add_partial']}, keep {descriptor['keep_partial']}"
@@ -31,8 +34,9 @@ def events_of_program(descriptors: Sequence[Descriptor]) -> Iterator[str]:
             yield "stamp"
 
 
-def wanted_events() -> Iterator[str]:
+def wanted_events(config: NpuConfig) -> Iterator[str]:
     """All that must have happened at the end of a simulation."""
+    yield from (f"split: {split}" for split in range(config.most_split + 1))
     yield from (f"{request.name}: {Status.OK.name}" for request in Request)
     for request, status in (
         ("unknown", Status.UNKNOWN_OPCODE), ("WRITE", Status.TRUNCATED), ("WRITE", Status.OVERLONG),

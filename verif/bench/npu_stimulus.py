@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...hdl.npu.config import WORD_BYTES, NpuConfig
+from ...hdl.npu.config import TAP_BANKS, WORD_BYTES, NpuConfig
 from ...hdl.npu.isa import WORDS, Descriptor, Opcode
 from ...hdl.npu.packets import CHANNEL_BYTES, Memory, Request, address, header, memory_bytes
 from .programs import RandomProgram, parameters
@@ -209,7 +209,7 @@ class NpuStimulus:
         return packets, [self.simple(Request.RUN, run[1] + first) for first in order]
 
     def load_all(self) -> list[Descriptor]:
-        """A program that loads every row group of every bank."""
+        """A program that loads every row group of every bank, and as many taps as there can be."""
         macro, descriptors = self.config.macro, []
         most = len(self.weights) // self._group_bytes
         for bank in range(macro.banks):
@@ -218,6 +218,9 @@ class NpuStimulus:
                 fields = {"bank": bank, "group": first, "groups": groups}
                 fields["address"] = self.weights.start
                 descriptors.append(Descriptor(Opcode.LOAD_WEIGHTS, fields))
+        taps = min(self.config.taps, self.config.weight_bytes // self.config.tap_bytes)
+        for bank in range(TAP_BANKS):
+            descriptors.append(Descriptor(Opcode.LOAD_TAPS, {"bank": bank, "taps": taps}))
         return [*descriptors, Descriptor(Opcode.END, {})]
 
     def bad_descriptor(self) -> list[int]:

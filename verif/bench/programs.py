@@ -132,7 +132,8 @@ class RandomProgram:
     def _passes(self) -> list[_Pass]:
         """The passes of a random product, all of whose descriptors are legal."""
         window, depth = self._walks.window()
-        channels = 1 + self._below(min(self.config.macro.columns, len(self._channels)))
+        split = self._below(self.config.most_split + 1)
+        channels = 1 + self._below(min(self.config.columns >> split, len(self._channels)))
         chunks = self._chunks(depth)
         partial = 0
         if len(chunks) > 1:
@@ -141,12 +142,12 @@ class RandomProgram:
             vectors = window["out_width"] * window["out_height"]
             partial = self._below(self.config.partial_sum_words - vectors * words + 1)
         output = self._walks.output(window, channels, "step_x")
-        output |= self._scaling(channels) | {"partial": partial}
+        output |= self._scaling(channels) | {"partial": partial, "split": split}
         passes = []
         for index, (first, taken) in enumerate(chunks):
             last = index == len(chunks) - 1
             flags = {"add_partial": int(index > 0), "keep_partial": int(not last)}
-            compute = self._walks.advance(window, first) | {"depth": taken}
+            compute = self._walks.advance(window, first) | {"depth": taken, "split": split}
             passes.append(self._pass(compute, output | flags))
         return passes
 
@@ -181,6 +182,9 @@ class RandomProgram:
         self._check(compute, requantise)
         computes, requantises = [compute], [requantise]
         rows = compute["out_height"]
+        if compute["split"]:
+            # What is computed at once is taken at once.
+            rows = 1
         if rows > 1 and self._chance(0.3):
             computes = self._walks.split(compute, 1 + self._below(rows - 1))
         elif rows > 1 and self._chance(0.4):
@@ -209,7 +213,7 @@ class RandomProgram:
         if split < groups:
             second = {"group": first + split, "groups": groups - split}
             loads.append({"bank": bank, "address": place + split * size} | second)
-        return loads
+        return [load | {"macros": self._below(1 << self.config.macros)} for load in loads]
 
     def _load(self, current: _Pass, loaded: set[int], index: int) -> None:
         if index in loaded:

@@ -47,16 +47,16 @@ class NpuModel:
     Attributes
     ----------
     memories : Memories
-    array : MacroModel
-        The macro's weights.
+    macros : list of MacroModel
+        With their weights.
     """
 
     def __init__(self, config: NpuConfig, seed: int = 0) -> None:
         self.config = config
         self.seed = seed
         self.memories = Memories(config)
-        self.array = MacroModel(config.macro)
-        self._rows_known = np.ones((config.macro.banks, config.macro.rows), bool)
+        self.macros = [MacroModel(config.macro) for _ in range(config.macros)]
+        self._rows_known = np.ones((config.macros, config.macro.banks, config.macro.rows), bool)
         self._counters = [0] * COUNTERS
         self._counter_masks = [_ALL] * COUNTERS
         self._stamp_masks = [_ALL] * config.stamps
@@ -170,7 +170,7 @@ class NpuModel:
         self._counter_masks = [0] * COUNTERS
 
     def _state(self) -> State:
-        return State(self.memories, self.array, self._rows_known)
+        return State(self.memories, self.macros, self._rows_known)
 
 
 #: Faults of a WRITE whose words are written as they come.

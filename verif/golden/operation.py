@@ -29,12 +29,13 @@ class State:
     """All that operations read and write."""
 
     memories: Memories
-    array: MacroModel
-    #: Rows of each bank whose weights can be predicted.
+    macros: list[MacroModel]
+    #: Rows of each macro's banks whose weights can be predicted.
     rows_known: NDArray[np.bool_]
-    #: Vectors that the macro has computed and nobody has taken yet; shape (vectors, columns) each.
+    #: Vectors that the macros have computed and nobody has taken yet; shape (vectors, columns of
+    #: the macros that have a vector) each.
     stream: deque[NDArray[np.int64]] = field(default_factory=deque)
-    #: Vectors that the macro has computed in this run.
+    #: Vectors that the macros have computed in this run; those of several at once count as one.
     vectors: int = 0
 
 

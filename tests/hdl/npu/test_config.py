@@ -2,14 +2,16 @@
 """The NPU's parameters: what is accepted, every message, and every formula against examples."""
 
 import pytest
+from amaranth.hdl import signed
+from amaranth.lib import data
 
 from cimple.hdl.config import ConfigError
 from cimple.hdl.macro.config import MacroConfig
 from cimple.hdl.npu.config import NpuConfig
 
 NAMES = (
-    "name, macro, activation_bytes, activation_port, weight_bytes, weight_port, channels, lanes, "
-    "partial_sum_words, taps, descriptors, queue_depth, stamps"
+    "name, macro, macros, activation_bytes, activation_port, weight_bytes, weight_port, channels, "
+    "lanes, partial_sum_words, taps, descriptors, queue_depth, stamps"
 )
 PATTERN = "^[a-z][a-z0-9_]{0,47}$"
 MACRO = {"rows": 12, "columns": 6}
@@ -31,7 +33,7 @@ RANGES = {
 }
 CHOICES = {
     "activation_port": (4, 8, 16, 32), "weight_port": (4, 8, 16, 32), "lanes": (1, 2, 4, 8, 16),
-    "stamps": (16, 32, 64, 128), "taps": (16, 32, 64, 128, 256),
+    "macros": (1, 2, 4, 8), "stamps": (16, 32, 64, 128), "taps": (16, 32, 64, 128, 256),
 }
 
 
@@ -73,6 +75,8 @@ CHOICES = {
         ({"activation_bytes": 16380}, "activation_bytes must be a multiple of 8, not 16380"),
         ({"weight_bytes": 264, "weight_port": 16},
          "weight_bytes must be a multiple of 16, not 264"),
+        ({"macros": 2, "lanes": 4},
+         "lanes must divide macro.columns (6) where there are several macros, not 4"),
         ({"channels": 130}, "channels must be a multiple of 4, not 130"),
         (
             {"channels": 40, "lanes": 16, "activation_port": 16},
@@ -106,7 +110,8 @@ def test_macro_is_required():
     ],
 )
 def test_ends_of_the_ranges_are_accepted(fields):
-    config = NpuConfig.from_mapping({"macro": MACRO} | fields, source="npu.yaml")
+    macro = MACRO | {"columns": 16}
+    config = NpuConfig.from_mapping({"macro": macro} | fields, source="npu.yaml")
     assert {name: getattr(config, name) for name in fields} == fields
 
 
@@ -115,8 +120,9 @@ EXAMPLES = [
     (
         {
             "macro": {"rows": 20, "columns": 8, "cell": "lookup", "banks": 2},
-            "activation_bytes": 1000, "activation_port": 8, "weight_bytes": 528, "weight_port": 16,
-            "channels": 48, "lanes": 2, "partial_sum_words": 100, "descriptors": 17, "stamps": 64,
+            "macros": 2, "activation_bytes": 1000, "activation_port": 8, "weight_bytes": 528,
+            "weight_port": 16, "channels": 48, "lanes": 2, "partial_sum_words": 100,
+            "descriptors": 17, "stamps": 64,
         },
         {
             "activation_address_bits": 10, "activation_lane_bits": 3, "weight_words": 33,
@@ -126,7 +132,9 @@ EXAMPLES = [
             "tap_words": 1, "tap_bytes": 16,
             "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
             "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "stamp_bits": 6,
-            "beats": 4,
+            # 20 products of at most 255 times -128, on either side of zero.
+            "columns": 16, "most_split": 1, "output_layout": data.ArrayLayout(signed(21), 16),
+            "beats": 8,
         },
     ),
     (
@@ -141,6 +149,7 @@ EXAMPLES = [
             "tap_words": 1, "tap_bytes": 4,
             "channel_words": 4, "weight_word_bits": 6, "channel_word_bits": 2,
             "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "stamp_bits": 4,
+            "columns": 1, "most_split": 0, "output_layout": data.ArrayLayout(signed(16), 1),
             "beats": 1,
         },
     ),

@@ -35,19 +35,21 @@ OUTPUT = (
 VERSION_4 = {
     Opcode.END: (),
     Opcode.LOAD_WEIGHTS: (
-        "address 1 0 u32", "group 2 0 u16", "groups 2 16 u16", "bank 3 0 u8",
+        "address 1 0 u32", "group 2 0 u16", "groups 2 16 u16", "bank 3 0 u8", "macros 3 8 u8",
     ),
     Opcode.COMPUTE: (
         "start 1 0 u32", "row_stride 2 0 u16", "row_bytes 2 16 u16", "origin_x 3 0 i16",
         "origin_y 3 16 i16", "height 4 0 u16", "step_x 5 0 u16", "step_y 5 16 u16",
         "row_step 6 0 u32", "run_bytes 4 16 u16", "out_width 7 0 u16", "out_height 7 16 u16",
         "skip 8 0 u16", "depth 8 16 u16", "zero_point 9 0 i8", "bank 9 8 u8",
+        "split 9 16 u2",
     ),
     Opcode.REQUANTISE: (
         "out_width 7 0 u16", "out_height 7 16 u16", "out_start 10 0 u32",
         "out_pixel_stride 11 0 u16", "out_row_stride 11 16 u16", "clamp_low 12 8 i8",
         "clamp_high 12 16 i8", "zero_point 12 0 i8", "rounding 12 24 u2", "add_partial 12 26 u1",
         "keep_partial 12 27 u1", "channels 13 0 u16", "channel 13 16 u16", "partial 14 0 u16",
+        "split 14 16 u2",
     ),
     Opcode.MAX_POOL: (*PIXEL_WINDOW, *OUTPUT),
     Opcode.LOAD_TAPS: ("address 1 0 u32", "taps 2 16 u16", "bank 3 0 u8"),

@@ -84,6 +84,7 @@ def test_identity(npu_config):
     assert words[7:11] == [512, 512, 32, 16]
     assert words[11] == 64 << 24 | 32 << 16 | 16 << 8 | 4
     assert words[12] == config.partial_sum_words
+    assert words[13] == config.macros | config.taps << 16
 
 
 def test_answers_are_taken_apart():

@@ -90,7 +90,7 @@ async def collect(ctx, feeder, count, streams, chance):
         assert offered is None or (valid and payload == offered)
         offered = payload if valid and not ready else None
         if valid and ready:
-            vectors.append(list(payload))
+            vectors.append(list(payload[0]))
         assert done == (valid and ready and len(vectors) == count)
     return vectors
 
@@ -166,6 +166,39 @@ def test_windows_outside_the_image_are_all_padding(simulate, npu_config, streams
     simulate(feeder, bench, background=[memory.serve])
 
 
+@pytest.mark.parametrize("split", [0, 1, 2])
+def test_several_macros(simulate, npu_config, streams, readable_bytes, split):
+    """Windows go to neighbouring macros in turn; only the last round may lack some."""
+    config = npu_config({"rows": 9, "columns": 4}, macros=4)
+    feeder = WindowFeeder(config)
+    source = random.Random(split)
+    content = source.randbytes(config.activation_bytes)
+    memory = readable_bytes(feeder.read, content, 8, 0.2, seed=1)
+    at_once = 1 << split
+
+    async def bench(ctx):
+        for turn in range(12):
+            fields = random_fields(source, config) | {"split": split}
+            expected = windows(fields, content, 9)
+            await start(ctx, feeder, fields)
+            done = False
+            for first in range(0, len(expected), at_once):
+                round_ = expected[first : first + at_once]
+                while streams.pause((0, 0.3, 0.9)[turn % 3]):
+                    await ctx.tick()
+                ctx.set(feeder.o.ready, 1)
+                payload, done = await ctx.tick().sample(
+                    feeder.o.payload, feeder.done
+                ).until(feeder.o.valid)
+                ctx.set(feeder.o.ready, 0)
+                for window, expected_bytes in enumerate(round_):
+                    for macro in config.macros_of(window, split):
+                        assert list(payload[macro]) == expected_bytes, fields
+                assert done == (first + at_once >= len(expected))
+
+    simulate(feeder, bench, background=[memory.serve])
+
+
 def test_kernel_of_many_rows(simulate, npu_config, streams, readable_bytes):
     """One byte of each of more than 256 image rows, the last ones padding."""
     config = npu_config(
@@ -187,24 +220,25 @@ def test_kernel_of_many_rows(simulate, npu_config, streams, readable_bytes):
     simulate(feeder, bench, background=[memory.serve])
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 4])
 @pytest.mark.parametrize(("depth", "run_bytes"), [(4, 4), (8, 8), (16, 16), (30, 10), (37, 37)])
-def test_latency_and_throughput(simulate, npu_config, readable_bytes, depth, run_bytes):
-    """With a macro that takes a vector every 8 cycles at most."""
-    config = npu_config({"rows": 37}, activation_port=4, lanes=1)
+def test_latency_and_throughput(simulate, npu_config, readable_bytes, depth, run_bytes, at_once):
+    """With macros that take a vector every 8 cycles at most."""
+    config = npu_config({"rows": 37}, activation_port=4, lanes=1, macros=at_once)
     feeder = WindowFeeder(config)
     memory = readable_bytes(feeder.read, bytes(512), 4, 0, seed=1)
     fields = {
         "row_stride": 40, "row_bytes": 40, "height": 8, "run_bytes": run_bytes, "depth": depth,
-        "out_width": 6, "out_height": 1,
+        "out_width": 6 * at_once, "out_height": 1, "split": config.most_split,
     }
-    per_window = chunks(fields | {"skip": 0}, 4)
+    per_round = at_once * chunks(fields | {"skip": 0}, 4)
     first_valid, taken = [], []
 
     async def bench(ctx):
         ctx.set(feeder.descriptor, fields)
         ctx.set(feeder.start, 1)
         held = 0
-        for cycle in range(200):
+        for cycle in range(400):
             # The macro takes a vector with its eighth plane.
             valid = ctx.get(feeder.o.valid)
             if valid and not first_valid:
@@ -218,7 +252,7 @@ def test_latency_and_throughput(simulate, npu_config, readable_bytes, depth, run
             ctx.set(feeder.start, 0)
 
     simulate(feeder, bench, background=[memory.serve])
-    assert first_valid == [4 + per_window]
+    assert first_valid == [4 + per_round]
     assert [after - before for before, after in pairwise(taken)] == [
-        max(per_window, config.macro.input_bits)
+        max(per_round, config.macro.input_bits)
     ] * 5

@@ -28,6 +28,9 @@ CONFIGS = {
     "banks": npu(
         9, 5, "lookup", 4, activation_port=16, lanes=16, partial_sum_words=16, channels=48
     ),
+    "macros": npu(
+        9, 4, "lookup", 2, macros=4, activation_port=8, lanes=2, partial_sum_words=32
+    ),
     "one": npu(1, 1, "bitcell", 2, lanes=1, descriptors=32, partial_sum_words=16),
 }
 

@@ -48,6 +48,7 @@ def test_memories_end_alike(name: str, seed: int) -> None:
     assert after.tolist() == naive.activations
     for bank, weights in enumerate(naive.banks):
         for (row, column), weight in weights.items():
-            assert machine.model.array.weights[bank, row, column] == weight
+            macro, own = divmod(column, config.macro.columns)
+            assert machine.model.macros[macro].weights[bank, row, own] == weight
     assert naive.activations != before
     assert any(d.opcode is Opcode.REQUANTISE or config.macro.rows == 1 for d in descriptors)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""COMPUTE: windows of an image, each one a vector for the macro."""
+"""COMPUTE: windows of an image, each one a vector for all macros, or for some of them."""
 
 from functools import cached_property
 
@@ -16,9 +16,10 @@ __all__ = ["Compute"]
 class Compute(Operation):
     """``out[v, c] = sum_r (x[v, r] + 128) * w[r, c]`` over the bytes x of window v.
 
-    The array takes unsigned inputs, ``x ^ 0x80``: what the 128 adds is part of the bias. Outside
-    the image x is the zero point. The sums are exact in float64, where matrix products are fast:
-    they have at most 27 bits.
+    The columns c are those of the macros that have the window: all, or with `split` in turn the
+    first ones, the next ones, and so on. The array takes unsigned inputs, ``x ^ 0x80``: what the
+    128 adds is part of the bias. Outside the image x is the zero point. The sums are exact in
+    float64, where matrix products are fast: they have at most 27 bits.
     """
 
     opcode = Opcode.COMPUTE
@@ -29,6 +30,7 @@ class Compute(Operation):
         self.require("depth", 1, config.macro.rows, "the macro's rows")
         self.require("skip", 0, descriptor["run_bytes"] - 1, "less than run_bytes")
         self.require("bank", 0, config.macro.banks - 1, "the macro's banks")
+        self.require("split", 0, config.most_split, f"macros = {config.macros}")
         self.require_tractable(self.vectors * descriptor["depth"])
         taps = descriptor["skip"] + np.arange(descriptor["depth"])
         rows, offsets = np.divmod(taps, descriptor["run_bytes"])
@@ -49,12 +51,17 @@ class Compute(Operation):
 
     def execute(self, state: State) -> None:
         depth, bank = self.descriptor["depth"], self.descriptor["bank"]
-        memories = state.memories
-        if not state.rows_known[bank, :depth].all():
+        memories, split = state.memories, self.descriptor["split"]
+        if not state.rows_known[:, bank, :depth].all():
             raise self.error(f"bank {bank} has weights that an ended program left undefined")
         self.require_known(memories, self._index)
         memories.activations[memories.outside] = self.descriptor["zero_point"] & 0xFF
         inputs = (memories.activations[self._index] ^ 0x80).astype(np.float64)
-        weights = state.array.weights[bank, :depth].astype(np.float64)
-        state.stream.append((inputs @ weights).astype(np.int64))
-        state.vectors += len(inputs)
+        at_once, columns = 1 << split, self.config.columns >> split
+        sums = np.empty((len(inputs), columns), np.int64)
+        for window in range(at_once):
+            macros = self.config.macros_of(window, split)
+            weights = np.hstack([state.macros[m].weights[bank, :depth] for m in macros])
+            sums[window::at_once] = inputs[window::at_once] @ weights.astype(np.float64)
+        state.stream.append(sums)
+        state.vectors += -(-len(inputs) // at_once)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LOAD_WEIGHTS: row groups from the weight memory into a bank of the macro."""
+"""LOAD_WEIGHTS: row groups from the weight memory into a bank of one macro or several."""
 
 from ....hdl.npu.config import NpuConfig
 from ....hdl.npu.isa import Descriptor, Opcode
@@ -19,6 +19,7 @@ class LoadWeights(Operation):
         highest = (1 << 16) - descriptor["groups"]
         self.require("group", 0, highest, "16 bits, less the groups")
         self.require("bank", 0, config.macro.banks - 1, "the macro's banks")
+        self.require("macros", 0, (1 << config.macros) - 1, "a bit for each macro")
         self.require_multiple("address", config.weight_port, "weight_port")
         highest = config.weight_bytes - descriptor["groups"] * config.group_bytes
         self.require("address", 0, highest, "weight_bytes, less the groups'")
@@ -34,11 +35,18 @@ class LoadWeights(Operation):
             start = self.descriptor["address"] + index * self.config.group_bytes
             weights = state.memories.weights[start : start + self.config.group_bytes]
             rows = weights.reshape(macro.rows_per_group, -1)[:, : macro.columns]
-            state.array.write(group, bank, rows)
-        state.rows_known[bank, self._rows] = True
+            for target in self._targets:
+                state.macros[target].write(group, bank, rows)
+        state.rows_known[self._targets, bank, self._rows] = True
 
     def forget(self, state: State) -> None:
-        state.rows_known[self.descriptor["bank"], self._rows] = False
+        state.rows_known[self._targets, self.descriptor["bank"], self._rows] = False
+
+    @property
+    def _targets(self) -> list[int]:
+        """The macros that are written."""
+        mask = self.descriptor["macros"]
+        return [m for m in range(self.config.macros) if not mask or mask >> m & 1]
 
     @property
     def _rows(self) -> slice:

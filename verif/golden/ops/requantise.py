@@ -28,7 +28,9 @@ class Requantise(Operation):
     def __init__(self, number: int, descriptor: Descriptor, config: NpuConfig) -> None:
         super().__init__(number, descriptor, config)
         self.require_at_least_one("out_width", "out_height")
-        self.require("channels", 1, config.macro.columns, "the macro's columns")
+        self.require("split", 0, config.most_split, f"macros = {config.macros}")
+        self._columns = config.columns >> descriptor["split"]
+        self.require("channels", 1, self._columns, "the columns of its macros")
         self.require_multiple("channel", config.lanes, "lanes")
         highest = config.channels - descriptor["channels"]
         self.require("channel", 0, highest, f"channels = {config.channels}, less the descriptor's")
@@ -73,11 +75,22 @@ class Requantise(Operation):
         needed, taken = self.vectors, []
         while needed:
             block = state.stream.popleft()
+            self._check_split(block)
             taken.append(block[:needed])
             if len(block) > needed:
                 state.stream.appendleft(block[needed:])
             needed -= len(taken[-1])
         return np.concatenate(taken)[:, : self.descriptor["channels"]]
+
+    def _check_split(self, block: NDArray[np.int64]) -> None:
+        """Refuse vectors of another split, or those of a part of a COMPUTE with one."""
+        if block.shape[1] != self._columns:
+            raise self.error("split must be that of the COMPUTE whose vectors it takes")
+        if self.descriptor["split"] and len(block) != self.vectors:
+            raise self.error(
+                f"must take all vectors of one COMPUTE, as split is not 0: {len(block)}, not "
+                f"{self.vectors}"
+            )
 
     @cached_property
     def _addresses(self) -> NDArray[np.int64]:
