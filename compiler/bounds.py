@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cycles that a layer cannot beat, from the NPU's rates, each engine alone and never held up.
 
-- array: 8 planes a vector;
+- array: 8 planes a round, which is a window, or as many as the split has at once;
 - feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
 - lanes: `lanes` results requantised a cycle;
 - taps, of depthwise convolutions and average pools: `lanes` channels of a tap a cycle;
 - pool, of max pools: `activation_port` channels of a tap a cycle;
 - add: three cycles for `lanes` bytes, which are two terms and their sum;
-- loader: a weight word a cycle, or what the macro takes to write row groups; and for each load
-  of the macro what it takes to fill the last one's table.
+- loader: a weight word a cycle, or what a macro takes to write row groups, one macro of a window
+  after the other; and for each set what it takes to fill the last group's table.
 """
 
 from collections.abc import Sequence
 
 from ..hdl.npu.config import NpuConfig
 from .layers import AddLayer, AverageLayer, DepthwiseLayer, Layer, MatrixLayer, WindowLayer
-from .schedule import Load, MatrixStep, Step, TapSet
+from .schedule import MatrixStep, Step, TapSet, WeightSet
+from .tiling import macro_parts
 
-__all__ = ["PLANES", "bounds", "descriptors", "load_cycles"]
+__all__ = ["PLANES", "bounds", "descriptors", "load_cycles", "loads", "round_cycles"]
 
 #: Planes of an activation: each meets the array once.
 PLANES = 8
@@ -46,14 +47,27 @@ def descriptors(layer: Layer, steps: Sequence[Step]) -> int:
     return sum(2 if isinstance(step, MatrixStep) else 1 for step in steps)
 
 
-def load_cycles(load: Load, count: int, config: NpuConfig) -> int:
-    """Cycles from a load's first word to the first in which its weights can be used.
+def loads(weights: WeightSet | TapSet, config: NpuConfig) -> int:
+    """Descriptors that bring a set: one for each macro of a window that has channels."""
+    return 1 if isinstance(weights, TapSet) else len(macro_parts(weights.channels, config))
 
-    `count` is that of its row groups or taps.
+
+def load_cycles(weights: WeightSet | TapSet, count: int, config: NpuConfig) -> int:
+    """Cycles from a set's first word to the first in which its weights can be used.
+
+    `count` is that of its row groups in a macro, or of its taps. Macros with the same weights, of
+    windows that are computed at once, are written together.
     """
-    if isinstance(load.weights, TapSet):
+    if isinstance(weights, TapSet):
         return count * config.tap_words
-    return config.group_words + (count - 1) * config.load_interval + config.macro.fill_cycles
+    each = config.group_words + (count - 1) * config.load_interval
+    return loads(weights, config) * each + config.macro.fill_cycles
+
+
+def round_cycles(layer: MatrixLayer, step: MatrixStep, config: NpuConfig) -> int:
+    """Rounds of a step times what the slowest part takes for a whole one."""
+    reads, beats = _window(layer, step, config)
+    return _rounds(step) * max(PLANES, max(reads, beats) << step.weights.split)
 
 
 def _matrix_cycles(
@@ -61,11 +75,26 @@ def _matrix_cycles(
 ) -> dict[str, int]:
     cycles: dict[str, int] = {"array": 0, "feeder": 0, "lanes": 0}
     for step in steps:
-        vectors = step.area.height * step.area.width
-        cycles["array"] += vectors * PLANES
-        cycles["feeder"] += vectors * _reads(layer.run_bytes, step, config.activation_port)
-        cycles["lanes"] += vectors * -(-step.weights.channels.count // config.lanes)
+        reads, beats = _window(layer, step, config)
+        cycles["array"] += _rounds(step) * PLANES
+        cycles["feeder"] += _vectors(step) * reads
+        cycles["lanes"] += _vectors(step) * beats
     return cycles
+
+
+def _vectors(step: MatrixStep) -> int:
+    return step.area.height * step.area.width
+
+
+def _rounds(step: MatrixStep) -> int:
+    """The last one may have fewer windows."""
+    return -(-_vectors(step) >> step.weights.split)
+
+
+def _window(layer: MatrixLayer, step: MatrixStep, config: NpuConfig) -> tuple[int, int]:
+    """Reads that fetch one window, and beats that its results take through the lanes."""
+    beats = -(-step.weights.channels.count // config.lanes)
+    return _reads(layer.run_bytes, step, config.activation_port), beats
 
 
 def _reads(run_bytes: int, step: MatrixStep, port: int) -> int:

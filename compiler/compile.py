@@ -18,8 +18,8 @@ from .onnx_qdq import read_qdq
 from .parameters import ParameterTable, place_parameters
 from .report import MemoryUse, Report, build_report
 from .schedule import schedule
+from .splits import choose_tiling
 from .tflite_graph import read_tflite_int8
-from .tiling import tile
 from .weights import WeightImage, place_weights
 
 __all__ = ["Compiled", "CompiledLayer", "compile_graph", "compile_network"]
@@ -111,7 +111,7 @@ def compile_graph(
     progress("fitting layers to the array")
     network = legalise(graph)
     matrices = {
-        index: tile(layer, config)
+        index: choose_tiling(layer, config)
         for index, layer in enumerate(network.layers)
         if isinstance(layer, MatrixLayer)
     }

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from ..hdl.npu.config import NpuConfig
 from ..hdl.npu.isa import Opcode
 from .errors import ModelError
 from .layers import (
@@ -16,16 +17,38 @@ from .layers import (
     WindowLayer,
 )
 from .parameters import ParameterTable
-from .schedule import MatrixStep
-from .tiling import Channels
+from .schedule import MatrixStep, WeightSet
+from .tiling import Channels, macro_parts
 
-__all__ = ["DescriptorFields", "Values"]
+__all__ = ["DescriptorFields", "Values", "load_weights"]
 
 #: How far from an image's first byte or row a window may reach (`hdl.npu.isa`).
 REACH = 1 << 17
 
 #: Fields of a descriptor by name.
 Values = dict[str, int]
+
+
+def load_weights(
+    weights: WeightSet, place: tuple[int, int], config: NpuConfig
+) -> Iterator[Values]:
+    """Of the LOAD_WEIGHTS that bring a set which has its place, in order.
+
+    Each brings the channels of one macro of a window, to that macro of all windows of a round.
+    """
+    groups, address = place
+    for number in range(len(macro_parts(weights.channels, config))):
+        values = {
+            "address": address + number * groups * config.group_bytes,
+            "group": 0,
+            "groups": groups,
+        }
+        if config.macros > 1:
+            values["macros"] = sum(
+                1 << config.macros_of(window, weights.split)[number]
+                for window in range(1 << weights.split)
+            )
+        yield values
 
 
 class DescriptorFields:
@@ -48,6 +71,7 @@ class DescriptorFields:
             "skip": skip,
             "depth": rows.depth,
             "zero_point": layer.source.quantisation.zero_point,
+            **_split(step),
         }
 
     def requantise(self, layer: MatrixLayer, step: MatrixStep) -> Values:
@@ -61,6 +85,7 @@ class DescriptorFields:
             "add_partial": int(step.add_partial),
             "keep_partial": int(step.keep_partial),
             "rounding": layer.rounding,
+            **_split(step),
         }
         if step.keep_partial:
             return values
@@ -160,6 +185,10 @@ class DescriptorFields:
             "clamp_low": layer.clamp[0],
             "clamp_high": layer.clamp[1],
         }
+
+
+def _split(step: MatrixStep) -> Values:
+    return {"split": step.weights.split} if step.weights.split else {}
 
 
 def _whole(layer: WindowLayer) -> Area:

@@ -2,7 +2,8 @@
 """From the schedule to descriptors: their order in the program, banks, tokens and time stamps.
 
 Order in the program: a step, then the load that its end makes room for. A step of the matrix engine
-is a COMPUTE and the REQUANTISE that takes its vectors. So a descriptor waits only for earlier ones,
+is a COMPUTE and the REQUANTISE that takes its vectors. A load is a LOAD_WEIGHTS for each macro of a
+window: the first waits, the last signals. So a descriptor waits only for earlier ones,
 apart from a COMPUTE for its own REQUANTISE, which comes next: the sequencer, which hands them out
 in order, never blocks for good. Of all descriptors that have not ended, the first one waits for
 nothing but perhaps the REQUANTISE behind it, which no full queue keeps from its engine: what is in
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 
 from ..hdl.npu.config import NpuConfig
 from ..hdl.npu.isa import Descriptor, DescriptorError, Opcode, Queue
-from .descriptors import DescriptorFields, Values
+from .descriptors import DescriptorFields, Values, load_weights
 from .errors import ModelError
 from .layers import DepthwiseLayer, Layer, MatrixLayer, Network
 from .parameters import ParameterTable
@@ -59,7 +60,7 @@ def emit(
     parameters: ParameterTable, config: NpuConfig,
 ) -> Program:
     """The program of a network. Raises ModelError where a number does not fit its field."""
-    emitter = _Emitter(network, plan, weights, DescriptorFields(addresses, parameters))
+    emitter = _Emitter(network, plan, weights, DescriptorFields(addresses, parameters), config)
     emitter.run()
     emitter.order_layers()
     stamps = emitter.stamp(config.stamps)
@@ -85,9 +86,10 @@ def _settle(draft: _Draft, layers: tuple[Layer, ...]) -> Descriptor:
 
 class _Emitter:
     def __init__(
-        self, network: Network, plan: Schedule, weights: WeightImage, fields: DescriptorFields
+        self, network: Network, plan: Schedule, weights: WeightImage, fields: DescriptorFields,
+        config: NpuConfig,
     ) -> None:
-        self.network, self.plan = network, plan
+        self.network, self.plan, self.config = network, plan, config
         self.weights, self.fields = weights, fields
         self.drafts: list[_Draft] = []
         #: What computes with weights, by its step.
@@ -138,20 +140,22 @@ class _Emitter:
         return stamps
 
     def _load(self, load: Load) -> None:
-        count, address = self.weights.place(load.weights)
-        values = {"address": address, "bank": load.bank}
+        place = count, address = self.weights.place(load.weights)
         if isinstance(load.weights, TapSet):
             opcode, user = Opcode.LOAD_TAPS, Queue.VECTOR
-            values["taps"] = count
+            parts = [{"address": address, "taps": count}]
         else:
             opcode, user = Opcode.LOAD_WEIGHTS, Queue.COMPUTE
-            values |= {"group": 0, "groups": count}
-        draft = _Draft(opcode, load.weights.layer, values)
-        draft.token("signal", user)
+            parts = load_weights(load.weights, place, self.config)
+        drafts = [
+            _Draft(opcode, load.weights.layer, {**values, "bank": load.bank}) for values in parts
+        ]
+        # A queue carries out its descriptors in order, and each token is taken once.
+        drafts[-1].token("signal", user)
         if load.after is not None:
-            draft.token("wait", user)
+            drafts[0].token("wait", user)
             self.users[load.after].token("signal", Queue.LOAD)
-        self.drafts.append(draft)
+        self.drafts += drafts
 
     def _matrix(self, number: int, step: MatrixStep) -> None:
         layer = self.network.layers[step.layer]

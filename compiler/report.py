@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..hdl.npu.config import NpuConfig
-from .bounds import PLANES, bounds, descriptors, load_cycles
+from .bounds import PLANES, bounds, descriptors, load_cycles, loads
 from .layers import AverageLayer, DepthwiseLayer, Layer, MatrixLayer, Network
-from .schedule import Load, MatrixStep, Schedule, Step, TapSet
+from .schedule import MatrixStep, Schedule, Step, TapSet, WeightSet
 from .weights import WeightImage
 
 __all__ = ["HostReport", "LayerReport", "MemoryUse", "Report", "build_report", "report_table"]
@@ -42,6 +42,9 @@ class LayerReport(BaseModel):
     passes: int = 0
     channel_tiles: int = 1
     areas: int = 1
+    #: Windows that are computed at once, and macros of each; 0: the macros have no part in it.
+    windows: int = 0
+    macros: int = 0
     descriptors: int = 1
     weight_bytes: int = 0
     load_cycles: int = 0
@@ -123,9 +126,9 @@ def build_report(
     layers = []
     for index, layer in enumerate(network.layers):
         steps = [step for step in plan.steps if step.layer == index]
-        loads = [load for load in plan.loads if load.weights.layer == index]
-        layers.append(_layer(layer, steps, loads, weights, config))
-    peak = config.macro.rows * config.macro.columns / PLANES
+        brought = [load.weights for load in plan.loads if load.weights.layer == index]
+        layers.append(_layer(layer, steps, brought, weights, config))
+    peak = config.macro.rows * config.columns / PLANES
     host = tuple(
         HostReport(name=node.name, kind=node.kind, shape=node.result.shape)
         for node in network.host
@@ -134,32 +137,37 @@ def build_report(
 
 
 def _layer(
-    layer: Layer, steps: list[Step], loads: list[Load], weights: WeightImage, config: NpuConfig
+    layer: Layer, steps: list[Step], brought: list[WeightSet | TapSet], weights: WeightImage,
+    config: NpuConfig,
 ) -> LayerReport:
-    """A layer that the NPU computes."""
-    counts = {load.weights: weights.place(load.weights)[0] for load in loads}
+    """A layer that the NPU computes; `brought` are the sets of its loads."""
+    counts = {each: weights.place(each)[0] for each in brought}
     return LayerReport(
         name=layer.name, kind=layer.kind,
         shape=(layer.result.height, layer.result.width, layer.result.channels), macs=layer.macs,
-        descriptors=len(loads) + descriptors(layer, steps),
-        load_cycles=sum(load_cycles(load, counts[load.weights], config) for load in loads),
+        descriptors=sum(loads(each, config) for each in brought) + descriptors(layer, steps),
+        load_cycles=sum(load_cycles(each, counts[each], config) for each in brought),
         weight_bytes=sum(
-            count * (config.tap_bytes if isinstance(weights, TapSet) else config.group_bytes)
-            for weights, count in counts.items()
+            loads(each, config) * count
+            * (config.tap_bytes if isinstance(each, TapSet) else config.group_bytes)
+            for each, count in counts.items()
         ),
-        bounds=bounds(layer, steps, config), **_cut(layer, steps),
+        bounds=bounds(layer, steps, config), **_cut(layer, steps, config),
     )
 
 
-def _cut(layer: Layer, steps: list[Step]) -> dict[str, int]:
-    """Into how many pieces a layer is cut."""
+def _cut(layer: Layer, steps: list[Step], config: NpuConfig) -> dict[str, int]:
+    """Into how many pieces a layer is cut, and how many windows of it are computed at once."""
     if isinstance(layer, MatrixLayer):
         matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
+        split = matrix_steps[0].weights.split
         return {
             "depth": layer.matrix.shape[0],
             "passes": len({step.weights.rows for step in matrix_steps}),
             "channel_tiles": len({step.weights.channels for step in matrix_steps}),
             "areas": len({step.area for step in matrix_steps}),
+            "windows": 1 << split,
+            "macros": config.macros >> split,
         }
     if isinstance(layer, DepthwiseLayer):
         return {

@@ -23,11 +23,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class WeightSet:
-    """The weights of one pass of one tile of channels of one layer."""
+    """The weights of one pass of one tile of channels of one layer.
+
+    With a split each of ``2**split`` windows has them in macros of its own.
+    """
 
     layer: int
     channels: Channels
     rows: Pass
+    split: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ Step = MatrixStep | DepthwiseStep | VectorStep
 
 @dataclass(frozen=True)
 class Load:
-    """Bring a set of weights into a bank: of the macro, or of the vector engine's kernels.
+    """Bring a set of weights into a bank: of the macros, or of the vector engine's kernels.
+
+    All macros use the same bank, also where only some of them are written.
 
     The bank is free once step `after` has computed (None: from the start).
     """
@@ -119,7 +125,7 @@ class _Banks:
 def schedule(
     layers: Sequence[Layer], tilings: Mapping[int, Tiling], config: NpuConfig
 ) -> Schedule:
-    """The steps of all layers, with their weights given to the banks of macro and kernels.
+    """The steps of all layers, with their weights given to the banks of macros and kernels.
 
     Raises ModelError for a kernel that no bank holds.
     """
@@ -164,6 +170,6 @@ def layer_steps(
             passes = tiling.passes if turn % 2 == 0 else tiling.passes[::-1]
             for number, rows in enumerate(passes):
                 yield MatrixStep(
-                    index, WeightSet(index, channels, rows), area,
+                    index, WeightSet(index, channels, rows, tiling.split), area,
                     add_partial=number > 0, keep_partial=number < len(passes) - 1,
                 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The weight memory: every set of weights as the words that its bank is written with.
 
-Row groups for the macro, taps for the kernels of depthwise layers.
+Row groups for the macros, taps for the kernels of depthwise layers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from ..hdl.npu.config import NpuConfig
 from .errors import ModelError
 from .layers import DepthwiseLayer, Layer, MatrixLayer
 from .schedule import Load, TapSet, WeightSet
+from .tiling import Channels, Pass, macro_parts, row_groups
 
 __all__ = ["WeightImage", "place_weights"]
 
@@ -25,7 +26,10 @@ class WeightImage:
     places: Mapping[WeightSet | TapSet, tuple[int, int]]
 
     def place(self, weights: WeightSet | TapSet) -> tuple[int, int]:
-        """How many row groups or taps a set has, and its address."""
+        """How many row groups or taps a set has, and its address.
+
+        The row groups are those of each macro of a window; one macro's follow the other's.
+        """
         return self.places[weights]
 
 
@@ -42,11 +46,12 @@ def place_weights(
         layer = layers[load.weights.layer]
         if isinstance(load.weights, TapSet):
             assert isinstance(layer, DepthwiseLayer)
-            data, unit = _kernels(layer, load.weights, config), config.tap_bytes
+            data, count = _kernels(layer, load.weights, config), layer.kernels.shape[0]
         else:
             assert isinstance(layer, MatrixLayer)
-            data, unit = _row_groups(layer, load.weights, config), config.group_bytes
-        places[load.weights] = (len(data) // unit, address)
+            data = _macros(layer, load.weights, config)
+            count = row_groups(load.weights.rows, config)
+        places[load.weights] = (count, address)
         address += len(data)
         parts.append(data)
     if address > config.weight_bytes:
@@ -57,12 +62,17 @@ def place_weights(
     return WeightImage(b"".join(parts), places)
 
 
-def _row_groups(layer: MatrixLayer, weights: WeightSet, config: NpuConfig) -> bytes:
-    """Row groups that hold the set's rows, each in whole words, filled up with zeros."""
-    macro, rows, channels = config.macro, weights.rows, weights.channels
-    groups = -(-rows.depth // macro.rows_per_group)
+def _macros(layer: MatrixLayer, weights: WeightSet, config: NpuConfig) -> bytes:
+    """Row groups of each macro of a window that has channels; further windows take the same."""
+    parts = macro_parts(weights.channels, config)
+    return b"".join(_row_groups(layer, weights.rows, part, config) for part in parts)
+
+
+def _row_groups(layer: MatrixLayer, rows: Pass, channels: Channels, config: NpuConfig) -> bytes:
+    """Row groups of one macro, each row in whole words, filled up with zeros."""
     row_bytes = config.row_words * config.weight_port
-    table = np.zeros((groups * macro.rows_per_group, row_bytes), np.int8)
+    height = row_groups(rows, config) * config.macro.rows_per_group
+    table = np.zeros((height, row_bytes), np.int8)
     table[: rows.depth, : channels.count] = layer.matrix[
         rows.first : rows.first + rows.depth, channels.first : channels.first + channels.count
     ]
