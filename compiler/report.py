@@ -25,6 +25,7 @@ _LEGEND = (
     "weights takes; ideal: cycles that no run can beat once they are loaded, by what; use: of the "
     "array, at best"
 )
+_SPLIT_LEGEND = "; split: windows at once x macros of each"
 
 
 class LayerReport(BaseModel):
@@ -177,19 +178,27 @@ def _cut(layer: Layer, steps: list[Step], config: NpuConfig) -> dict[str, int]:
 
 
 def report_table(report: Report, measured: Sequence[int] | None = None) -> Table:
-    """The report for a terminal; `measured` gives the cycles of the first layers in order."""
+    """The report for a terminal; `measured` gives the cycles of the first layers in order.
+
+    Splits are shown where the NPU has several macros.
+    """
+    split = any(layer.windows * layer.macros > 1 for layer in report.layers)
     table = Table(
-        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=_LEGEND,
-        caption_justify="left",
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
+        caption=_LEGEND + _SPLIT_LEGEND * split, caption_justify="left",
     )
-    headings = ("layer", "result", "MACs", "K", "cut", "weights", "load", "ideal", "by", "use")
-    for heading in (*headings, *(("cycles",) if measured is not None else ())):
+    headings = (
+        "layer", "result", "MACs", "K", "cut", *["split"] * split, "weights", "load", "ideal",
+        "by", "use", *["cycles"] * (measured is not None),
+    )
+    for heading in headings:
         justify = "left" if heading in ("layer", "by") else "right"
         table.add_column(heading, justify=justify, no_wrap=heading != "layer")
     for index, layer in enumerate(report.layers):
         row = [
             escape(layer.name), "x".join(str(size) for size in layer.shape), f"{layer.macs:,}",
             str(layer.depth), f"{layer.passes}x{layer.channel_tiles}x{layer.areas}",
+            *[f"{layer.windows}x{layer.macros}" if layer.windows else ""] * split,
             f"{layer.weight_bytes:,}", f"{layer.load_cycles:,}", f"{layer.ideal_cycles:,}",
             layer.bound_by, f"{report.utilisation(layer):.0%}",
         ]
@@ -198,5 +207,5 @@ def report_table(report: Report, measured: Sequence[int] | None = None) -> Table
         table.add_row(*row)
     for operator in report.host:
         shape = "x".join(str(size) for size in operator.shape)
-        table.add_row(escape(operator.name), shape, *[""] * 6, "host")
+        table.add_row(escape(operator.name), shape, *[""] * (6 + split), "host")
     return table

@@ -31,6 +31,10 @@ NPUS = {
                       partial_sum_words=16, descriptors=2048, weight_port=32,
                       activation_port=32),
     "large": npu(rows=144, columns=32, banks=2, lanes=8, activation_port=16),
+    "two macros": npu(rows=16, columns=4, banks=2, lanes=2, macros=2, queue_depth=1,
+                      partial_sum_words=32, descriptors=2048, activation_port=32),
+    "four macros": npu(rows=24, columns=2, banks=1, lanes=2, macros=4, channels=256,
+                       descriptors=2048, weight_bytes=65536, activation_port=16),
 }
 
 

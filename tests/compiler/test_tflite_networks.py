@@ -28,7 +28,7 @@ from tests.oracles.litert import tensors_of
 NPUS = {
     name: config.replace(
         weight_bytes=1 << 18, descriptors=8192, channels=1024, activation_bytes=32768,
-        queue_depth=1 if name in ("one column", "many banks") else config.queue_depth,
+        queue_depth=1 if name in ("one column", "many banks", "two macros") else config.queue_depth,
     )
     for name, config in {**SMALL, "one column": npu(rows=40, columns=1, lanes=1)}.items()
 }
