@@ -21,10 +21,13 @@ from tests.oracles.litert import tensors_of
 IMAGES = 2
 
 
-def board() -> NpuConfig:
+@pytest.fixture(params=[1, 2])
+def board(request: pytest.FixtureRequest) -> NpuConfig:
+    """The preset; and the same with its columns in two macros."""
     config = load_config("ulx3s_85f")
     assert isinstance(config, NpuConfig)
-    return config
+    macro = config.macro.replace(columns=config.macro.columns // request.param)
+    return config.replace(macros=request.param, macro=macro)
 
 
 def infer(path: Path, config: NpuConfig, images: np.ndarray, *, keep: bool) -> Inference:
@@ -59,15 +62,19 @@ def given(request: pytest.FixtureRequest, root: Path) -> tuple[Path, np.ndarray,
         return path, arrays["inputs"], arrays["outputs"]
 
 
-def test_outputs_of_all_given_inputs(given: tuple[Path, np.ndarray, np.ndarray]) -> None:
-    """On the NPU of the preset, unchanged; memory is used again where it can be."""
+def test_outputs_of_all_given_inputs(
+    board: NpuConfig, given: tuple[Path, np.ndarray, np.ndarray]
+) -> None:
+    """With the preset's memories; they are used again where they can be."""
     path, inputs, outputs = given
-    np.testing.assert_array_equal(infer(path, board(), inputs, keep=False).outputs, outputs)
+    np.testing.assert_array_equal(infer(path, board, inputs, keep=False).outputs, outputs)
 
 
-def test_every_tensor_of_some_given_inputs(given: tuple[Path, np.ndarray, np.ndarray]) -> None:
+def test_every_tensor_of_some_given_inputs(
+    board: NpuConfig, given: tuple[Path, np.ndarray, np.ndarray]
+) -> None:
     path, inputs, outputs = given
-    config = board().replace(activation_bytes=1 << 18)
+    config = board.replace(activation_bytes=1 << 18)
     result, compared = compare(path, config, inputs[:IMAGES])
     np.testing.assert_array_equal(result.outputs, outputs[:IMAGES])
     assert compared > 70_000 * IMAGES
@@ -75,12 +82,12 @@ def test_every_tensor_of_some_given_inputs(given: tuple[Path, np.ndarray, np.nda
 
 @pytest.mark.parametrize("make", [mobilenet, autoencoder])
 def test_networks_of_the_other_shapes(
-    make: Callable[[Path], TfliteBuilder], tmp_path: Path
+    make: Callable[[Path], TfliteBuilder], board: NpuConfig, tmp_path: Path
 ) -> None:
     path = tmp_path / "net.tflite"
     builder = make(path)
     builder.save(path)
-    config = board().replace(
+    config = board.replace(
         activation_bytes=1 << 19, weight_bytes=1 << 19, channels=4096, descriptors=2048
     )
     images = builder.images(1)

@@ -66,6 +66,42 @@ def test_the_vector_engine_s_layers(tmp_path: Path) -> None:
     assert Report.model_validate(made.to_json()) == made
 
 
+def test_several_macros(tmp_path: Path) -> None:
+    """Two windows at once, each in two macros of 4 columns: 25 windows are 13 rounds."""
+    path = NetworkBuilder([18, 5, 5]).conv(6, (1, 1)).flatten().gemm(3).save(tmp_path / "net.onnx")
+    config = npu(rows=18, columns=4, lanes=2, activation_port=8, banks=1, macros=4,
+                 weight_bytes=1 << 16)
+    made = compile_network(path, config).report
+    layer, last = made.layers
+    assert (layer.windows, layer.macros, last.windows, last.macros) == (2, 2, 1, 4)
+    # 18 bytes are 3 reads, 6 channels 3 beats: of every window.
+    assert layer.bounds == {"array": 13 * 8, "feeder": 25 * 3, "lanes": 25 * 3}
+    # Two macros, as in `test_a_convolution`; the last table of the first is filled meanwhile.
+    assert layer.load_cycles == 2 * (4 + 4 * 16) + 17
+    assert (layer.weight_bytes, layer.descriptors) == (2 * 5 * 4 * 8, 4)
+    assert made.peak_macs == 18 * 4 * 4 / 8
+    assert made.utilisation(layer) == 18 * 6 * 25 / (13 * 8 * 36)
+    assert made.to_json()["layers"][0]["windows"] == 2
+    assert Report.model_validate(made.to_json()) == made
+    assert sum(layer.descriptors for layer in made.layers) + 1 == (
+        made.memories["descriptors"].used
+    )
+
+
+def test_the_table_shows_splits_of_several_macros(tmp_path: Path) -> None:
+    builder = TfliteBuilder([6, 6, 3]).conv(4, (1, 1)).max_pool((2, 2), (2, 2)).fully_connected(3)
+    path = builder.softmax().save(tmp_path / "net.tflite")
+    for macros, expected in ((1, [[], [], [], []]), (2, [["2x1"], [], ["1x2"], []])):
+        made = compile_network(path, npu(rows=36, macros=macros)).report
+        console = Console(width=140, file=StringIO())
+        with console.capture() as captured:
+            console.print(report_table(made))
+        words = [line.split() for line in captured.get().splitlines() if line.strip()]
+        assert ("split" in words[0]) == (macros > 1)
+        shown = [[word for word in row if word in ("2x1", "1x2")] for row in words[2:6]]
+        assert shown == expected
+
+
 def test_it_survives_as_json(tmp_path: Path) -> None:
     made = report(NetworkBuilder([4, 5, 5]).conv(6, (3, 3)).max_pool((2, 2)), tmp_path)
     plain = made.to_json()
