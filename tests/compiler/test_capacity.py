@@ -23,7 +23,7 @@ from tests.compiler.networks import NetworkBuilder
              r"the network's weights need \d+ bytes, the weight memory has 256; raise weight_bytes "
              r"of the NPU, or use a smaller network"
          )),
-        ({"channels": 8},
+        ({"channels": 8, "lanes": 2},
          (
              r"the network needs the parameters of 12 channels, the parameter memory has 8; raise "
              r"channels of the NPU"
