@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many windows of a layer are computed at once, each by its share of the macros.
 
-All macros for one window are as many columns; for several windows they hold the same weights, and
-a layer of few channels leaves fewer of them without work. Which is faster follows from the rates
-of the parts (`bounds`).
+One window has the columns of all macros side by side. For several windows macros hold the same
+weights, and a layer of few channels leaves fewer of them without work. Which is faster follows from
+the rates of the parts (`bounds`).
 """
 
 from ..hdl.npu.config import NpuConfig
