@@ -15,13 +15,35 @@ from ...hdl.npu.isa import Descriptor, Opcode, Queue
 from .macro import MacroModel
 from .memories import Memories
 
-__all__ = ["Footprint", "Operation", "ProgramError", "State"]
+__all__ = ["Footprint", "Operation", "Outputs", "ProgramError", "State"]
 
 Addresses = NDArray[np.int64]
 
 
 class ProgramError(CimpleError):
     """A program whose result the hardware does not promise."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Vectors that the macros have computed with a bank, shape (vectors, columns of their macros).
+
+    `known`: the outputs whose weights can be predicted.
+    """
+
+    sums: NDArray[np.int64]
+    known: NDArray[np.bool_]
+    bank: int
+
+    def __len__(self) -> int:
+        return len(self.sums)
+
+    def split_at(self, count: int) -> tuple["Outputs", "Outputs"]:
+        """The first `count` vectors, and the others."""
+        return (
+            Outputs(self.sums[:count], self.known[:count], self.bank),
+            Outputs(self.sums[count:], self.known[count:], self.bank),
+        )
 
 
 @dataclass
@@ -32,9 +54,8 @@ class State:
     macros: list[MacroModel]
     #: Rows of each macro's banks whose weights can be predicted.
     rows_known: NDArray[np.bool_]
-    #: Vectors that the macros have computed and nobody has taken yet; shape (vectors, columns of
-    #: the macros that have a vector) each.
-    stream: deque[NDArray[np.int64]] = field(default_factory=deque)
+    #: What nobody has taken yet.
+    stream: deque[Outputs] = field(default_factory=deque)
     #: Vectors that the macros have computed in this run; those of several at once count as one.
     vectors: int = 0
 

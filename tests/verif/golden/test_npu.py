@@ -174,7 +174,8 @@ def test_an_aborted_load_leaves_weights_unknown() -> None:
     known = (Opcode.COMPUTE, window | {"bank": 1, "depth": rows})
     machine.run(known, (Opcode.REQUANTISE, result))
     unknown = (Opcode.COMPUTE, window | {"bank": 1, "depth": rows + 1})
-    with pytest.raises(ProgramError, match=r"^descriptor 0 \(COMPUTE\): bank 1 has weights that"):
+    message = r"^descriptor 1 \(REQUANTISE\): takes what bank 1 made of weights that an ended"
+    with pytest.raises(ProgramError, match=message):
         machine.run(unknown, (Opcode.REQUANTISE, result))
     machine.run(load)
     assert machine.run(unknown, (Opcode.REQUANTISE, result)).status == Status.OK

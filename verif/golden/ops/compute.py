@@ -7,7 +7,7 @@ import numpy as np
 
 from ....hdl.npu.config import NpuConfig
 from ....hdl.npu.isa import Descriptor, Opcode
-from ..operation import Footprint, Operation, State
+from ..operation import Footprint, Operation, Outputs, State
 from .window import vector_numbers, window_addresses
 
 __all__ = ["Compute"]
@@ -52,16 +52,17 @@ class Compute(Operation):
     def execute(self, state: State) -> None:
         depth, bank = self.descriptor["depth"], self.descriptor["bank"]
         memories, split = state.memories, self.descriptor["split"]
-        if not state.rows_known[:, bank, :depth].all():
-            raise self.error(f"bank {bank} has weights that an ended program left undefined")
         self.require_known(memories, self._index)
         memories.activations[memories.outside] = self.descriptor["zero_point"] & 0xFF
         inputs = (memories.activations[self._index] ^ 0x80).astype(np.float64)
         at_once, columns = 1 << split, self.config.columns >> split
         sums = np.empty((len(inputs), columns), np.int64)
+        known = np.empty(sums.shape, bool)
         for window in range(at_once):
             macros = self.config.macros_of(window, split)
             weights = np.hstack([state.macros[m].weights[bank, :depth] for m in macros])
             sums[window::at_once] = inputs[window::at_once] @ weights.astype(np.float64)
-        state.stream.append(sums)
+            are_known = state.rows_known[macros, bank, :depth].all(axis=1)
+            known[window::at_once] = np.repeat(are_known, self.config.macro.columns)
+        state.stream.append(Outputs(sums, known, bank))
         state.vectors += -(-len(inputs) // at_once)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ....hdl.npu.config import NpuConfig
 from ....hdl.npu.isa import Descriptor, Opcode
 from ..numerics import wrap_int32
-from ..operation import Footprint, Operation, State
+from ..operation import Footprint, Operation, Outputs, State
 from .scaling import channel_results
 from .window import output_addresses, vector_numbers
 
@@ -72,19 +72,25 @@ class Requantise(Operation):
 
     def _take(self, state: State) -> NDArray[np.int64]:
         """The channels' sums of the next vectors of the macro, shape (vectors, channels)."""
-        needed, taken = self.vectors, []
+        needed, taken, channels = self.vectors, [], self.descriptor["channels"]
         while needed:
             block = state.stream.popleft()
             self._check_split(block)
-            taken.append(block[:needed])
-            if len(block) > needed:
-                state.stream.appendleft(block[needed:])
-            needed -= len(taken[-1])
-        return np.concatenate(taken)[:, : self.descriptor["channels"]]
+            block, rest = block.split_at(needed)
+            if len(rest):
+                state.stream.appendleft(rest)
+            if not block.known[:, :channels].all():
+                raise self.error(
+                    f"takes what bank {block.bank} made of weights that an ended program left "
+                    "undefined"
+                )
+            taken.append(block.sums)
+            needed -= len(block)
+        return np.concatenate(taken)[:, :channels]
 
-    def _check_split(self, block: NDArray[np.int64]) -> None:
+    def _check_split(self, block: Outputs) -> None:
         """Refuse vectors of another split, or those of a part of a COMPUTE with one."""
-        if block.shape[1] != self._columns:
+        if block.sums.shape[1] != self._columns:
             raise self.error("split must be that of the COMPUTE whose vectors it takes")
         if self.descriptor["split"] and len(block) != self.vectors:
             raise self.error(
