@@ -7,8 +7,8 @@
 - taps, of depthwise convolutions and average pools: `lanes` channels of a tap a cycle;
 - pool, of max pools: `activation_port` channels of a tap a cycle;
 - add: three cycles for `lanes` bytes, which are two terms and their sum;
-- loader: a weight word a cycle, or what a macro takes to write row groups, one macro of a window
-  after the other; and for each set what it takes to fill the last group's table.
+- loader: a weight word a cycle, or what macros take to write row groups, those of a window in turn;
+  and for each set what it takes to fill the last group's table.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from .layers import AddLayer, AverageLayer, DepthwiseLayer, Layer, MatrixLayer, 
 from .schedule import MatrixStep, Step, TapSet, WeightSet
 from .tiling import macro_parts
 
-__all__ = ["PLANES", "bounds", "descriptors", "load_cycles", "loads", "round_cycles"]
+__all__ = ["PLANES", "bounds", "descriptors", "load_cycles", "round_cycles"]
 
 #: Planes of an activation: each meets the array once.
 PLANES = 8
@@ -47,11 +47,6 @@ def descriptors(layer: Layer, steps: Sequence[Step]) -> int:
     return sum(2 if isinstance(step, MatrixStep) else 1 for step in steps)
 
 
-def loads(weights: WeightSet | TapSet, config: NpuConfig) -> int:
-    """Descriptors that bring a set: one for each macro of a window that has channels."""
-    return 1 if isinstance(weights, TapSet) else len(macro_parts(weights.channels, config))
-
-
 def load_cycles(weights: WeightSet | TapSet, count: int, config: NpuConfig) -> int:
     """Cycles from a set's first word to the first in which its weights can be used.
 
@@ -60,8 +55,8 @@ def load_cycles(weights: WeightSet | TapSet, count: int, config: NpuConfig) -> i
     """
     if isinstance(weights, TapSet):
         return count * config.tap_words
-    each = config.group_words + (count - 1) * config.load_interval
-    return loads(weights, config) * each + config.macro.fill_cycles
+    turn = len(macro_parts(weights.channels, config)) * config.group_words
+    return turn + (count - 1) * max(turn, config.load_interval) + config.macro.fill_cycles
 
 
 def round_cycles(layer: MatrixLayer, step: MatrixStep, config: NpuConfig) -> int:

@@ -29,26 +29,21 @@ REACH = 1 << 17
 Values = dict[str, int]
 
 
-def load_weights(
-    weights: WeightSet, place: tuple[int, int], config: NpuConfig
-) -> Iterator[Values]:
-    """Of the LOAD_WEIGHTS that bring a set which has its place, in order.
+def load_weights(weights: WeightSet, place: tuple[int, int], config: NpuConfig) -> Values:
+    """Of the LOAD_WEIGHTS that brings a set which has its place.
 
-    Each brings the channels of one macro of a window, to that macro of all windows of a round.
+    Row groups go in turn to the macros of a window that have channels, and to those of all windows
+    of a round: each macro of them gets what the one in the same place of the first window gets.
     """
     groups, address = place
-    for number in range(len(macro_parts(weights.channels, config))):
-        values = {
-            "address": address + number * groups * config.group_bytes,
-            "group": 0,
-            "groups": groups,
-        }
-        if config.macros > 1:
-            values["macros"] = sum(
-                1 << config.macros_of(window, weights.split)[number]
-                for window in range(1 << weights.split)
-            )
-        yield values
+    values = {"address": address, "group": 0, "groups": groups}
+    if config.macros > 1:
+        values["macros"] = sum(
+            1 << config.macros_of(window, weights.split)[0]
+            for window in range(1 << weights.split)
+        )
+        values["parts"] = len(macro_parts(weights.channels, config))
+    return values
 
 
 class DescriptorFields:

@@ -2,8 +2,7 @@
 """From the schedule to descriptors: their order in the program, banks, tokens and time stamps.
 
 Order in the program: a step, then the load that its end makes room for. A step of the matrix engine
-is a COMPUTE and the REQUANTISE that takes its vectors. A load is a LOAD_WEIGHTS for each macro of a
-window: the first waits, the last signals. So a descriptor waits only for earlier ones,
+is a COMPUTE and the REQUANTISE that takes its vectors. So a descriptor waits only for earlier ones,
 apart from a COMPUTE for its own REQUANTISE, which comes next: the sequencer, which hands them out
 in order, never blocks for good. Of all descriptors that have not ended, the first one waits for
 nothing but perhaps the REQUANTISE behind it, which no full queue keeps from its engine: what is in
@@ -143,19 +142,16 @@ class _Emitter:
         place = count, address = self.weights.place(load.weights)
         if isinstance(load.weights, TapSet):
             opcode, user = Opcode.LOAD_TAPS, Queue.VECTOR
-            parts = [{"address": address, "taps": count}]
+            values = {"address": address, "taps": count}
         else:
             opcode, user = Opcode.LOAD_WEIGHTS, Queue.COMPUTE
-            parts = load_weights(load.weights, place, self.config)
-        drafts = [
-            _Draft(opcode, load.weights.layer, {**values, "bank": load.bank}) for values in parts
-        ]
-        # A queue carries out its descriptors in order, and each token is taken once.
-        drafts[-1].token("signal", user)
+            values = load_weights(load.weights, place, self.config)
+        draft = _Draft(opcode, load.weights.layer, {**values, "bank": load.bank})
+        draft.token("signal", user)
         if load.after is not None:
-            drafts[0].token("wait", user)
+            draft.token("wait", user)
             self.users[load.after].token("signal", Queue.LOAD)
-        self.drafts += drafts
+        self.drafts.append(draft)
 
     def _matrix(self, number: int, step: MatrixStep) -> None:
         layer = self.network.layers[step.layer]

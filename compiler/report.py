@@ -13,10 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..hdl.npu.config import NpuConfig
-from .bounds import PLANES, bounds, descriptors, load_cycles, loads
+from .bounds import PLANES, bounds, descriptors, load_cycles
 from .layers import AverageLayer, DepthwiseLayer, Layer, MatrixLayer, Network
 from .schedule import MatrixStep, Schedule, Step, TapSet, WeightSet
-from .weights import WeightImage
+from .weights import WeightImage, set_bytes
 
 __all__ = ["HostReport", "LayerReport", "MemoryUse", "Report", "build_report", "report_table"]
 
@@ -146,13 +146,9 @@ def _layer(
     return LayerReport(
         name=layer.name, kind=layer.kind,
         shape=(layer.result.height, layer.result.width, layer.result.channels), macs=layer.macs,
-        descriptors=sum(loads(each, config) for each in brought) + descriptors(layer, steps),
+        descriptors=len(brought) + descriptors(layer, steps),
         load_cycles=sum(load_cycles(each, counts[each], config) for each in brought),
-        weight_bytes=sum(
-            loads(each, config) * count
-            * (config.tap_bytes if isinstance(each, TapSet) else config.group_bytes)
-            for each, count in counts.items()
-        ),
+        weight_bytes=sum(set_bytes(each, count, config) for each, count in counts.items()),
         bounds=bounds(layer, steps, config), **_cut(layer, steps, config),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..hdl.npu.config import NpuConfig
 from .errors import ModelError
@@ -15,7 +16,7 @@ from .layers import DepthwiseLayer, Layer, MatrixLayer
 from .schedule import Load, TapSet, WeightSet
 from .tiling import Channels, Pass, macro_parts, row_groups
 
-__all__ = ["WeightImage", "place_weights"]
+__all__ = ["WeightImage", "place_weights", "set_bytes"]
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,16 @@ class WeightImage:
     def place(self, weights: WeightSet | TapSet) -> tuple[int, int]:
         """How many row groups or taps a set has, and its address.
 
-        The row groups are those of each macro of a window; one macro's follow the other's.
+        The row groups are those of each macro of a window.
         """
         return self.places[weights]
+
+
+def set_bytes(weights: WeightSet | TapSet, count: int, config: NpuConfig) -> int:
+    """Bytes of a set of `count` taps, or row groups a macro."""
+    if isinstance(weights, TapSet):
+        return count * config.tap_bytes
+    return count * config.group_bytes * len(macro_parts(weights.channels, config))
 
 
 def place_weights(
@@ -63,20 +71,23 @@ def place_weights(
 
 
 def _macros(layer: MatrixLayer, weights: WeightSet, config: NpuConfig) -> bytes:
-    """Row groups of each macro of a window that has channels; further windows take the same."""
+    """A row group of each macro of a window that has channels in turn, then the next of each."""
     parts = macro_parts(weights.channels, config)
-    return b"".join(_row_groups(layer, weights.rows, part, config) for part in parts)
+    tables = [_row_groups(layer, weights.rows, part, config) for part in parts]
+    return np.stack(tables, axis=1).tobytes()
 
 
-def _row_groups(layer: MatrixLayer, rows: Pass, channels: Channels, config: NpuConfig) -> bytes:
-    """Row groups of one macro, each row in whole words, filled up with zeros."""
+def _row_groups(
+    layer: MatrixLayer, rows: Pass, channels: Channels, config: NpuConfig
+) -> NDArray[np.int8]:
+    """Row groups of one macro, shape (groups, bytes): rows in whole words, filled up with zeros."""
     row_bytes = config.row_words * config.weight_port
     height = row_groups(rows, config) * config.macro.rows_per_group
     table = np.zeros((height, row_bytes), np.int8)
     table[: rows.depth, : channels.count] = layer.matrix[
         rows.first : rows.first + rows.depth, channels.first : channels.first + channels.count
     ]
-    return table.tobytes()
+    return table.reshape(-1, config.group_bytes)
 
 
 def _kernels(layer: DepthwiseLayer, weights: TapSet, config: NpuConfig) -> bytes:

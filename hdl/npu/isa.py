@@ -169,6 +169,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         BitField("groups", 2, 16, 16, "row groups to write, at least 1"),
         BitField("bank", 3, 0, 8, "weight bank to write"),
         BitField("macros", 3, 8, 8, "macros to write, a bit each; 0: all"),
+        BitField("parts", 3, 16, 4, "row groups written in turn, each to the next macros; 0: one"),
     ),
     Opcode.COMPUTE: (
         *_HEADER,

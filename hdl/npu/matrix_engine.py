@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -99,9 +99,8 @@ class MatrixEngine(wiring.Component):
         return m
 
     def _write(self, m: Module, loader: Any, macros: Sequence[Macro]) -> None:
-        """Rows go to the macros that the descriptor names."""
-        mask = loader.descriptor.macros[: len(macros)]
-        fork(m, "row", loader.w, [macro.w for macro in macros], Mux(mask == 0, ~mask, mask))
+        """Rows go to the macros that the loader names."""
+        fork(m, "row", loader.w, [macro.w for macro in macros], loader.macros)
         for macro in macros:
             m.d.comb += [
                 macro.w.payload.eq(loader.w.payload),

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
@@ -42,6 +42,8 @@ class WeightLoader(wiring.Component):
         Word of the weight memory; its data comes in the next cycle.
     data : In(8 * config.weight_port)
     w : Out(stream of config.macro.write_layout)
+    macros : Out(config.macros)
+        Those that the row is for, a bit each.
     """
 
     start: Signal
@@ -52,6 +54,7 @@ class WeightLoader(wiring.Component):
     address: Signal
     data: Signal
     w: stream.Interface
+    macros: Signal
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -65,6 +68,7 @@ class WeightLoader(wiring.Component):
                 "address": Out(config.weight_word_bits),
                 "data": In(8 * config.weight_port),
                 "w": Out(stream.Signature(config.macro.write_layout)),
+                "macros": Out(config.macros),
             }
         )
 
@@ -95,6 +99,7 @@ class WeightLoader(wiring.Component):
             is_full.eq(count == Mux(is_kernel, config.tap_words, config.row_words)),
             self.kernel.enable.eq(is_full & is_kernel),
         ]
+        ends_turn = self._take_turns(m, ends_group)
         self._offer(m, words, row, group)
         self._offer_tap(m, words, group)
         self._settle(m, self.w.valid & ends_group)
@@ -121,13 +126,32 @@ class WeightLoader(wiring.Component):
                     ]
                 with m.If(taken):
                     m.d.sync += row.eq(Mux(ends_group, 0, row + 1)[: len(row)])
-                with m.If(ends_group):
+                with m.If(ends_group & ends_turn):
                     m.d.sync += [group.eq(group + 1), left.eq(left - 1)]
                     with m.If(left == 0):
                         m.d.comb += self.done.eq(1)
                         m.d.sync += count.eq(0)
                         m.next = "Idle"
         return m
+
+    def _take_turns(self, m: Module, ends_group: Value) -> Value:
+        """The macros that are written; whether a row group is the last of those in turn."""
+        config = self.config
+        if config.macros == 1:
+            m.d.comb += self.macros.eq(1)
+            return Const(1, 1)
+        fields = self.descriptor
+        part = Signal(range(config.macros))
+        everyone = (1 << config.macros) - 1
+        chosen = fields.macros[: config.macros]
+        ends_turn = Signal()
+        m.d.comb += [
+            self.macros.eq(Mux(chosen == 0, everyone, chosen << part)[: config.macros]),
+            ends_turn.eq(part + 1 >= fields.parts),
+        ]
+        with m.If(ends_group):
+            m.d.sync += part.eq(Mux(ends_turn, 0, part + 1)[: len(part)])
+        return ends_turn
 
     def _offer(self, m: Module, words: Signal, row: Signal, group: Signal) -> None:
         """The payload of the weight stream."""

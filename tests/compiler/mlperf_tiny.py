@@ -4,6 +4,7 @@
 Deep networks would drift: here each layer's scale follows from what LiteRT makes of an image.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,16 @@ def autoencoder(path: Path) -> TfliteBuilder:
     for outputs in (128, 128, 128, 128, 8, 128, 128, 128, 128):
         builder.fully_connected(outputs, RELU)
     return builder.fully_connected(640)
+
+
+def main() -> None:
+    """Write both into the directory that is named."""
+    directory = Path(sys.argv[1])
+    directory.mkdir(parents=True, exist_ok=True)
+    for network in (mobilenet, autoencoder):
+        network(directory / "network.tflite").save(directory / f"{network.__name__}.tflite")
+    (directory / "network.tflite").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

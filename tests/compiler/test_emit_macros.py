@@ -22,46 +22,47 @@ def of(made: Compiled, opcode: Opcode) -> list[Descriptor]:
     return [descriptor for descriptor in made.descriptors if descriptor.opcode is opcode]
 
 
-def masks(made: Compiled) -> list[int]:
-    return [load["macros"] for load in of(made, Opcode.LOAD_WEIGHTS)]
-
-
 @pytest.mark.parametrize(("channels", "pixels", "split", "expected"), [
-    # One window: of four macros those that have channels.
-    (4, 1, 0, [0b0001]),
-    (6, 1, 0, [0b0001, 0b0010]),
-    (13, 1, 0, [0b0001, 0b0010, 0b0100, 0b1000]),
-    (17, 1, 0, [0b0001, 0b0010, 0b0100, 0b1000, 0b0001]),
+    # One window: of four macros those that have channels, one after the other.
+    (4, 1, 0, [(0b0001, 1)]),
+    (6, 1, 0, [(0b0001, 2)]),
+    (13, 1, 0, [(0b0001, 4)]),
+    (17, 1, 0, [(0b0001, 4), (0b0001, 1)]),
     # Two windows, each in two neighbours.
-    (6, 9, 1, [0b0101, 0b1010]),
-    (18, 9, 1, [0b0101, 0b1010, 0b0101, 0b1010, 0b0101]),
+    (6, 9, 1, [(0b0101, 2)]),
+    (18, 9, 1, [(0b0101, 2), (0b0101, 2), (0b0101, 1)]),
     # A window each: all macros at once.
-    (3, 9, 2, [0b1111]),
-    (12, 49, 2, [0b1111, 0b1111, 0b1111]),
+    (3, 9, 2, [(0b1111, 1)]),
+    (12, 49, 2, [(0b1111, 1), (0b1111, 1), (0b1111, 1)]),
 ])
 def test_the_macros_of_each_load(
-    channels: int, pixels: int, split: int, expected: list[int], tmp_path: Path
+    channels: int, pixels: int, split: int, expected: list[tuple[int, int]], tmp_path: Path
 ) -> None:
     builder = NetworkBuilder([3, 1, pixels]).conv(channels, (1, 1))
     made = compiled(builder, tmp_path, banks=1)
-    assert masks(made) == expected
+    loads = of(made, Opcode.LOAD_WEIGHTS)
+    assert [(load["macros"], load["parts"]) for load in loads] == expected
     for opcode in (Opcode.COMPUTE, Opcode.REQUANTISE):
         assert {descriptor["split"] for descriptor in of(made, opcode)} == {split}
     assert made.report.layers[0].windows == 1 << split
 
 
-def test_a_set_s_loads_lie_one_behind_the_other(tmp_path: Path) -> None:
-    """13 channels in macros of 4; each macro's part has rows of its own."""
-    made = compiled(NetworkBuilder([3, 1, 1]).conv(13, (1, 1)), tmp_path)
-    loads = of(made, Opcode.LOAD_WEIGHTS)
-    assert [load["address"] for load in loads] == [0, 32, 64, 96]
-    assert {(load["group"], load["groups"], load["bank"]) for load in loads} == {(0, 1, 0)}
-    stored = np.frombuffer(made.weights, np.int8).reshape(4, 4, 8)
-    assert np.count_nonzero(stored, axis=1).astype(bool).tolist() == [
-        *3 * [4 * [True] + 4 * [False]], [True] + 7 * [False]
+def test_row_groups_of_a_set_lie_in_turn(tmp_path: Path) -> None:
+    """13 channels in macros of 4, two row groups of 4 rows: first the first of each macro."""
+    made = compiled(NetworkBuilder([7, 1, 1]).conv(13, (1, 1)), tmp_path, rows=8)
+    (load,) = of(made, Opcode.LOAD_WEIGHTS)
+    assert [load[name] for name in ("address", "group", "groups", "bank")] == [0, 0, 2, 0]
+    stored = np.frombuffer(made.weights, np.int8).reshape(2, 4, 4, 8)
+    has_weights = np.count_nonzero(stored, axis=2).astype(bool)
+    assert has_weights.tolist() == 2 * [
+        [*3 * [4 * [True] + 4 * [False]], [True] + 7 * [False]]
+    ]
+    # The eighth row is none of the window's.
+    assert np.count_nonzero(stored, axis=3)[:, 0].astype(bool).tolist() == [
+        4 * [True], 3 * [True] + [False]
     ]
     (layer,) = made.report.layers
-    assert layer.weight_bytes == len(made.weights) == 4 * 32
+    assert layer.weight_bytes == len(made.weights) == 2 * 4 * 32
 
 
 def test_weights_of_several_windows_are_stored_once(tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_weights_of_several_windows_are_stored_once(tmp_path: Path) -> None:
     assert four.weights == one.weights
 
 
-def test_the_last_load_of_a_set_signals_and_the_first_waits(tmp_path: Path) -> None:
+def test_a_set_is_one_load(tmp_path: Path) -> None:
     """One bank: the second layer's weights wait for the first's COMPUTE."""
     builder = NetworkBuilder([3, 1, 1]).conv(6, (1, 1)).max_pool((1, 1)).conv(9, (1, 1))
     made = compiled(builder, tmp_path, rows=6, banks=1)
@@ -81,13 +82,10 @@ def test_the_last_load_of_a_set_signals_and_the_first_waits(tmp_path: Path) -> N
         for d in made.descriptors
     ]
     assert named == [
-        ("LOAD_WEIGHTS", [], []),
         ("LOAD_WEIGHTS", [], ["COMPUTE"]),
         ("COMPUTE", ["LOAD"], ["LOAD"]),
         ("REQUANTISE", [], []),
-        ("LOAD_WEIGHTS", ["COMPUTE"], []),
-        ("LOAD_WEIGHTS", [], []),
-        ("LOAD_WEIGHTS", [], ["COMPUTE"]),
+        ("LOAD_WEIGHTS", ["COMPUTE"], ["COMPUTE"]),
         ("MAX_POOL", [], ["COMPUTE"]),
         ("COMPUTE", ["LOAD", "VECTOR"], []),
         ("REQUANTISE", [], []),
@@ -114,4 +112,4 @@ def test_one_macro_needs_no_fields_of_several(tmp_path: Path) -> None:
     builder = NetworkBuilder([3, 3, 3]).conv(6, (2, 2))
     made = compile_network(builder.save(tmp_path / "net.onnx"), npu())
     for descriptor in made.descriptors:
-        assert not {"macros", "split"} & set(descriptor.values)
+        assert not {"macros", "parts", "split"} & set(descriptor.values)

@@ -136,15 +136,20 @@ class NaiveNpu:
 
     def _load(self, d: Descriptor) -> None:
         macro, port = self.config.macro, self.config.weight_port
-        targets = [m for m in range(self.config.macros) if not d["macros"] or d["macros"] >> m & 1]
         row_bytes = -(-macro.columns // port) * port
-        for index in range(d["groups"] * macro.rows_per_group):
-            row = d["group"] * macro.rows_per_group + index
-            if row < macro.rows:
+        place, parts = d["address"], max(1, d["parts"])
+        for turn in range(d["groups"] * parts):
+            group, part = divmod(turn, parts)
+            for index in range(macro.rows_per_group):
+                row = (d["group"] + group) * macro.rows_per_group + index
                 for column in range(macro.columns):
-                    byte = self.weights[d["address"] + index * row_bytes + column]
-                    for target in targets:
-                        self.banks[d["bank"]][row, target * macro.columns + column] = byte
+                    byte = self.weights[place + column]
+                    for target in range(self.config.macros):
+                        is_named = not d["macros"] or d["macros"] << part >> target & 1
+                        if is_named and row < macro.rows:
+                            own = target * macro.columns + column
+                            self.banks[d["bank"]][row, own] = byte
+                place += row_bytes
 
     def _compute(self, d: Descriptor) -> None:
         """With a split, windows go to the macros in turn, and have the columns of those only."""

@@ -207,13 +207,18 @@ class RandomProgram:
         groups, first = min(-(-depth // macro.rows_per_group), len(self._weights) // size), 0
         if self._chance(0.2):
             groups, first = 1 + self._below(groups), self._below(macro.groups + 1)
+        mask, most = self._below(1 << self.config.macros), len(self._weights) // (size * groups)
+        # Beyond the highest macro of the first part there are macros for so many others.
+        beyond = self.config.macros - mask.bit_length() if mask else 0
+        parts = 1 + self._below(min(most, beyond + 1))
         split = 1 + self._below(groups - 1) if groups > 1 and self._chance(0.3) else groups
-        place = self._weights.place(groups * size, self.config.weight_port, self._random)
-        loads = [{"bank": bank, "group": first, "groups": split, "address": place}]
+        place = self._weights.place(groups * parts * size, self.config.weight_port, self._random)
+        load = {"bank": bank, "macros": mask, "parts": parts if parts > 1 else self._below(2)}
+        loads = [load | {"group": first, "groups": split, "address": place}]
         if split < groups:
             second = {"group": first + split, "groups": groups - split}
-            loads.append({"bank": bank, "address": place + split * size} | second)
-        return [load | {"macros": self._below(1 << self.config.macros)} for load in loads]
+            loads.append(load | {"address": place + split * parts * size} | second)
+        return loads
 
     def _load(self, current: _Pass, loaded: set[int], index: int) -> None:
         if index in loaded:
@@ -228,7 +233,7 @@ class RandomProgram:
             self._settled.append(load)
             # Row groups are written one after the other, or between vectors of the bank.
             cycles = self.config.load_interval + self.config.macro.fill_cycles + 16
-            self.cycles += fields["groups"] * cycles
+            self.cycles += fields["groups"] * max(1, fields["parts"]) * cycles
 
     def _emit(self, current: _Pass) -> None:
         computes: list[int] = []

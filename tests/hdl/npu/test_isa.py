@@ -36,6 +36,7 @@ VERSION_4 = {
     Opcode.END: (),
     Opcode.LOAD_WEIGHTS: (
         "address 1 0 u32", "group 2 0 u16", "groups 2 16 u16", "bank 3 0 u8", "macros 3 8 u8",
+        "parts 3 16 u4",
     ),
     Opcode.COMPUTE: (
         "start 1 0 u32", "row_stride 2 0 u16", "row_bytes 2 16 u16", "origin_x 3 0 i16",

@@ -9,7 +9,11 @@ __all__ = ["LoadWeights"]
 
 
 class LoadWeights(Operation):
-    """A row group is rows of `columns` int8 weights, each filled up to whole words."""
+    """A row group is rows of `columns` int8 weights, each filled up to whole words.
+
+    With `parts` the first row group is written to the macros named, that behind it to the macros
+    one further, and so on; then comes the next row group of the first macros.
+    """
 
     opcode = Opcode.LOAD_WEIGHTS
 
@@ -20,8 +24,9 @@ class LoadWeights(Operation):
         self.require("group", 0, highest, "16 bits, less the groups")
         self.require("bank", 0, config.macro.banks - 1, "the macro's banks")
         self.require("macros", 0, (1 << config.macros) - 1, "a bit for each macro")
+        self.require("parts", 0, self._most_parts, "macros, and what is left of their bits")
         self.require_multiple("address", config.weight_port, "weight_port")
-        highest = config.weight_bytes - descriptor["groups"] * config.group_bytes
+        highest = config.weight_bytes - descriptor["groups"] * self._parts * config.group_bytes
         self.require("address", 0, highest, "weight_bytes, less the groups'")
 
     @property
@@ -31,21 +36,37 @@ class LoadWeights(Operation):
 
     def execute(self, state: State) -> None:
         macro, (bank, groups) = self.config.macro, self.weights_touched
-        for index, group in enumerate(groups):
-            start = self.descriptor["address"] + index * self.config.group_bytes
-            weights = state.memories.weights[start : start + self.config.group_bytes]
-            rows = weights.reshape(macro.rows_per_group, -1)[:, : macro.columns]
-            for target in self._targets:
-                state.macros[target].write(group, bank, rows)
-        state.rows_known[self._targets, bank, self._rows] = True
+        start, size = self.descriptor["address"], self.config.group_bytes
+        for group in groups:
+            for part in range(self._parts):
+                weights = state.memories.weights[start : start + size]
+                rows = weights.reshape(macro.rows_per_group, -1)[:, : macro.columns]
+                for target in self._targets(part):
+                    state.macros[target].write(group, bank, rows)
+                start += size
+        self._mark(state, known=True)
 
     def forget(self, state: State) -> None:
-        state.rows_known[self._targets, self.descriptor["bank"], self._rows] = False
+        self._mark(state, known=False)
+
+    def _mark(self, state: State, *, known: bool) -> None:
+        for part in range(self._parts):
+            state.rows_known[self._targets(part), self.descriptor["bank"], self._rows] = known
 
     @property
-    def _targets(self) -> list[int]:
-        """The macros that are written."""
+    def _parts(self) -> int:
+        """Row groups that are written in turn."""
+        return max(1, self.descriptor["parts"])
+
+    @property
+    def _most_parts(self) -> int:
+        """Until the highest macro of a part would be none."""
         mask = self.descriptor["macros"]
+        return self.config.macros + 1 - mask.bit_length() if mask else 1
+
+    def _targets(self, part: int) -> list[int]:
+        """The macros that are written in a part's turn."""
+        mask = self.descriptor["macros"] << part
         return [m for m in range(self.config.macros) if not mask or mask >> m & 1]
 
     @property

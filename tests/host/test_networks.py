@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# amaranth: UnusedElaboratable=no
+"""`cimple networks`: the record, what it says, and what differs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cimple.host import cli
+from cimple.host.commands import networks as command
+from cimple.host.networks import networks_page, random_batch
+from cimple.host.program import ProgramFile
+from cimple.host.records import read_results
+
+ROOT = Path(__file__).parents[2]
+DIGITS = str(ROOT / "examples/digits/digits.onnx")
+
+
+def run(*words: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["networks", *words])
+    return int(stop.value.code or 0)
+
+
+def test_digits_on_verilog(tmp_path, capsys):
+    assert run(DIGITS, "--npu", "npu_digits", "--images", "3", "-o", str(tmp_path)) == 0
+    record = read_results(tmp_path / "networks.json")
+    found = record["digits.onnx on npu_digits"]
+    assert (found["outputs"], found["outputs_that_differ"], found["images"]) == (30, 0, 3)
+    assert found["cycles"] == found["slowest_image_cycles"]
+    layers = found["layers"]
+    assert all(layer["cycles"] >= layer["ideal_cycles"] for layer in layers)
+    assert sum(layer["cycles"] for layer in layers) < found["cycles"]
+    assert sum(layer["macs"] for layer in layers) == found["macs"]
+    page = (tmp_path / "networks.md").read_text()
+    assert page == networks_page(record)
+    assert f"| `digits.onnx` | `npu_digits` | {found['macs']:,} | {found['cycles']:,} |" in page
+    assert f"{found['cycles']:,} cycles an image, 0 of 30 outputs differ" in capsys.readouterr().out
+
+
+def test_an_output_that_differs_is_told(tmp_path, monkeypatch):
+    """And recorded; the golden model stands in for the simulator."""
+    golden = command.run_batch
+
+    def wrong(on, config, program, batch):
+        found, counts = golden("golden", config, program, batch)
+        found.outputs.flat[0] += on == "verilator"
+        return replace(found, cycles=found.cycles + 100), counts
+
+    monkeypatch.setattr(command, "run_batch", wrong)
+    assert run(DIGITS, "--npu", "npu_digits", "-o", str(tmp_path)) == 1
+    record = read_results(tmp_path / "networks.json")
+    assert record["digits.onnx on npu_digits"]["outputs_that_differ"] == 1
+
+
+def test_bad_input(tmp_path, capsys):
+    assert run(str(tmp_path / "no.onnx"), "--npu", "npu_digits") == 2
+    assert run(DIGITS, "--npu", "tiny_4x1") == 2
+    assert "tiny_4x1: is a macro" in capsys.readouterr().err
+
+
+def test_batches_depend_on_the_seed_alone(tmp_path):
+    target = tmp_path / "digits.cim"
+    with pytest.raises(SystemExit):
+        cli.main(["compile", DIGITS, "--npu", "npu_digits", "-o", str(target)])
+    port = ProgramFile.load(target).manifest.input
+    one, two = random_batch(port, 2, 1), random_batch(port, 2, 1)
+    assert one.dtype == np.dtype(port.dtype)
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, random_batch(port, 2, 2))
