@@ -111,7 +111,7 @@ class _Legaliser:
 
     def _softmax(self, node: Softmax) -> None:
         """Left to the host, which has the network's result only."""
-        if node.result != self.graph.result:
+        if node.result != self.graph.result or self.uses[node.result.name] > 1:
             raise ModelError(
                 f"{node.label}: must be the network's last operator, as it runs on the host; leave "
                 "out what comes behind it"

@@ -196,7 +196,7 @@ def report_table(report: Report, measured: Sequence[int] | None = None) -> Table
             str(layer.depth), f"{layer.passes}x{layer.channel_tiles}x{layer.areas}",
             *[f"{layer.windows}x{layer.macros}" if layer.windows else ""] * split,
             f"{layer.weight_bytes:,}", f"{layer.load_cycles:,}", f"{layer.ideal_cycles:,}",
-            layer.bound_by, f"{report.utilisation(layer):.0%}",
+            layer.bound_by, f"{report.utilisation(layer):.0%}" if layer.windows else "",
         ]
         if measured is not None:
             row.append(f"{measured[index]:,}" if index < len(measured) else "")

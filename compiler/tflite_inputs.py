@@ -51,9 +51,12 @@ def clamp(node: TfliteNode, result: Tensor) -> Clamp:
             f"{node.label}: its fused activation must be none, RELU, RELU6 or RELU_N1_TO_1, not "
             f"number {activation}"
         )
+    with np.errstate(over="ignore"):
+        steps = [np.float32(limit) / np.float32(quantisation.scale) for limit in limits]
+    # Beyond 255 steps it is beyond int8, wherever the zero point is.
     low, high = (
-        quantisation.zero_point + _round(np.float32(limit) / np.float32(quantisation.scale))
-        for limit in limits
+        quantisation.zero_point + _round(np.clip(step, np.float32(-255), np.float32(255)))
+        for step in steps
     )
     return max(low, ALL[0]), max(min(high, ALL[1]), ALL[0])
 

@@ -10,7 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ..hdl.npu.isa import Rounding
+from ..hdl.npu.isa import ADD_SHIFT, Rounding
 from .ir import ALL, Add, AveragePool, Depthwise, Mean
 from .layers import AddLayer, Area, AverageLayer, ChannelParameters, DepthwiseLayer, Image, Window
 from .scales import (
@@ -23,9 +23,6 @@ from .scales import (
 )
 
 __all__ = ["add_layer", "average_layer", "average_parameters", "depthwise_layer", "mean_layer"]
-
-#: Bits by which ADD moves a byte up before it is scaled.
-ADD_SHIFT = 20
 
 
 def depthwise_layer(

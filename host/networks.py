@@ -65,7 +65,8 @@ def networks_page(results: dict[str, Any]) -> str:
     """The record as a page of Markdown; `results` as they are in the record."""
     rows, sections = [], []
     for _, found in sorted(results.items()):
-        rate = found["macs"] / found["cycles"]
+        in_arrays = sum(layer["macs"] for layer in found["layers"] if layer["windows"])
+        rate = in_arrays / found["cycles"]
         cells = (
             f"`{found['network']}`", f"`{found['npu']}`", f"{found['macs']:,}",
             f"{found['cycles']:,}", f"{rate:.0f} of {found['peak_macs_per_cycle']:.0f}",
@@ -83,11 +84,12 @@ def _section(found: dict[str, Any]) -> str:
         split = f"{layer['windows']} x {layer['macros']}" if layer["windows"] else ""
         cut = f"{layer['passes']} x {layer['channel_tiles']}" if layer["windows"] else ""
         taken = layer["cycles"]
-        use = layer["macs"] / (taken * found["peak_macs_per_cycle"]) if taken else 0
+        in_arrays = layer["macs"] and layer["windows"] and taken
+        use = f"{layer['macs'] / (taken * found['peak_macs_per_cycle']):.0%}" if in_arrays else ""
         cells = (
             layer["name"], layer["kind"], "x".join(map(str, layer["shape"])), f"{layer['macs']:,}",
             split, cut, f"{layer['ideal_cycles']:,}", layer["bound_by"],
-            "" if taken is None else f"{taken:,}", f"{use:.0%}" if layer["macs"] else "",
+            "" if taken is None else f"{taken:,}", use,
         )  # fmt: skip
         rows.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     memories = ", ".join(
@@ -105,7 +107,7 @@ Cycles of one image, from the start of the program to its end, with input, outpu
 NPU's memories: counted by the generated Verilog under Verilator. Outputs are compared with the
 golden model's. Written by `cimple networks`.
 
-| network | NPU | MACs | cycles | MACs a cycle, of the arrays' | outputs that differ \
+| network | NPU | MACs | cycles | MACs of the arrays a cycle | outputs that differ \
 | images | tool |
 |---|---|---:|---:|---:|---:|---:|---|
 {rows}

@@ -70,7 +70,7 @@ _TFLITE_CONDITIONS = {
     "RELU": "one scale before and after",
     "RESHAPE": "",
     "SOFTMAX": (
-        f"last operator; at most {MOST_CLASSES} elements in the last axis; any `beta`; runs on the "
-        "host"
+        f"last operator; at most {MOST_CLASSES} elements in the last axis; input scale x `beta` "
+        "above 2**-26; result of scale 1/256 and zero point -128; runs on the host"
     ),
 }

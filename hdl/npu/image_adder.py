@@ -9,15 +9,13 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .config import NpuConfig
-from .isa import Opcode, layout
+from .isa import ADD_SHIFT, Opcode, layout
 from .ports import ActivationReadPort, byte_lanes
 from .requantise_lanes import beat_layout, sums_layout
 from .requantiser import Requantiser
 
-__all__ = ["ADD_SHIFT", "ImageAdder"]
+__all__ = ["ImageAdder"]
 
-#: Bits by which a byte is moved up before it is scaled, as TFLite's reference kernel does.
-ADD_SHIFT = 20
 #: Cycles in turn: the first image's bytes, the second's, and their scaled sum.
 _FIRST, _SECOND, _SUM = range(3)
 _TURNS = 3

@@ -16,10 +16,12 @@ from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
 __all__ = [
-    "FIELDS", "VERSION", "WORDS", "BitField", "Descriptor", "DescriptorError", "Opcode", "Queue",
-    "Rounding", "decode", "layout",
+    "ADD_SHIFT", "FIELDS", "VERSION", "WORDS", "BitField", "Descriptor", "DescriptorError", "Opcode",
+    "Queue", "Rounding", "decode", "layout",
 ]
 
+#: Bits by which ADD moves a byte up before it is scaled, as TFLite's reference kernel does.
+ADD_SHIFT = 20
 #: Words of 32 bits in a descriptor.
 WORDS = 16
 #: The version every descriptor carries; another one is refused. It counts up when a descriptor, or

@@ -38,8 +38,8 @@ class WindowFeeder(wiring.Component):
     vectors of earlier rounds, and what they make of them is not used.
 
     Throughput: a round every ``max(chunks, input bits)`` cycles, where a run of n bytes has
-    ``ceil(n / activation_port)`` chunks. Latency: 4 cycles from `start` to the first vector, plus
-    one for each of its chunks.
+    ``ceil(n / activation_port)`` chunks. Latency: 4 cycles from `start` to the first
+    round, plus one for each chunk of its windows.
 
     Members
     -------

@@ -32,8 +32,8 @@ def networks(
 ) -> None:
     """Run networks on an NPU's Verilog under Verilator, and record the cycles of their layers.
 
-    Writes networks.json and networks.md; results of other networks and NPUs stay in them. An output
-    that differs from the golden model's ends the command with exit code 1.
+    Writes networks.json and networks.md; results of networks and NPUs of other names stay in them.
+    An output that differs from the golden model's ends the command with exit code 1.
     """
     config, stem = load_npu(npu), output / "networks"
     results = read_results(output / "networks.json")

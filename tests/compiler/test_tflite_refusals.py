@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.compiler.faulty import message
-from tests.compiler.tflite_networks import SAME, TfliteBuilder
+from tests.compiler.tflite_networks import RELU6, SAME, TfliteBuilder
 
 
 def built() -> TfliteBuilder:
@@ -55,6 +55,15 @@ def padded_channels() -> TfliteBuilder:
 
 def rescaled(builder: TfliteBuilder) -> TfliteBuilder:
     return result(builder, scales=np.array([7.0]), zeros=np.array([3]))
+
+
+def softmax_with_a_second_user() -> TfliteBuilder:
+    """The network's result, but something reads it that leads nowhere."""
+    builder = built().fully_connected(4).softmax()
+    result_index = builder.current
+    builder.add(result_index)
+    builder.current = result_index
+    return builder
 
 
 CASES = {
@@ -154,6 +163,14 @@ CASES = {
             "node '1' (SOFTMAX): must be the network's last operator, as it runs on the host; "
             "leave out what comes behind it"
         ),
+    ),
+    "softmax with a second user": (
+        softmax_with_a_second_user(),
+        "node '1' (SOFTMAX): must be the network's last operator, as it runs on the host; ",
+    ),
+    "a scale next to zero": (
+        result(built().conv(2, (1, 1), activation=RELU6), scales=np.array([1.2e-38])),
+        "node '0' (CONV_2D): source scale x weight scale / result scale is ",
     ),
     "softmax's scale": (
         rescaled(built().fully_connected(4).softmax()),

@@ -181,13 +181,16 @@ class RandomProgram:
         compute |= {"bank": bank, "zero_point": self._walks.zero_point()}
         self._check(compute, requantise)
         computes, requantises = [compute], [requantise]
-        rows = compute["out_height"]
-        if compute["split"]:
+        rows, split = compute["out_height"], compute["split"]
+        if rows > 1 and split and self._chance(0.3):
             # What is computed at once is taken at once.
-            rows = 1
-        if rows > 1 and self._chance(0.3):
+            first = 1 + self._below(rows - 1)
+            words = -(-requantise["channels"] // self.config.lanes)
+            computes = self._walks.split(compute, first)
+            requantises = self._walks.split_output(requantise, first, words)
+        elif rows > 1 and not split and self._chance(0.3):
             computes = self._walks.split(compute, 1 + self._below(rows - 1))
-        elif rows > 1 and self._chance(0.4):
+        elif rows > 1 and not split and self._chance(0.4):
             words = -(-requantise["channels"] // self.config.lanes)
             requantises = self._walks.split_output(requantise, 1 + self._below(rows - 1), words)
         loads = self._loads(bank, compute["depth"]) if self._chance(0.9) else []

@@ -94,6 +94,7 @@ _MOST_ACCESSES = 1 << 26
 #: Rows of an image, or bytes of its rows, that positions of taps surely count: 17 bits and a sign.
 _HIGHEST_POSITION = (1 << 17) - 1
 
+
 class Operation:
     """One descriptor at its place in a program. Subclasses say what it does.
 
@@ -116,7 +117,7 @@ class Operation:
 
     @property
     def vectors(self) -> int:
-        """Output vectors, pixels of a pool, or row groups."""
+        """Output vectors, or pixels of a pool; none of loads and additions."""
         return self.descriptor["out_width"] * self.descriptor["out_height"]
 
     @cached_property

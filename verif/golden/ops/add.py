@@ -6,15 +6,12 @@ from functools import cached_property
 import numpy as np
 
 from ....hdl.npu.config import NpuConfig
-from ....hdl.npu.isa import Descriptor, Opcode, Rounding
+from ....hdl.npu.isa import ADD_SHIFT, Descriptor, Opcode, Rounding
 from ..numerics import scale, wrap_int32
 from ..operation import Addresses, Footprint, Operation, State
 from .scaling import Integers, channel_results
 
-__all__ = ["ADD_SHIFT", "Add"]
-
-#: Bits by which a byte is moved up before it is scaled, as TFLite's reference kernel does.
-ADD_SHIFT = 20
+__all__ = ["Add"]
 
 
 class Add(Operation):
