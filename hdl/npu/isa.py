@@ -16,8 +16,8 @@ from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
 __all__ = [
-    "ADD_SHIFT", "FIELDS", "VERSION", "WORDS", "BitField", "Descriptor", "DescriptorError", "Opcode",
-    "Queue", "Rounding", "decode", "layout",
+    "ADD_SHIFT", "FIELDS", "VERSION", "WORDS", "BitField", "Descriptor", "DescriptorError",
+    "Opcode", "Queue", "Rounding", "decode", "layout",
 ]
 
 #: Bits by which ADD moves a byte up before it is scaled, as TFLite's reference kernel does.

@@ -171,12 +171,10 @@ class ParameterMemory(wiring.Component):
             m.submodules[name] = words
             write, read = words.write_port(granularity=1), words.read_port()
             asked = Mux(self.host.read, host_word, getattr(self, f"{name}_address"))
-            # The address of a memory of one word has no bits.
-            address_bits = len(read.addr)
             m.d.comb += [
-                read.addr.eq(asked[:address_bits]),
+                read.addr.eq(asked),
                 getattr(self, name).eq(read.data),
-                write.addr.eq(host_word[:address_bits]),
+                write.addr.eq(host_word),
                 write.data.eq(Cat(self.host.write_data[:bits] for _ in range(lanes))),
                 write.en.eq((self.host.write & (parameter == index)) << lane),
             ]

@@ -9,6 +9,7 @@ import pytest
 
 from cimple.compiler.compile import compile_network
 from cimple.hdl.load import load_config
+from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import Descriptor, Queue
 from cimple.verif.golden.hazards import check_hazards
 from cimple.verif.golden.operation import Operation, ProgramError
@@ -49,10 +50,11 @@ def test_every_token_is_missed(network: Path, npu: str) -> None:
     if not network.exists():
         pytest.skip(f"{network.name} is not there: it does not come with the project")
     config = load_config(npu)
+    assert isinstance(config, NpuConfig)
     descriptors = list(compile_network(network, config).descriptors)[:-1]
 
     def check(changed: list[Descriptor]) -> tuple[list[Operation], Schedule]:
-        operations = [
+        operations: list[Operation] = [
             OPERATIONS[d.opcode](number, d, config) for number, d in enumerate(changed)
         ]
         schedule = Schedule(operations, config)
