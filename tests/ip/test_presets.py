@@ -27,10 +27,7 @@ PRESETS = preset_files()
 #: Whether all presets are linted, which takes some minutes.
 LINT_ALL = os.environ.get("CIMPLE_TEST_ALL") == "1"
 #: Presets that Verilator lints for up to half a minute each; others have the same blocks.
-SLOWLY_LINTED = {
-    "asic_64x16_latch", "isscc2024_16x8", "npu_edge", "npu_mlperf_tiny", "syndcim_64x64",
-    "ulx3s_85f",
-}
+SLOWLY_LINTED = {"asic_64x16_latch", "isscc2024_16x8", "npu_edge", "syndcim_64x64", "ulx3s_85f"}
 
 #: Presets whose weights and planes of a cycle meet in more places than this are only generated.
 LARGE_MEETINGS = 3 << 14

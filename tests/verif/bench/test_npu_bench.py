@@ -34,7 +34,7 @@ SHAPES = {
     },
     # Macros that share windows, or have one each.
     "several macros": SMALL | {
-        "macro": {"rows": 5, "columns": 2, "banks": 2}, "macros": 4, "activation_port": 8,
+        "macro": {"rows": 5, "columns": 2, "banks": 2}, "macros": 2, "activation_port": 8,
         "weight_port": 4, "lanes": 2, "channels": 48, "partial_sum_words": 40,
     },
     # Tables that take far longer to fill than their rows to read; memories of odd sizes.
