@@ -136,8 +136,8 @@ class FullyConnected(Operator):
 
 
 @dataclass(frozen=True)
-class MaxPool(Operator):
-    """Maximum over windows of each channel, clamped; taps in the padding do not count."""
+class _Pool(Operator):
+    """Over windows of each channel, clamped; taps in the padding do not count."""
 
     kernel: tuple[int, int]
     strides: tuple[int, int]
@@ -146,16 +146,16 @@ class MaxPool(Operator):
 
 
 @dataclass(frozen=True)
-class AveragePool(Operator):
+class MaxPool(_Pool):
+    """Maximum over windows of each channel, clamped; taps in the padding do not count."""
+
+
+@dataclass(frozen=True)
+class AveragePool(_Pool):
     """Mean over windows of each channel, halves away from zero, clamped; as in TFLite.
 
     Taps in the padding do not count: the mean is that of the pixels in the image.
     """
-
-    kernel: tuple[int, int]
-    strides: tuple[int, int]
-    pads: Pads
-    clamp: Clamp = ALL
 
 
 @dataclass(frozen=True)

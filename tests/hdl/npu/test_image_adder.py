@@ -8,8 +8,7 @@ import pytest
 
 from cimple.hdl.npu.isa import Opcode
 from cimple.hdl.npu.vector_engine import VectorEngine
-from tests.hdl.npu.test_max_pool import int8
-from tests.hdl.npu.vector_unit import ParameterMemories, run
+from tests.hdl.npu.vector_unit import ParameterMemories, int8, run
 
 
 def surroundings(engine, config, source):

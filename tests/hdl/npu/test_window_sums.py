@@ -8,8 +8,13 @@ import pytest
 
 from cimple.hdl.npu.isa import Opcode
 from cimple.hdl.npu.vector_engine import VectorEngine
-from tests.hdl.npu.test_max_pool import int8, random_fields
-from tests.hdl.npu.vector_unit import ParameterMemories, run
+from tests.hdl.npu.vector_unit import (
+    ParameterMemories,
+    random_windows,
+    run,
+    window_results,
+    window_taps,
+)
 
 
 async def load_kernel(ctx, engine, config, bank, kernel):
@@ -22,36 +27,19 @@ async def load_kernel(ctx, engine, config, bank, kernel):
     ctx.set(engine.kernel.enable, 0)
 
 
-def window_taps(fields, content, oy, ox, channel):
-    """Values of all taps in order; beyond the image the padding."""
-    for row in range(fields["kernel_height"]):
-        for column in range(fields["kernel_width"]):
-            y = fields["origin_y"] + oy * fields["step_y"] + row
-            offset = ox * fields["step_x"] + column * fields["pixel_bytes"]
-            x = fields["origin_x"] + offset
-            if 0 <= y < fields["height"] and 0 <= x < fields["row_bytes"]:
-                address = fields["start"] + oy * fields["row_step"] + row * fields["row_stride"]
-                yield int8(content[(address + offset + channel) % (1 << 32)])
-            else:
-                yield fields.get("padding", 0)
-
-
 def expected_writes(fields, content, around, lanes, kernel=None):
     """Address and byte of every result, in the order of writing."""
-    results = []
-    for oy in range(fields["out_height"]):
-        for ox in range(fields["out_width"]):
-            out = fields["out_start"] + oy * fields["out_row_stride"]
-            out += ox * fields["out_pixel_stride"]
-            for channel in range(fields["channels"]):
-                lane = channel % lanes
-                total = sum(
-                    value * (kernel[tap][lane] if kernel else 1)
-                    for tap, value in enumerate(window_taps(fields, content, oy, ox, channel))
-                )
-                value = around.result(total, fields["channel"] + lane, fields)
-                results.append((out + channel, value & 0xFF))
-    return results
+
+    def value(oy, ox, channel):
+        lane = channel % lanes
+        total = sum(
+            (fields.get("padding", 0) if seen is None else seen)
+            * (kernel[tap][lane] if kernel else 1)
+            for tap, seen in enumerate(window_taps(fields, content, oy, ox, channel))
+        )
+        return around.result(total, fields["channel"] + lane, fields)
+
+    return window_results(fields, value)
 
 
 @pytest.mark.parametrize(("port", "lanes"), [(4, 1), (8, 4), (16, 16)])
@@ -70,7 +58,7 @@ def test_random_windows(simulate, npu_config, readable_bytes, port, lanes):
 
     async def bench(ctx):
         for turn in range(14):
-            fields = random_fields(source, config) | {
+            fields = random_windows(source, config) | {
                 "zero_point": source.randint(-20, 20),
                 "channel": lanes * source.randrange(64 // lanes),
             }
