@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..hdl.npu.config import NpuConfig
 from ..hdl.npu.isa import Descriptor
+from ..verif.timing.npu import predict
 from .emit import Program, emit
 from .errors import ModelError
 from .ir import Graph, Softmax
@@ -123,12 +124,14 @@ def compile_graph(
     progress("writing descriptors")
     program = emit(network, plan, addresses, weights, parameters, config)
     memories = _memories(network, addresses, weights, parameters, program, config)
+    progress("counting cycles")
+    times = predict(config, program.descriptors)
     return Compiled(
         config, graph, network.source, addresses[network.source.name], network.result,
         addresses[network.result.name], program.descriptors, weights.data, parameters.entries,
         _layers(network, addresses, program),
-        build_report(network, plan, weights, memories, config), network.host, keep_all,
-        model_name, model_sha256,
+        build_report(network, plan, weights, memories, times, program.stamps, config),
+        network.host, keep_all, model_name, model_sha256,
     )
 
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What compiling came to: for each layer its work, its pieces, and the cycles it cannot beat.
 
-The cycles are a bound (`bounds`). What a run takes is measured by the NPU (time stamps).
+Two numbers of cycles stand beside each other: a bound (`bounds`), and what a run takes by the cycle
+model (`verif.timing`), which is exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -13,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..hdl.npu.config import NpuConfig
+from ..verif.timing.npu import RunTiming
 from .bounds import PLANES, bounds, descriptors, load_cycles
 from .layers import AverageLayer, DepthwiseLayer, Layer, MatrixLayer, Network
 from .schedule import MatrixStep, Schedule, Step, TapSet, WeightSet
@@ -23,7 +25,7 @@ __all__ = ["HostReport", "LayerReport", "MemoryUse", "Report", "build_report", "
 _LEGEND = (
     "K: bytes of a window; cut: passes x channel tiles x areas; load: cycles that loading the "
     "weights takes; ideal: cycles that no run can beat once they are loaded, by what; use: of the "
-    "array, at best"
+    "array, at best; cycles: from the end of the layer before, exactly"
 )
 _SPLIT_LEGEND = "; split: windows at once x macros of each"
 
@@ -51,6 +53,8 @@ class LayerReport(BaseModel):
     load_cycles: int = 0
     #: Cycles each rate alone allows: `array`, `feeder`, `lanes`, `taps`, `pool` or `add`.
     bounds: dict[str, int]
+    #: Cycles from the end of the layer before, by the cycle model; None: it leaves no time stamp.
+    cycles: int | None = None
 
     @computed_field
     @property
@@ -97,6 +101,8 @@ class Report(BaseModel):
     memories: dict[str, MemoryUse]
     #: Multiplications of all rows and columns in a cycle.
     peak_macs: float
+    #: Cycles of one image, by the cycle model.
+    cycles: int | None = None
 
     @computed_field
     @property
@@ -121,25 +127,35 @@ class Report(BaseModel):
 
 def build_report(
     network: Network, plan: Schedule, weights: WeightImage, memories: dict[str, MemoryUse],
-    config: NpuConfig,
+    times: RunTiming, stamps: Mapping[int, int], config: NpuConfig,
 ) -> Report:
-    """The report of a compiled network."""
+    """The report of a compiled network; `stamps` has the time stamp of each layer with one."""
     layers = []
+    spent = _spent(times, stamps)
     for index, layer in enumerate(network.layers):
         steps = [step for step in plan.steps if step.layer == index]
         brought = [load.weights for load in plan.loads if load.weights.layer == index]
-        layers.append(_layer(layer, steps, brought, weights, config))
+        layers.append(_layer(layer, steps, brought, weights, spent.get(index), config))
     peak = config.macro.rows * config.columns / PLANES
     host = tuple(
         HostReport(name=node.name, kind=node.kind, shape=node.result.shape)
         for node in network.host
     )
-    return Report(layers=tuple(layers), host=host, memories=memories, peak_macs=peak)
+    return Report(
+        layers=tuple(layers), host=host, memories=memories, peak_macs=peak, cycles=times.cycles
+    )
+
+
+def _spent(times: RunTiming, stamps: Mapping[int, int]) -> dict[int, int]:
+    """Cycles of each layer that leaves a time stamp, from the end of the one before."""
+    ends = {layer: times.stamps[stamps[layer]] for layer in sorted(stamps)}
+    before = [0, *ends.values()]
+    return {layer: end - start for (layer, end), start in zip(ends.items(), before, strict=False)}
 
 
 def _layer(
     layer: Layer, steps: list[Step], brought: list[WeightSet | TapSet], weights: WeightImage,
-    config: NpuConfig,
+    cycles: int | None, config: NpuConfig,
 ) -> LayerReport:
     """A layer that the NPU computes; `brought` are the sets of its loads."""
     counts = {each: weights.place(each)[0] for each in brought}
@@ -149,7 +165,7 @@ def _layer(
         descriptors=len(brought) + descriptors(layer, steps),
         load_cycles=sum(load_cycles(each, counts[each], config) for each in brought),
         weight_bytes=sum(set_bytes(each, count, config) for each, count in counts.items()),
-        bounds=bounds(layer, steps, config), **_cut(layer, steps, config),
+        bounds=bounds(layer, steps, config), cycles=cycles, **_cut(layer, steps, config),
     )
 
 
@@ -174,7 +190,7 @@ def _cut(layer: Layer, steps: list[Step], config: NpuConfig) -> dict[str, int]:
 
 
 def report_table(report: Report, measured: Sequence[int] | None = None) -> Table:
-    """The report for a terminal; `measured` gives the cycles of the first layers in order.
+    """The report for a terminal; `measured` gives what the first layers took, in order.
 
     Splits are shown where the NPU has several macros.
     """
@@ -185,7 +201,7 @@ def report_table(report: Report, measured: Sequence[int] | None = None) -> Table
     )
     headings = (
         "layer", "result", "MACs", "K", "cut", *["split"] * split, "weights", "load", "ideal",
-        "by", "use", *["cycles"] * (measured is not None),
+        "by", "use", "cycles", *["measured"] * (measured is not None),
     )
     for heading in headings:
         justify = "left" if heading in ("layer", "by") else "right"
@@ -197,6 +213,7 @@ def report_table(report: Report, measured: Sequence[int] | None = None) -> Table
             *[f"{layer.windows}x{layer.macros}" if layer.windows else ""] * split,
             f"{layer.weight_bytes:,}", f"{layer.load_cycles:,}", f"{layer.ideal_cycles:,}",
             layer.bound_by, f"{report.utilisation(layer):.0%}" if layer.windows else "",
+            "" if layer.cycles is None else f"{layer.cycles:,}",
         ]
         if measured is not None:
             row.append(f"{measured[index]:,}" if index < len(measured) else "")

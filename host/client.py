@@ -46,13 +46,15 @@ class Inference:
     """What a batch came to.
 
     `outputs` has the batch first; `cycles` has one number an image; `layer_cycles` has the time
-    from the end of the layer before, a row an image, for each of `layers`.
+    from the end of the layer before, a row an image, for each of `layers`; `cycles_by` says what
+    counted them.
     """
 
     outputs: NDArray[Any]
     cycles: NDArray[np.int64]
     layers: tuple[str, ...]
     layer_cycles: NDArray[np.int64]
+    cycles_by: str
     #: The input's and every layer's int8 values by tensor name, if they were asked for.
     tensors: dict[str, NDArray[np.int8]] = field(default_factory=dict)
 
@@ -201,6 +203,7 @@ class NpuClient:
             np.array(cycles, np.int64),
             tuple(layer.name for layer in stamped),
             np.array(stamps, np.int64).reshape(len(images), len(stamped)),
+            self.device.cycles_by,
             {name: _logical(tensors[name], place) for name, place in kept.items()},
         )
 

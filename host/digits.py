@@ -31,7 +31,7 @@ from .commands.compile import load_npu
 from .commands.run import run_batch
 from .console import result_console, working
 from .devices.build import verilog_of
-from .digits_report import Results, write_report
+from .digits_report import Count, Results, write_report
 from .oracle import LayerOracle, run_network
 from .program import ProgramFile
 
@@ -71,11 +71,11 @@ def digits(
     batch = check_batch(held_back.images, program.manifest.input, str(network.parent / "data.py"))
 
     started = time.perf_counter()
-    run, counts = run_batch(on, config, program, batch)
+    run = run_batch(on, config, program, batch)
     seconds = time.perf_counter() - started
-    golden, _ = run_batch("golden", config, program, batch)
+    golden = run_batch("golden", config, program, batch)
     results = _judge(network, program, held_back, run, golden, seconds)
-    _print(out, results, on, counts=counts)
+    _print(out, results, run.cycles_by)
     report = write_report(results, program.manifest.report, output)
     out.print(f"report:      {report}")
     if not results.right:
@@ -134,22 +134,28 @@ def _judge(
         layer_cycles=run.layer_cycles,
         golden={names[name]: count for name, count in by_golden.items()},
         onnxruntime={names[name]: count for name, count in by_oracle.items()},
+        times=_times_that_differ(run, golden),
         logits=(int(np.count_nonzero(run.outputs != logits)), logits.size),
         needed_accuracy=ACCURACY,
         seconds=seconds,
     )
 
 
-def _print(out: Console, results: Results, on: str, *, counts: bool) -> None:
+def _times_that_differ(run: Inference, golden: Inference) -> Count:
+    """Cycles of images and layers that are not those of the cycle model."""
+    pairs = ((run.cycles, golden.cycles), (run.layer_cycles, golden.layer_cycles))
+    different = sum(int(np.count_nonzero(found != predicted)) for found, predicted in pairs)
+    return different, run.cycles.size + run.layer_cycles.size
+
+
+def _print(out: Console, results: Results, cycles_by: str) -> None:
     right = int(np.count_nonzero(results.predictions == results.labels))
     out.print(
         f"accuracy:    {right} of {len(results.labels)} held-back images ({results.accuracy:.1%})"
     )
-    if counts:
-        out.print(f"cycles:      {results.cycles.mean():,.0f} an image, on {on}")
+    out.print(f"cycles:      {results.cycles.mean():,.0f} an image, by {cycles_by}")
     out.print(f"time:        {results.seconds:.1f} s, building the simulation included")
-    table = results.table(counts=counts)
-    out.print(table)
+    out.print(results.table())
     for name, (different, of) in results.totals().items():
         out.print(f"{name + ':':31}{different} of {of:,} values differ")
 

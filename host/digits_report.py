@@ -30,7 +30,8 @@ _RIGHT, _WRONG = "#0072b2", "#d55e00"
 
 @dataclass(frozen=True)
 class Results:
-    """What a run came to. `golden` and `onnxruntime` count by layer, `logits` the whole network's.
+    """What a run came to. `golden` and `onnxruntime` count by layer, `logits` the whole network's;
+    `times` the cycles of images and layers, against the cycle model.
 
     `images` is [N, rows, columns]; `layer_cycles` has a row an image.
     """
@@ -41,6 +42,7 @@ class Results:
     cycles: NDArray[np.int64]
     layers: tuple[str, ...]
     layer_cycles: NDArray[np.int64]
+    times: Count
     golden: dict[str, Count]
     onnxruntime: dict[str, Count]
     logits: Count
@@ -64,6 +66,7 @@ class Results:
             "against the golden model": _total(self.golden),
             "against onnxruntime's layers": _total(self.onnxruntime),
             "against onnxruntime's logits": self.logits,
+            "cycles, by the cycle model": self.times,
         }
 
     def mean_cycles(self) -> dict[str, int]:
@@ -71,13 +74,13 @@ class Results:
         means = self.layer_cycles.mean(axis=0).round().astype(int).tolist()
         return dict(zip(self.layers, means, strict=True))
 
-    def table(self, *, counts: bool) -> Table:
+    def table(self) -> Table:
         """Cycles and differences by layer, for a terminal."""
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
         headings = ("layer", "cycles", "differ from golden", "differ from onnxruntime", "values")
         for heading in headings:
             table.add_column(heading, justify="left" if heading == "layer" else "right")
-        cycles = self.mean_cycles() if counts else {}
+        cycles = self.mean_cycles()
         for name, (different, of) in self.golden.items():
             spent = f"{cycles[name]:,}" if name in cycles else ""
             judged = str(self.onnxruntime[name][0]) if name in self.onnxruntime else ""

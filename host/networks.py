@@ -24,13 +24,16 @@ def random_batch(port: Port, images: int, seed: int) -> NDArray[Any]:
     return random.random(shape, np.float32)
 
 
-def network_result(program: ProgramFile, found: Inference, different: int) -> dict[str, Any]:
+def network_result(
+    program: ProgramFile, found: Inference, predicted: Inference, different: int
+) -> dict[str, Any]:
     """What a record keeps of a run on a simulator that has just ended.
 
+    `predicted` is the golden device's, whose cycles are the cycle model's;
     `different` counts the outputs that are not the golden model's.
     """
     manifest, report = program.manifest, program.manifest.report
-    cycles = found.layer_cycles.mean(axis=0).round().astype(int).tolist()
+    cycles, expected = _by_layer(found), _by_layer(predicted)
     layers = [
         {
             "name": layer.name, "kind": layer.kind, "shape": list(layer.shape),
@@ -38,6 +41,7 @@ def network_result(program: ProgramFile, found: Inference, different: int) -> di
             "passes": layer.passes, "channel_tiles": layer.channel_tiles,
             "ideal_cycles": layer.ideal_cycles, "bound_by": layer.bound_by,
             "cycles": cycles[index] if index < len(cycles) else None,
+            "predicted_cycles": expected[index] if index < len(expected) else None,
         }
         for index, layer in enumerate(report.layers)
     ]  # fmt: skip
@@ -49,6 +53,7 @@ def network_result(program: ProgramFile, found: Inference, different: int) -> di
         "images": len(found.outputs),
         "cycles": round(float(found.cycles.mean())),
         "slowest_image_cycles": int(found.cycles.max()),
+        "predicted_cycles": round(float(predicted.cycles.mean())),
         "macs": report.macs,
         "ideal_cycles": report.ideal_cycles,
         "peak_macs_per_cycle": report.peak_macs,
@@ -61,6 +66,10 @@ def network_result(program: ProgramFile, found: Inference, different: int) -> di
     }
 
 
+def _by_layer(run: Inference) -> list[int]:
+    return run.layer_cycles.mean(axis=0).round().astype(int).tolist()
+
+
 def networks_page(results: dict[str, Any]) -> str:
     """The record as a page of Markdown; `results` as they are in the record."""
     rows, sections = [], []
@@ -69,7 +78,8 @@ def networks_page(results: dict[str, Any]) -> str:
         rate = in_arrays / found["cycles"]
         cells = (
             f"`{found['network']}`", f"`{found['npu']}`", f"{found['macs']:,}",
-            f"{found['cycles']:,}", f"{rate:.0f} of {found['peak_macs_per_cycle']:.0f}",
+            f"{found['cycles']:,}", f"{found['predicted_cycles']:,}",
+            f"{rate:.0f} of {found['peak_macs_per_cycle']:.0f}",
             f"{found['outputs_that_differ']} of {found['outputs']:,}", found["images"],
             f"Verilator {found['verilator']}",
         )  # fmt: skip
@@ -89,7 +99,8 @@ def _section(found: dict[str, Any]) -> str:
         cells = (
             layer["name"], layer["kind"], "x".join(map(str, layer["shape"])), f"{layer['macs']:,}",
             split, cut, f"{layer['ideal_cycles']:,}", layer["bound_by"],
-            "" if taken is None else f"{taken:,}", use,
+            "" if taken is None else f"{taken:,}",
+            "" if taken is None else f"{layer['predicted_cycles']:,}", use,
         )  # fmt: skip
         rows.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     memories = ", ".join(
@@ -104,12 +115,12 @@ _PAGE = """\
 # Networks on NPUs
 
 Cycles of one image, from the start of the program to its end, with input, output and weights in the
-NPU's memories: counted by the generated Verilog under Verilator. Outputs are compared with the
-golden model's. Written by `cimple networks`.
+NPU's memories: counted by the generated Verilog under Verilator, and predicted by the cycle
+model. Outputs are compared with the golden model's. Written by `cimple networks`.
 
-| network | NPU | MACs | cycles | MACs of the arrays a cycle | outputs that differ \
+| network | NPU | MACs | cycles | by the model | MACs of the arrays a cycle | outputs that differ \
 | images | tool |
-|---|---|---:|---:|---:|---:|---:|---|
+|---|---|---:|---:|---:|---:|---:|---:|---|
 {rows}
 
 In the tables below *split* is windows at once x macros of each, *cut* passes x channel tiles;
@@ -122,8 +133,8 @@ stamp at its end, so loading of weights that nothing hides is part of it.
 _SECTION = """\
 ## {network} on {npu}
 
-| layer | operator | result | MACs | split | cut | ideal | by | cycles | use |
-|---|---|---|---:|---|---|---:|---|---:|---:|
+| layer | operator | result | MACs | split | cut | ideal | by | cycles | model | use |
+|---|---|---|---:|---|---|---:|---|---:|---:|---:|
 {rows}
 
 Memories: {memories}.

@@ -13,7 +13,8 @@ ROOMS = ("hdl", "verif", "compiler", "host", "fpga", "ip")
 # The shared language: configurations, instruction set, bit packing, numerics constants.
 SHARED = (
     "hdl", "hdl.errors", "hdl.config", "hdl.yaml_text", "hdl.packing",
-    "hdl.*.config", "hdl.*.isa", "hdl.*.packets", "hdl.*.packing", "hdl.*.numerics",
+    "hdl.*.config", "hdl.*.latency", "hdl.*.isa", "hdl.*.packets", "hdl.*.packing",
+    "hdl.*.numerics",
 )
 
 # Importer -> what it may import, first match wins; a name also stands for all inside it if it

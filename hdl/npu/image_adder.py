@@ -10,17 +10,14 @@ from amaranth.utils import exact_log2
 
 from .config import NpuConfig
 from .isa import ADD_SHIFT, Opcode, layout
+from .latency import ADD_TURNS, REQUANTISE_CYCLES, SUM_WAITS
 from .ports import ActivationReadPort, byte_lanes
 from .requantise_lanes import beat_layout, sums_layout
-from .requantiser import Requantiser
 
 __all__ = ["ImageAdder"]
 
 #: Cycles in turn: the first image's bytes, the second's, and their scaled sum.
-_FIRST, _SECOND, _SUM = range(3)
-_TURNS = 3
-#: Cycles that a scaled sum waits, one of them in the adder, until its turn comes.
-_SUM_WAITS = next(n for n in range(1, _TURNS + 1) if (Requantiser.latency + n) % _TURNS == 1)
+_FIRST, _SECOND, _SUM = range(ADD_TURNS)
 
 
 class ImageAdder(wiring.Component):
@@ -73,14 +70,14 @@ class ImageAdder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        turn = Signal(range(_TURNS))
+        turn = Signal(range(ADD_TURNS))
         # An addend enters the lanes two cycles after it is asked for, by way of memory and a
         # register: in the turn before its own comes again.
-        entering = Signal(range(_TURNS))
+        entering = Signal(range(ADD_TURNS))
         m.d.comb += entering.eq(_next_turn(turn))
         enters = _delayed(m, "enters", self._ask(m, turn), 2)
         sends_sum = _delayed(
-            m, "sends_sum", enters & (entering == _SECOND), Requantiser.latency + _SUM_WAITS
+            m, "sends_sum", enters & (entering == _SECOND), REQUANTISE_CYCLES + SUM_WAITS
         )
         self._send(m, entering, enters, sends_sum)
         self._add(m, turn, enters, sends_sum)
@@ -133,7 +130,7 @@ class ImageAdder(wiring.Component):
 
     def _add(self, m: Module, turn: Signal, enters: Value, sends_sum: Value) -> None:
         """Addends on their way in, and the sum of the last two that came out."""
-        second_comes_out = turn == (_SECOND + 2 + Requantiser.latency) % _TURNS
+        second_comes_out = turn == (_SECOND + 2 + REQUANTISE_CYCLES) % ADD_TURNS
         for lane in range(self.config.lanes):
             value = Signal(signed(8), name=f"value{lane}", reset_less=True)
             before = Signal(signed(32), name=f"before{lane}", reset_less=True)
@@ -146,7 +143,7 @@ class ImageAdder(wiring.Component):
 
 
 def _next_turn(turn: Signal) -> Value:
-    return Mux(turn == _TURNS - 1, 0, turn + 1)[: len(turn)]
+    return Mux(turn == ADD_TURNS - 1, 0, turn + 1)[: len(turn)]
 
 
 def _delayed(m: Module, name: str, value: Value, cycles: int) -> Value:

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
 from .isa import Opcode, layout
+from .latency import BIAS_AFTER, MULTIPLIER_AFTER, REQUANTISE_CYCLES, SHIFT_AFTER
 from .ports import ActivationWritePort
 from .requantiser import Requantiser
 from .word_memories import PARAMETER_BITS
@@ -40,7 +41,7 @@ class RequantiseLanes(wiring.Component):
     The pipeline never stalls. A beat whose `count` is 0 writes nothing: its scaled sums are there
     for whoever sent it.
 
-    Throughput: a beat a cycle. Latency: `Requantiser.latency` cycles from a beat to `scaled`, 1
+    Throughput: a beat a cycle. Latency: `REQUANTISE_CYCLES` cycles from a beat to `scaled`, 1
     more to `write` and `done`.
 
     Members
@@ -89,14 +90,14 @@ class RequantiseLanes(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         delayed = [self.beat]
-        for stage in range(1, Requantiser.latency + 2):
+        for stage in range(1, REQUANTISE_CYCLES + 2):
             following = Signal(beat_layout(self.config), name=f"beat{stage}")
             m.d.sync += following.eq(delayed[-1])
             delayed.append(following)
         for name, latency in (
-            ("bias", Requantiser.bias_latency),
-            ("multiplier", Requantiser.multiplier_latency),
-            ("shift", Requantiser.shift_latency),
+            ("bias", BIAS_AFTER),
+            ("multiplier", MULTIPLIER_AFTER),
+            ("shift", SHIFT_AFTER),
         ):
             # A memory takes its address a cycle before its data.
             m.d.comb += getattr(self, f"{name}_address").eq(delayed[latency - 1].parameters)

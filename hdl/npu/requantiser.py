@@ -26,8 +26,8 @@ class Requantiser(wiring.Component):
     compared with one half, and counts as a tie within half a unit of the 24th bit.
 
     Latency: 7 cycles from `sum` to `o`; the parameters are taken on the way: `bias` 1 cycle after
-    `sum`, `multiplier` 3, `shift` 6. Throughput: one a cycle. Cost: a 32 x 31 bit multiplier and a
-    63-bit shifter.
+    `sum`, `multiplier` 3, `shift` 6 (`latency.py`). Throughput: one a cycle. Cost: a 32 x 31 bit
+    multiplier and a 63-bit shifter.
 
     Members
     -------
@@ -43,12 +43,6 @@ class Requantiser(wiring.Component):
     scaled : Out(signed(32))
         The sum, scaled and rounded to 32 bits, in the cycle of `o`; not for ONNX's rule.
     """
-
-    #: Cycles from `sum` to `o`, and to the parameters.
-    latency = 7
-    bias_latency = 1
-    multiplier_latency = 3
-    shift_latency = 6
 
     sum: Signal
     bias: Signal

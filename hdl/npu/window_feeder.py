@@ -10,14 +10,12 @@ from amaranth.utils import bits_for
 
 from .config import NpuConfig
 from .isa import Opcode, layout
+from .latency import CHUNKS
 from .ports import ActivationReadPort
 from .rotate import rotated, wraps
 from .walkers import POSITION_BITS, WindowWalker
 
 __all__ = ["WindowFeeder"]
-
-#: Chunks that may wait between memory and gathering; one is under way when the next is asked for.
-CHUNKS = 4
 
 
 class WindowFeeder(wiring.Component):

@@ -33,7 +33,8 @@ def networks(
     """Run networks on an NPU's Verilog under Verilator, and record the cycles of their layers.
 
     Writes networks.json and networks.md; results of networks and NPUs of other names stay in them.
-    An output that differs from the golden model's ends the command with exit code 1.
+    An output that differs from the golden model's, or a number of cycles that is not the cycle
+    model's, ends the command with exit code 1.
     """
     config, stem = load_npu(npu), output / "networks"
     results = read_results(output / "networks.json")
@@ -46,14 +47,17 @@ def networks(
             )  # fmt: skip
         program = assemble(compiled)
         batch = random_batch(program.manifest.input, images, seed)
-        found, _ = run_batch("verilator", config, program, batch)
-        golden, _ = run_batch("golden", config, program, batch)
+        found = run_batch("verilator", config, program, batch)
+        golden = run_batch("golden", config, program, batch)
         here = int(np.count_nonzero(found.outputs != golden.outputs))
-        different += here
-        results[f"{file.name} on {config.name}"] = result = network_result(program, found, here)
+        late = found.cycles[found.cycles != golden.cycles]
+        different += here + len(late)
+        result = network_result(program, found, golden, here)
+        results[f"{file.name} on {config.name}"] = result
         write_results(stem, results, networks_page(results))
         typer.echo(
-            f"{file.name} on {config.name}: {result['cycles']:,} cycles an image, {here} of "
+            f"{file.name} on {config.name}: {result['cycles']:,} cycles an image, "
+            f"{result['predicted_cycles']:,} by the cycle model, {here} of "
             f"{found.outputs.size:,} outputs differ from the golden model's"
         )
     typer.echo(f"written: {stem}.json, {stem}.md")

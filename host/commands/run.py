@@ -60,21 +60,21 @@ def run(
     batch = read_batch(input_, file.manifest.input)[:limit]
     config = load_npu(npu) if npu is not None else file.config
     started = time.perf_counter()
-    result, counts = run_batch(on, config, file, batch, timeout=timeout)
+    result = run_batch(on, config, file, batch, timeout=timeout)
     seconds = time.perf_counter() - started
     if output is not None:
         write_array(output, result.outputs)
-    _print(file, result, counts, seconds, layers=layers)
+    _print(file, result, seconds, layers=layers)
     if check:
-        golden, _ = run_batch("golden", file.config, file, batch)
+        golden = run_batch("golden", file.config, file, batch)
         _compare(result, golden)
 
 
 def run_batch(
     on: str, config: NpuConfig, program: ProgramFile, batch: NDArray[Any], *,
     timeout: int = DEFAULT_TIMEOUT, keep_tensors: bool | None = None,
-) -> tuple[Inference, bool]:
-    """Run a batch with a progress display; the result, and whether cycles were counted.
+) -> Inference:
+    """Run a batch with a progress display.
 
     Results of layers are kept if the program keeps them, unless `keep_tensors` says otherwise.
     """
@@ -91,26 +91,22 @@ def run_batch(
         bar.say(f"{on}: loading the program")
         client.load(program)
         bar.say(f"{on}: running")
-        result = client.infer(batch, keep_tensors=keep, progress=bar.advance)
-        return result, device.counts_cycles
+        return client.infer(batch, keep_tensors=keep, progress=bar.advance)
 
 
 def _print(
-    program: ProgramFile, result: Inference, counts: bool, seconds: float, *, layers: bool
+    program: ProgramFile, result: Inference, seconds: float, *, layers: bool
 ) -> None:
     out = result_console()
     images = len(result.outputs)
     out.print(f"images: {images}")
-    if counts:
-        low, high = result.cycles.min(), result.cycles.max()
-        spread = f" ({low:,} to {high:,})" if low != high else ""
-        out.print(f"cycles an image: {result.cycles.mean():,.0f}{spread}")
-    else:
-        out.print("cycles an image: not counted by this device")
+    low, high = result.cycles.min(), result.cycles.max()
+    spread = f" ({low:,} to {high:,})" if low != high else ""
+    out.print(f"cycles an image: {result.cycles.mean():,.0f}{spread}, by {result.cycles_by}")
     out.print(f"time: {seconds:.2f} s")
     if layers:
         means = result.layer_cycles.mean(axis=0).round().astype(int).tolist()
-        out.print(report_table(program.manifest.report, means if counts else None))
+        out.print(report_table(program.manifest.report, means))
 
 
 def _compare(result: Inference, golden: Inference) -> None:

@@ -18,8 +18,8 @@ class Device(Protocol):
 
     #: As the user calls it.
     name: str
-    #: Whether it counts clock cycles.
-    counts_cycles: bool
+    #: What counts its clock cycles, as "the NPU's counters".
+    cycles_by: str
 
     def transact(self, words: Sequence[int]) -> list[int]:
         """Send one request packet and return its answer, as 32-bit words.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The golden model as a device: exact, fast, and without a clock."""
+"""The golden model as a device: exact, fast, with cycles by the cycle model."""
 
 from collections.abc import Sequence
 from typing import Self
 
 from ...hdl.npu.config import NpuConfig
 from ...verif.golden.npu import NpuModel
+from ...verif.timing.npu import predict
 
 __all__ = ["GoldenDevice", "golden_device"]
 
@@ -14,10 +15,10 @@ class GoldenDevice:
     """An NPU as NumPy computes it; it also checks that the program's tokens order all accesses."""
 
     name = "golden"
-    counts_cycles = False
+    cycles_by = "the cycle model"
 
     def __init__(self, config: NpuConfig) -> None:
-        self.model = NpuModel(config)
+        self.model = NpuModel(config, clock=predict)
 
     def __enter__(self) -> Self:
         return self
@@ -31,5 +32,5 @@ class GoldenDevice:
 
 
 def golden_device(config: NpuConfig, **unused: object) -> GoldenDevice:
-    """The golden model; it needs no build, and has no cycles to count."""
+    """The golden model; it needs no build."""
     return GoldenDevice(config)

@@ -36,7 +36,7 @@ class PipeDevice:
         Its environment variables.
     """
 
-    counts_cycles = True
+    cycles_by = "the NPU's counters"
 
     def __init__(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]

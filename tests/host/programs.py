@@ -28,7 +28,7 @@ class ScriptedDevice:
     """Answers what a function of the request says."""
 
     name = "scripted"
-    counts_cycles = False
+    cycles_by = "nobody"
 
     def __init__(self, answer: Callable[[Sequence[int]], list[int]]) -> None:
         self.answer = answer

@@ -30,7 +30,8 @@ def test_all_is_well(root: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for line in ("against the golden model:      0 of 193,800 values differ",
                  "against onnxruntime's layers:  0 of 193,800 values differ",
-                 "against onnxruntime's logits:  0 of 1,000 values differ"):
+                 "against onnxruntime's logits:  0 of 1,000 values differ",
+                 "cycles, by the cycle model:    0 of 600 values differ"):
         assert line in done.stdout
     names = {path.name for path in tmp_path.iterdir()}
     assert names >= {"report.html", "report.json", "images.png", "cycles.png", "digits.cim",

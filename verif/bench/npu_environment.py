@@ -14,6 +14,7 @@ from ...hdl.npu.isa import Descriptor
 from ...hdl.npu.packets import Memory, Request, StreamWord, memory_bytes
 from ..golden.npu import NpuModel
 from ..golden.packets import Expected
+from ..timing.npu import predict
 from .case import bench_config
 from .check import require
 from .coverage import Coverage
@@ -54,7 +55,7 @@ class NpuEnvironment:
         seed = cocotb.RANDOM_SEED
         self.stimulus = NpuStimulus(config, seed, self.effort)
         self.malformed = MalformedPackets(config, self.stimulus.random)
-        self.model = NpuModel(config, seed)
+        self.model = NpuModel(config, seed, predict)
         self.tb = Testbench(dut, patience=5000)
         self.command = self.tb.add_source("command", _LAYOUT, lambda transfer: None)
         self.response = self.tb.add_sink("response", _LAYOUT, self._on_response)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an NPU answers and what it leaves in its memories, from the very words it is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ...hdl.npu.config import NpuConfig
+from ...hdl.npu.isa import Descriptor, Opcode, Queue
 from ...hdl.npu.packets import COUNTERS, Counter, Memory, Request, Status, identity
 from .hazards import check_hazards
 from .macro import MacroModel
@@ -16,11 +18,35 @@ from .packets import Expected, find_fault, take_apart
 from .program import Program, fetch
 from .schedule import Schedule
 
-__all__ = ["NpuModel", "ProgramError"]
+__all__ = ["Clock", "NpuModel", "ProgramError", "Times"]
 
 #: Planes of a vector's inputs, all of which meet the array.
 _PLANES = 8
 _ALL = 0xFFFFFFFF
+
+
+
+class Times(Protocol):
+    """When things happen in a run."""
+
+    @property
+    def cycles(self) -> int:
+        """From the program's acceptance to its end."""
+        ...
+
+    @property
+    def busy(self) -> Mapping[Queue, int]:
+        """Cycles in which each engine has a descriptor at work."""
+        ...
+
+    @property
+    def stamps(self) -> Mapping[int, int]:
+        """The cycle of each time stamp that the program leaves."""
+        ...
+
+
+#: What knows how long the program of these descriptors takes, up to its END.
+Clock = Callable[[NpuConfig, Sequence[Descriptor]], Times]
 
 
 @dataclass(frozen=True)
@@ -29,20 +55,24 @@ class _Compiled:
 
     order: list[Operation]
     stamps: list[int]
+    times: Times | None
 
 
 class NpuModel:
     """The golden model: executes packets and programs, and ends with the hardware's memories.
 
-    It does not know time. Cycle counts are zero in its answers, and masked in what `expect`
-    returns. Programs run in an order that is drawn from `seed` among those that their tokens
-    allow; a program whose result could depend on the order is refused.
+    It does not know time, unless it is given a `clock`. Without one cycle counts are zero in its
+    answers, and masked in what `expect` returns. Programs run in an order that is drawn from `seed`
+    among those that their tokens allow; a program whose result could depend on the order is
+    refused.
 
     Parameters
     ----------
     config : NpuConfig
     seed : int
         Of the order in which operations run.
+    clock : Clock, optional
+        `verif.timing.npu.predict`.
 
     Attributes
     ----------
@@ -51,14 +81,16 @@ class NpuModel:
         With their weights.
     """
 
-    def __init__(self, config: NpuConfig, seed: int = 0) -> None:
+    def __init__(self, config: NpuConfig, seed: int = 0, clock: Clock | None = None) -> None:
         self.config = config
         self.seed = seed
+        self._clock = clock
         self.memories = Memories(config)
         self.macros = [MacroModel(config.macro) for _ in range(config.macros)]
         self._rows_known = np.ones((config.macros, config.macro.banks, config.macro.rows), bool)
         self._counters = [0] * COUNTERS
         self._counter_masks = [_ALL] * COUNTERS
+        self._stamps = [0] * config.stamps
         self._stamp_masks = [_ALL] * config.stamps
         self._compiled: dict[int, _Compiled] = {}
 
@@ -94,7 +126,7 @@ class NpuModel:
             case Request.SYNC:
                 return Expected.answer(packet[0], Status.OK, packet[1:])
             case Request.COUNTERS:
-                words = [*self._counters, *[0] * self.config.stamps]
+                words = [*self._counters, *self._stamps]
                 masks = [*self._counter_masks, *self._stamp_masks]
                 return Expected.answer(packet[0], Status.OK, words, masks)
             case Request.WRITE | Request.RESET:
@@ -147,18 +179,34 @@ class NpuModel:
         state = self._state()
         for operation in compiled.order:
             operation.execute(state)
+        self._count(compiled, state.vectors)
+        known = 0 if compiled.times is None else _ALL
+        return Expected.answer(packet[0], Status.OK, [self._counters[Counter.CYCLES]], [known])
+
+    def _count(self, compiled: _Compiled, vectors: int) -> None:
+        """Counters and time stamps after a run."""
+        times = compiled.times
+        known = 0 if times is None else _ALL
         self._counters = [0] * COUNTERS
-        self._counters[Counter.PLANES] = _PLANES * state.vectors
-        self._counter_masks = [0] * COUNTERS
+        self._counter_masks = [known] * COUNTERS
+        self._counters[Counter.PLANES] = _PLANES * vectors
         self._counter_masks[Counter.PLANES] = _ALL
+        if times is not None:
+            self._counters[Counter.CYCLES] = times.cycles
+            for queue, cycles in times.busy.items():
+                self._counters[Counter[f"{queue.name}_BUSY"]] = cycles
         for index in compiled.stamps:
-            self._stamp_masks[index] = 0
-        return Expected.answer(packet[0], Status.OK, [0], [0])
+            self._stamps[index] = 0 if times is None else times.stamps[index]
+            self._stamp_masks[index] = known
 
     def _compile(self, program: Program) -> _Compiled:
         schedule = Schedule(program.operations, self.config, self.seed)
         check_hazards(program.operations, schedule)
-        return _Compiled(schedule.order, _stamps(program))
+        times = None
+        if self._clock is not None:
+            descriptors = [operation.descriptor for operation in program.operations]
+            times = self._clock(self.config, [*descriptors, Descriptor(Opcode.END, {})])
+        return _Compiled(schedule.order, _stamps(program), times)
 
     def _forget(self, program: Program) -> None:
         """Whatever the program may have changed cannot be predicted any more."""

@@ -18,6 +18,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
 
 from cimple.hdl.npu.isa import Rounding
+from cimple.hdl.npu.latency import (
+    BIAS_AFTER,
+    MULTIPLIER_AFTER,
+    REQUANTISE_CYCLES,
+    SHIFT_AFTER,
+)
 from cimple.hdl.npu.requantiser import Requantiser
 
 INT32 = (-1 << 31, (1 << 31) - 1)
@@ -80,9 +86,12 @@ class DelayedParameters(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.lane = self.lane
-        for name in ("sum", "bias", "multiplier", "shift"):
+        after = {
+            "sum": 0, "bias": BIAS_AFTER, "multiplier": MULTIPLIER_AFTER, "shift": SHIFT_AFTER,
+        }
+        for name, cycles in after.items():
             value = self.i[name]
-            for _ in range(getattr(Requantiser, f"{name}_latency", 0)):
+            for _ in range(cycles):
                 following = Signal.like(value)
                 m.d.sync += following.eq(value)
                 value = following
@@ -93,7 +102,7 @@ class DelayedParameters(wiring.Component):
 def run(simulate, vectors, rounding, parameters=(0, -128, 127)):
     """Results of (sum, bias, multiplier, shift), one a cycle."""
     block = DelayedParameters()
-    lane, latency = block.lane, Requantiser.latency
+    lane, latency = block.lane, REQUANTISE_CYCLES
     results = []
 
     async def bench(ctx):

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles within the NPU's engines: what the hardware is built by, and the cycle model counts with.
+
+Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
+"""
+
+__all__ = [
+    "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "CHUNKS", "MULTIPLIER_AFTER", "READ_CYCLES",
+    "REQUANTISE_CYCLES", "SHIFT_AFTER", "SUM_WAITS", "WINDOW_SUM_CYCLES",
+]  # fmt: skip
+
+#: From the cycle in which the activation memory is asked to that in which a unit has the bytes.
+READ_CYCLES = 1
+#: Chunks that may wait in the window feeder between memory and gathering; one is under way when the
+#: next is asked for.
+CHUNKS = 4
+#: From a sum to its result in a requantisation lane, and to its parameters.
+REQUANTISE_CYCLES = 7
+BIAS_AFTER = 1
+MULTIPLIER_AFTER = 3
+SHIFT_AFTER = 6
+#: From a window's last tap, with its bytes, to its sum.
+WINDOW_SUM_CYCLES = 3
+#: Cycles in which some bytes of two images are added: each is read, then the sum has its turn.
+ADD_TURNS = 3
+ADD_READS = 2
+#: Cycles that a scaled sum waits, one of them in the adder, until its turn comes.
+SUM_WAITS = next(n for n in range(1, ADD_TURNS + 1) if (REQUANTISE_CYCLES + n) % ADD_TURNS == 1)

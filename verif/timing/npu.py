@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles of a run, from the program's acceptance to its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...hdl.npu.config import NpuConfig
+from ...hdl.npu.isa import Descriptor, Queue
+from .descriptor_queue import QueueTiming, Tokens
+from .matrix_engine import MatrixTiming
+from .sequencer import SequencerTiming
+from .vector_engine import VectorTiming
+
+__all__ = ["RunTiming", "TimingError", "predict"]
+
+#: Cycles without any event after which a run surely has come to a stop: more than any table takes.
+_PATIENCE = 4096
+
+
+class TimingError(Exception):
+    """The program does not come to its end."""
+
+
+@dataclass
+class RunTiming:
+    """When things happen in a run; the counters and time stamps of a run hold the same."""
+
+    cycles: int = 0
+    """From the program's acceptance to its end."""
+    busy: dict[Queue, int] = field(default_factory=lambda: dict.fromkeys(Queue, 0))
+    """Cycles in which each engine has a descriptor at work."""
+    stamps: dict[int, int] = field(default_factory=dict)
+    """Cycle of each time stamp that the program leaves."""
+
+
+def predict(config: NpuConfig, descriptors: Sequence[Descriptor]) -> RunTiming:
+    """How long a program takes, exactly, by walking through its cycles without the data.
+
+    Parameters
+    ----------
+    config : NpuConfig
+    descriptors : sequence of Descriptor
+        A program that the golden model takes, up to its END.
+
+    Raises
+    ------
+    TimingError
+        It waits for ever.
+    """
+    return _Run(config, descriptors).run()
+
+
+class _Run:
+    """The sequencer, the queues with their tokens, and the engines."""
+
+    def __init__(self, config: NpuConfig, descriptors: Sequence[Descriptor]) -> None:
+        self._queues = {queue: QueueTiming(queue, config) for queue in Queue}
+        self._sequencer = SequencerTiming(descriptors, self._queues)
+        self._tokens: Tokens = {
+            (giver, taker): 0 for giver in Queue for taker in Queue if giver != taker
+        }
+        self._matrix = MatrixTiming(config)
+        self._vector = VectorTiming(config)
+        self._starts = {
+            Queue.LOAD: self._matrix.loader.start,
+            Queue.COMPUTE: self._matrix.feeder.start,
+            Queue.VECTOR: self._vector.start,
+        }
+        self._timing = RunTiming()
+
+    def run(self) -> RunTiming:
+        """Go on until all is done."""
+        timing, last_event = self._timing, 0
+        while not self._is_done():
+            if self._cycle(timing.cycles):
+                last_event = timing.cycles
+            timing.cycles += 1
+            if timing.cycles > last_event + _PATIENCE:
+                raise TimingError(f"the program comes to a stop in cycle {last_event}")
+        # The cycle in which the end is seen is one of them.
+        timing.cycles += 1
+        return timing
+
+    def _is_done(self) -> bool:
+        return (
+            self._sequencer.drains
+            and all(queue.is_empty for queue in self._queues.values())
+            and self._matrix.loader.is_settled
+        )
+
+    def _cycle(self, now: int) -> bool:
+        """One cycle; whether anything happens in it."""
+        reads, takes, outputs = self._vector.reads, self._vector.takes, self._matrix.offers
+        load_done, compute_done = self._matrix.cycle(takes, not reads)
+        vector_done = self._vector.cycle(outputs)
+        if vector_done:
+            self._stamp(now)
+        done = {
+            Queue.LOAD: load_done, Queue.COMPUTE: compute_done, Queue.VECTOR: vector_done,
+        }
+        word_for = self._sequencer.cycle()
+        given, taken, started = [], [], []
+        for name, queue in self._queues.items():
+            self._timing.busy[name] += queue.is_busy
+            given += queue.gives
+            descriptor = queue.cycle(name is word_for, done[name], self._tokens)
+            if descriptor is not None:
+                taken += [(giver, name) for giver in descriptor.waits_for()]
+                started.append((name, descriptor))
+        for token in given:
+            self._tokens[token] += 1
+        for token in taken:
+            self._tokens[token] -= 1
+        for name, descriptor in started:
+            self._starts[name](descriptor)
+        return bool(
+            started or given or word_for is not None or self._matrix.moves or self._vector.moves
+        )
+
+    def _stamp(self, now: int) -> None:
+        descriptor = self._queues[Queue.VECTOR].descriptor
+        assert descriptor is not None
+        if descriptor["stamp"]:
+            self._timing.stamps[descriptor["stamp_index"]] = now

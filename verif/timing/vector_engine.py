@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles of the vector engine: beats of the array's outputs; all else at a fixed pace."""
+
+from ...hdl.npu.config import NpuConfig
+from ...hdl.npu.isa import Descriptor, Opcode
+from ...hdl.npu.latency import (
+    ADD_READS,
+    ADD_TURNS,
+    READ_CYCLES,
+    REQUANTISE_CYCLES,
+    SUM_WAITS,
+    WINDOW_SUM_CYCLES,
+)
+
+__all__ = ["VectorTiming"]
+
+#: Cycles from a beat of sums to the one in which its results are written.
+_LANES = REQUANTISE_CYCLES + 1
+
+
+class VectorTiming:
+    """Control of a `VectorEngine`.
+
+    Its units but one read the activation memory, are never held up, and so have a fixed duration;
+    the one that takes the array's outputs waits for them.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self._config = config
+        #: Of the unit that reads: cycles since its start, reads, and of how many cycles it reads in
+        #: how many. No reads: another unit is at work.
+        self._time = 0
+        self._reads = 0
+        self._pace = (1, 1)
+        #: Cycles until the descriptor is done, once that is known.
+        self._until_done: int | None = None
+        # Of the result store.
+        self._running = False
+        self._keeps = False
+        self._pixels = 0
+        self._beats_of_pixel = 1
+        self._beats_left = 0
+        self._round = 1
+        self._place = 0
+
+    def start(self, descriptor: Descriptor) -> None:
+        """A descriptor of the vector queue begins; called at the end of a cycle."""
+        self._time = self._reads = 0
+        self._until_done = None
+        lanes, port = self._config.lanes, self._config.activation_port
+        match descriptor.opcode:
+            case Opcode.REQUANTISE:
+                self._start_store(descriptor)
+            case Opcode.MAX_POOL:
+                self._walk(_taps(descriptor, port), after=READ_CYCLES + 1)
+            case Opcode.DEPTHWISE | Opcode.AVERAGE_POOL:
+                self._walk(_taps(descriptor, lanes), after=READ_CYCLES + WINDOW_SUM_CYCLES + _LANES)
+            case Opcode.ADD:
+                pieces = -(-descriptor["bytes"] // lanes)
+                self._pace = ADD_READS, ADD_TURNS
+                self._reads = ADD_READS * pieces
+                self._until_done = (
+                    ADD_TURNS * (pieces - 1) + ADD_READS + READ_CYCLES + 1 + REQUANTISE_CYCLES
+                    + SUM_WAITS + _LANES
+                )
+
+    def _walk(self, taps: int, after: int) -> None:
+        """A tap is read a cycle; `after` the last one so many cycles pass."""
+        self._pace = 1, 1
+        self._reads = taps
+        self._until_done = taps + after
+
+    def _start_store(self, descriptor: Descriptor) -> None:
+        self._running = True
+        self._keeps = bool(descriptor["keep_partial"])
+        self._pixels = descriptor["out_width"] * descriptor["out_height"]
+        self._beats_of_pixel = self._beats_left = -(-descriptor["channels"] // self._config.lanes)
+        self._round = 1 << descriptor["split"]
+        self._place = 0
+
+    @property
+    def reads(self) -> bool:
+        """The activation memory is read in this cycle."""
+        return self._reads > 0 and self._time % self._pace[1] < self._pace[0]
+
+    @property
+    def moves(self) -> bool:
+        """A descriptor is at work that surely ends."""
+        return self._until_done is not None
+
+    @property
+    def takes(self) -> bool:
+        """Outputs of the array are taken in this cycle, if any are there."""
+        ends_round = self._place == self._round - 1 or self._pixels == 1
+        return self._running and self._beats_left == 1 and ends_round
+
+    def cycle(self, outputs: bool) -> bool:
+        """One cycle; whether the descriptor is done.
+
+        Parameters
+        ----------
+        outputs : bool
+            Outputs of the array are there.
+        """
+        if self._running:
+            if outputs:
+                self._take_beat()
+            return False
+        if self._until_done is None:
+            return False
+        self._reads -= self.reads
+        self._time += 1
+        self._until_done -= 1
+        if self._until_done:
+            return False
+        self._until_done = None
+        return True
+
+    def _take_beat(self) -> None:
+        self._beats_left -= 1
+        if self._beats_left:
+            return
+        self._beats_left = self._beats_of_pixel
+        self._place = (self._place + 1) % self._round
+        self._pixels -= 1
+        if not self._pixels:
+            self._running = False
+            # Sums are registered, then kept or sent to the lanes.
+            self._until_done = 2 if self._keeps else 1 + _LANES
+
+
+def _taps(descriptor: Descriptor, width: int) -> int:
+    """Taps of all windows, `width` channels each."""
+    windows = descriptor["out_width"] * descriptor["out_height"]
+    taps = descriptor["kernel_width"] * descriptor["kernel_height"]
+    return windows * taps * -(-descriptor["channels"] // width)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles of the weight loader: rows of weights, and taps of kernels."""
+
+from ...hdl.npu.config import NpuConfig
+from ...hdl.npu.isa import Descriptor, Opcode
+
+__all__ = ["LoaderTiming"]
+
+
+class LoaderTiming:
+    """Control of a `WeightLoader`.
+
+    Attributes
+    ----------
+    row : tuple of int or None
+        Number in its group, and bank, of the row that is offered in this cycle.
+    macros : int
+        Those that it is for, a bit each.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self._config = config
+        self._rows = config.macro.rows_per_group
+        self._everyone = (1 << config.macros) - 1
+        self._running = False
+        self._is_kernel = False
+        self._words = 0
+        self._count = 0
+        self._row = 0
+        self._group = 0
+        self._left = 0
+        self._bank = 0
+        self._chosen = 0
+        self._parts = 1
+        self._part = 0
+        #: Cycles for which a table is still being filled.
+        self._filling = 0
+
+    def start(self, descriptor: Descriptor) -> None:
+        """A LOAD_WEIGHTS or LOAD_TAPS begins; called at the end of a cycle."""
+        self._is_kernel = descriptor.opcode is Opcode.LOAD_TAPS
+        config = self._config
+        self._words = config.tap_words if self._is_kernel else config.row_words
+        self._group = 0 if self._is_kernel else descriptor["group"]
+        self._left = descriptor["taps" if self._is_kernel else "groups"]
+        self._bank = descriptor["bank"]
+        self._chosen = 0 if self._is_kernel else descriptor["macros"]
+        self._parts = 1 if self._is_kernel else max(1, descriptor["parts"])
+        self._running = True
+
+    @property
+    def is_settled(self) -> bool:
+        """No table is being filled."""
+        return not self._filling
+
+    @property
+    def macros(self) -> int:
+        """The macros that the row is for."""
+        return (self._chosen << self._part if self._chosen else self._everyone) & self._everyone
+
+    @property
+    def row(self) -> tuple[int, int] | None:
+        """The row that is offered."""
+        has_it = self._group < self._config.macro.groups
+        if self._running and self._count == self._words and not self._is_kernel and has_it:
+            return self._row, self._bank
+        return None
+
+    def cycle(self, row: tuple[int, int] | None, is_taken: bool) -> bool:
+        """The end of a cycle in which `row` was offered; whether the descriptor is done."""
+        if not self._running:
+            self._filling = max(0, self._filling - 1)
+            return False
+        # What is for no macro is left out, and kernels' memory takes every tap.
+        taken = self._count == self._words and (is_taken if row else True)
+        self._count = 1 if taken else self._count + (self._count < self._words)
+        ends_group = taken and (self._is_kernel or self._row == self._rows - 1)
+        if taken:
+            self._row = 0 if ends_group else self._row + 1
+        if row and ends_group:
+            self._filling = self._config.macro.fill_cycles
+        else:
+            self._filling = max(0, self._filling - 1)
+        if not ends_group:
+            return False
+        self._part = self._part + 1 if self._part + 1 < self._parts else 0
+        if self._part:
+            return False
+        self._group += 1
+        self._left -= 1
+        if self._left:
+            return False
+        self._count = 0
+        self._running = False
+        return True

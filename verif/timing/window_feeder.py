@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles of the window feeder: chunks are read, gathered to windows, handed over in rounds."""
+
+from collections import deque
+
+from ...hdl.npu.config import NpuConfig
+from ...hdl.npu.isa import Descriptor
+from ...hdl.npu.latency import CHUNKS
+
+__all__ = ["FeederTiming"]
+
+
+class FeederTiming:
+    """Control of a `WindowFeeder`.
+
+    Attributes
+    ----------
+    offers : bool
+        A round is offered in this cycle.
+    reads : bool
+        A chunk is asked for in this cycle, if the vector engine does not read.
+    bank : int
+        Of the weights that it is to meet.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        self._config = config
+        self._port = config.activation_port
+        self._running = False
+        self._chunks = 1
+        self._chunk = 0
+        self._windows = 0
+        self._round = 1
+        #: Chunks that wait, and the one that comes from the memory: whether it ends its window, and
+        #: whether this is the last.
+        self._queue: deque[tuple[bool, bool]] = deque()
+        self._coming: tuple[bool, bool] | None = None
+        self._complete = False
+        self._complete_is_last = False
+        self._held_is_last = False
+        self._place = 0
+        self.offers = False
+        self.bank = 0
+
+    def start(self, descriptor: Descriptor) -> None:
+        """A COMPUTE begins; called at the end of a cycle."""
+        self._chunks = self._chunks_of(descriptor)
+        self._windows = descriptor["out_width"] * descriptor["out_height"]
+        self._round = 1 << descriptor["split"]
+        self.bank = descriptor["bank"]
+        self._chunk = 0
+        self._running = True
+
+    @property
+    def reads(self) -> bool:
+        """There is room for a chunk, and one to read."""
+        return self._running and len(self._queue) <= CHUNKS - 2
+
+    def _chunks_of(self, descriptor: Descriptor) -> int:
+        """Chunks of one window."""
+        chunks, row, offset = 0, 0, descriptor["skip"]
+        while row < descriptor["depth"]:
+            left = descriptor["run_bytes"] - offset
+            count = min(left, descriptor["depth"] - row, self._port)
+            row, offset = row + count, 0 if count == left else offset + count
+            chunks += 1
+        return chunks
+
+    def cycle(self, is_taken: bool, may_read: bool) -> bool:
+        """One cycle; whether the descriptor is done.
+
+        Parameters
+        ----------
+        is_taken : bool
+            The round that is offered is taken.
+        may_read : bool
+            The vector engine does not read.
+        """
+        done = is_taken and self._held_is_last
+        ends_round = self._complete_is_last or self._place == self._round - 1
+        hand_over = self._complete and (not self.offers or is_taken or not ends_round)
+        accepts = bool(self._queue) and (not self._complete or hand_over)
+        reads = self.reads and may_read
+        if is_taken:
+            self.offers = False
+        if hand_over:
+            self._complete = False
+            if ends_round:
+                self.offers = True
+                self._held_is_last = self._complete_is_last
+            self._place = 0 if ends_round else self._place + 1
+        if accepts:
+            self._complete, self._complete_is_last = self._queue.popleft()
+        if self._coming is not None:
+            self._queue.append(self._coming)
+        self._coming = self._read() if reads else None
+        return done
+
+    def _read(self) -> tuple[bool, bool]:
+        """Ask for the next chunk."""
+        self._chunk += 1
+        if self._chunk < self._chunks:
+            return False, False
+        self._chunk = 0
+        self._windows -= 1
+        self._running = self._windows > 0
+        return True, not self._running
