@@ -34,6 +34,9 @@ class PlaneSerialiser(Serialiser):
         m.d.comb += top.eq(vector.top_plane[shift:])
         if not self.config.skip_zero_planes:
             return top, top
+        if self.config.input_bits == 1:
+            # Their only plane is never skipped; any that `top_plane` names above it is zero.
+            return top, Const(0, bits)
         m.submodules.zeros = zeros = LeadingZeros(self.config)
         m.d.comb += [zeros.data.eq(vector.data), zeros.top_plane.eq(vector.top_plane)]
         begin = Signal(bits)

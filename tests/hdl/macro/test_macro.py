@@ -171,6 +171,7 @@ CASES = [
     lookup(9, 2, input_bits=4, pipeline=2, tree=Tree.CARRY_SAVE),
     lookup(6, 3, weight_bits=2, input_bits=3, banks=8),
     lookup(7, 2, weight_bits=1, input_bits=16, skip_zero_planes=True, target=Target.ECP5),
+    lookup(3, 2, weight_bits=2, input_bits=1, skip_zero_planes=True),
     lookup(10, 4, weight_bits=8, table=Table.BLOCKRAM),
     lookup(9, 4, weight_bits=8, banks=2, **ICE40),
     rom(30, 5, weights_seed=4, accumulations=2),
