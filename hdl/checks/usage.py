@@ -47,6 +47,11 @@ class Usage:
         return self._read[id(signal)]
 
     def _visit(self, fragment: Any) -> None:
+        for domain in fragment.domains.values():
+            # Every register of the domain reads them.
+            self._take(domain.clk)
+            if domain.rst is not None:
+                self._take(domain.rst)
         for statements in fragment.statements.values():
             self._statements(statements)
         if isinstance(fragment, Instance):

@@ -17,6 +17,10 @@ from ..checks import Finding, findings_of
 from ..config import Config
 from ..errors import CimpleError
 from ..kinds import kind_of
+from ..link.c_header import c_header
+from ..link.config import Protocol, WrapperConfig
+from ..link.wrapping import check_wrapper, wrap
+from ..npu.config import NpuConfig
 from ..stamp import ModuleLibrary
 from ..version import version
 from .core import core_text
@@ -47,33 +51,40 @@ class Design:
     """Verilator's waiver file, for this file alone."""
     core: str
     """FuseSoC's description of the core, CAPI2."""
+    header: str | None = None
+    """C header of the registers, where the design has registers."""
 
     @property
     def files(self) -> dict[str, str]:
         """Text by file name, the Verilog first."""
-        return {
+        files = {
             f"{self.name}.v": self.verilog,
             f"{self.name}.json": json.dumps(self.manifest, indent=2) + "\n",
             f"{self.name}.core": self.core,
             f"{self.name}.vlt": self.waivers,
         }
+        return files if self.header is None else {**files, f"{self.name}.h": self.header}
 
 
-def generate(config: Config, *, checked: bool = True) -> Design:
-    """The design of a configuration: a `MacroConfig` or an `NpuConfig`.
+def generate(
+    config: Config, wrapper: WrapperConfig | None = None, *, checked: bool = True
+) -> Design:
+    """The design of a configuration: a `MacroConfig` or an `NpuConfig`, the latter in a wrapper.
 
-    A pure function: nothing is read but the configuration, nothing written, and equal
-    configurations give equal bytes in any directory and process. `checked` refuses a design that
-    breaks a design rule.
+    A pure function: nothing is read but the configuration and the wrapper, nothing written, and
+    equal ones give equal bytes in any directory and process. `checked` refuses a design that
+    breaks a design rule. With a wrapper the design's name ends in its protocol.
 
     Raises:
-        ConfigError: the name is a reserved word of Verilog.
+        ConfigError: the name is a reserved word of Verilog, or a macro is to have a wrapper.
         RuntimeError: the design breaks a design rule, which is a fault of Cimple.
     """
+    wrapper = wrapper or WrapperConfig()
+    check_wrapper(config, wrapper)
     kind = kind_of(config)
-    name: str = config.to_mapping()["name"]
-    check_name(name)
-    component = kind.build(config)
+    check_name(config.to_mapping()["name"])
+    name = wrapper.top_name(config.to_mapping()["name"])
+    component = _component(config, wrapper)
     findings: list[Finding] = []
 
     def inspect(part: wiring.Component, fragment: Any) -> None:
@@ -87,15 +98,22 @@ def generate(config: Config, *, checked: bool = True) -> Design:
         # The waiver file promises that these rules are kept.
         listed = "; ".join(str(finding) for finding in dict.fromkeys(findings))
         raise RuntimeError(f"{name} breaks design rules: {listed}")
-    parts = [_header(config), emit_verilog(rtlil, name), *library.verilog.values()]
+    parts = [_header(config, wrapper), emit_verilog(rtlil, name), *library.verilog.values()]
     verilog = "".join(parts)
     return Design(
         name=name,
         verilog=verilog,
-        manifest=manifest(config, component, verilog, inventory(rtlil, name)),
+        manifest=manifest(config, wrapper, component, verilog, inventory(rtlil, name)),
         waivers=_waivers(name),
         core=core_text(name, kind),
+        header=c_header() if wrapper.protocol is Protocol.AXI_LITE else None,
     )
+
+
+def _component(config: Config, wrapper: WrapperConfig) -> wiring.Component:
+    if isinstance(config, NpuConfig) and wrapper.protocol is not Protocol.NONE:
+        return wrap(config, wrapper)
+    return kind_of(config).build(config)
 
 
 def write(design: Design, directory: str | Path) -> list[Path]:
@@ -147,11 +165,15 @@ def _rare_collection() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def _header(config: Config) -> str:
-    kind = kind_of(config)
-    fields = config.to_mapping()
+def _header(config: Config, wrapper: WrapperConfig) -> str:
+    name = wrapper.top_name(config.to_mapping()["name"])
+    around = {
+        Protocol.NONE: "",
+        Protocol.AXI_STREAM: ", behind AXI4-Stream",
+        Protocol.AXI_LITE: f", behind AXI4-Lite with FIFOs of {wrapper.fifo_depth} words",
+    }
     return (
-        f"// {fields['name']}: {kind.description}\n"
+        f"// {name}: {kind_of(config).description}{around[wrapper.protocol]}\n"
         f"// cimple {version()}, configuration sha256 {config.digest()}\n"
     )
 

@@ -11,6 +11,9 @@ from amaranth.lib.wiring import In
 
 from ..config import Config
 from ..kinds import kind_of
+from ..link.config import Protocol, WrapperConfig
+from ..link.register_map import MAP_VERSION, REGISTERS
+from ..link.wrapping import interfaces
 from ..macro.config import MacroConfig
 from ..npu.config import NpuConfig
 from ..npu.isa import VERSION
@@ -26,12 +29,17 @@ FORMAT_VERSION = 2
 
 
 def manifest(
-    config: Config, component: wiring.Component, verilog: str, contents: dict[str, Any]
+    config: Config,
+    wrapper: WrapperConfig,
+    component: wiring.Component,
+    verilog: str,
+    contents: dict[str, Any],
 ) -> dict[str, Any]:
     """The manifest of one design, as plain data."""
     kind = kind_of(config)
     parameters = config.to_mapping()
-    name = parameters["name"]
+    name = wrapper.top_name(parameters["name"])
+    is_axi = wrapper.protocol is not Protocol.NONE
     return {
         "format_version": FORMAT_VERSION,
         "cimple_version": version(),
@@ -46,10 +54,10 @@ def manifest(
             "verilog": f"{name}.v",
             "waivers": f"{name}.vlt",
             "core": f"{name}.core",
+            **({"header": f"{name}.h"} if wrapper.protocol is Protocol.AXI_LITE else {}),
         },
-        "clock": {"port": "clk", "edge": "rising"},
-        "reset": {"port": "rst", "active": "high", "synchronous": True},
-        "ports": _ports(component),
+        **_around(wrapper),
+        "ports": _ports(component, with_clock=not is_axi),
         "streams": _streams(component),
         "facts": _FACTS[kind.name](config),
         "contents": contents,
@@ -60,9 +68,37 @@ def manifest(
     }
 
 
-def _ports(component: wiring.Component) -> list[dict[str, Any]]:
-    """The ports of the Verilog module; those of no width do not exist there."""
-    ports = [{"name": port, "direction": "input", "width": 1} for port in ("clk", "rst")]
+def _around(wrapper: WrapperConfig) -> dict[str, Any]:
+    """Clock and reset; of a wrapper also its parameters and its interfaces."""
+    if wrapper.protocol is Protocol.NONE:
+        return {
+            "clock": {"port": "clk", "edge": "rising"},
+            "reset": {"port": "rst", "active": "high", "synchronous": True},
+        }
+    facts = wrapper.to_mapping()
+    registers = [
+        {"name": register.name, "offset": register.offset} for register in REGISTERS
+    ]
+    if wrapper.protocol is not Protocol.AXI_LITE:
+        del facts["fifo_depth"]
+    else:
+        facts |= {"register_map_version": MAP_VERSION, "registers": registers}
+    return {
+        "clock": {"port": "aclk", "edge": "rising"},
+        "reset": {"port": "aresetn", "active": "low", "synchronous": True},
+        "wrapper": {**facts, "interfaces": [each._asdict() for each in interfaces(wrapper)]},
+    }
+
+
+def _ports(component: wiring.Component, *, with_clock: bool) -> list[dict[str, Any]]:
+    """The ports of the Verilog module; those of no width do not exist there.
+
+    Clock and reset of Amaranth's own domain are no members of the component.
+    """
+    own = ("clk", "rst") if with_clock else ()
+    ports: list[dict[str, Any]] = [
+        {"name": port, "direction": "input", "width": 1} for port in own
+    ]
     for path, member, value in component.signature.flatten(component):
         width = len(Value.cast(value))
         if width:

@@ -11,6 +11,8 @@ from ...hdl.errors import ConfigError
 from ...hdl.generate import generate as generate_design
 from ...hdl.generate import write
 from ...hdl.kinds import KINDS, kind_of
+from ...hdl.link import Protocol, WrapperConfig
+from ...hdl.link.config import DEFAULT_DEPTH
 from ...hdl.load import load_config, make_config
 from .fields import given_fields, with_field_options
 
@@ -33,6 +35,12 @@ def generate(
             help=f"Kind to build from options alone: {', '.join(KINDS)}.", show_default=False
         ),
     ] = None,
+    wrapper: Annotated[
+        str, typer.Option(help=f"Ports of an NPU: {', '.join(each.value for each in Protocol)}.")
+    ] = Protocol.NONE.value,
+    fifo_depth: Annotated[
+        int, typer.Option(help="With --wrapper axi-lite: words in each of its two FIFOs.")
+    ] = DEFAULT_DEPTH,
     **fields: str | None,
 ) -> None:
     """Write Verilog, a JSON manifest, a FuseSoC core file and Verilator's waivers.
@@ -41,7 +49,10 @@ def generate(
     of a nested mapping is named with a dot: --macro.rows 36.
     """
     chosen = _configuration(config, kind, fields)
-    design = generate_design(chosen)
+    around = WrapperConfig.from_mapping(
+        {"protocol": wrapper, "fifo_depth": fifo_depth}, source="--wrapper"
+    )
+    design = generate_design(chosen, around)
     paths = write(design, output)
     typer.echo(f"{design.name}: {kind_of(chosen).description}")
     for path in paths:
