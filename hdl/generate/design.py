@@ -17,17 +17,17 @@ from ..checks import Finding, findings_of
 from ..config import Config
 from ..errors import CimpleError
 from ..kinds import kind_of
-from ..link.c_header import c_header
 from ..link.config import Protocol, WrapperConfig
-from ..link.wrapping import check_wrapper, wrap
 from ..npu.config import NpuConfig
 from ..stamp import ModuleLibrary
 from ..version import version
+from .c_header import c_header
 from .core import core_text
 from .inventory import inventory
 from .manifest import manifest
 from .names import check_name
 from .verilog import emit_rtlil, emit_verilog
+from .wrapping import check_wrapper, wrap
 
 __all__ = ["Design", "generate", "write"]
 

@@ -13,13 +13,13 @@ from ..config import Config
 from ..kinds import kind_of
 from ..link.config import Protocol, WrapperConfig
 from ..link.register_map import MAP_VERSION, REGISTERS
-from ..link.wrapping import interfaces
 from ..macro.config import MacroConfig
 from ..npu.config import NpuConfig
 from ..npu.isa import VERSION
 from ..npu.packets import Memory, memory_bytes
 from ..packing import field_table
 from ..version import version
+from .wrapping import interfaces
 
 __all__ = ["FORMAT_VERSION", "manifest"]
 

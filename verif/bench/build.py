@@ -105,21 +105,26 @@ def build_environment(simulator: Simulator, verilog: str) -> dict[str, str]:
 def _write_sources(work: Path, verilog: str, top: str, simulator: Simulator) -> list[str]:
     sources = {f"{top}.v": verilog}
     if simulator.name == "verilator":
-        sources = {"ports.vlt": _visible_ports(verilog, top), **sources}
-        shutil.copy2(_MAIN, work)
+        ports = _ports(verilog, top)
+        clock = "aclk" if "aclk" in ports else "clk"
+        main = _MAIN.read_text(encoding="utf-8").replace("top->clk", f"top->{clock}")
+        sources = {"ports.vlt": _visible_ports(ports, top), **sources, _MAIN.name: main}
     for name, text in sources.items():
         (work / name).write_text(text, encoding="utf-8")
-    return [str(work / name) for name in sources]
+    return [str(work / name) for name in sources if name != _MAIN.name]
 
 
-def _visible_ports(verilog: str, top: str) -> str:
-    """Verilator's control file that lets cocotb see the ports and, for speed, nothing else."""
+def _ports(verilog: str, top: str) -> list[str]:
+    """The ports of the top-level module."""
     header = re.search(rf"^module {re.escape(top)}\s*\(([^)]*)\)", verilog, re.MULTILINE)
     if header is None:
         raise CimpleError(f"the Verilog has no module {top}; name its top-level module so")
-    lines = [
-        f'public_flat_rw -module "{top}" -var "{port}"' for port in re.findall(r"\w+", header[1])
-    ]
+    return re.findall(r"\w+", header[1])
+
+
+def _visible_ports(ports: list[str], top: str) -> str:
+    """Verilator's control file that lets cocotb see the ports and, for speed, nothing else."""
+    lines = [f'public_flat_rw -module "{top}" -var "{port}"' for port in ports]
     return "\n".join(["`verilator_config", *lines, ""])
 
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Main program of a simulation under cocotb that toggles the port `clk` by itself. cocotb's own
+// Main program of a simulation under cocotb that toggles the port `clk` (or `aclk`, which the build
+// puts in its place) by itself. cocotb's own
 // main program knows time only as what Python asks for, so that a clock costs several callbacks a
 // cycle even while the bench sleeps.
 //

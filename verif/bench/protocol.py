@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["CONFIG_VARIABLE", "EVENTS_VARIABLE", "IDLE_VARIABLE", "IdlePlan"]
+__all__ = ["CONFIG_VARIABLE", "EVENTS_VARIABLE", "IDLE_VARIABLE", "WRAPPER_VARIABLE", "IdlePlan"]
 
 #: Environment variable with the path of the configuration's YAML file.
 CONFIG_VARIABLE = "CIMPLE_BENCH_CONFIG"
@@ -15,6 +15,9 @@ EVENTS_VARIABLE = "CIMPLE_BENCH_EVENTS"
 
 #: Environment variable with the JSON of the `IdlePlan` of `idle_bench`.
 IDLE_VARIABLE = "CIMPLE_BENCH_IDLE"
+
+#: Environment variable with the JSON of the `WrapperConfig` around an NPU.
+WRAPPER_VARIABLE = "CIMPLE_BENCH_WRAPPER"
 
 
 @dataclass(frozen=True)

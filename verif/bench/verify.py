@@ -4,24 +4,37 @@
 Needs no checkout: the benches are modules of the installed package.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...hdl.config import Config
 from ...hdl.errors import CimpleError
 from ...hdl.generate import Design, generate
+from ...hdl.generate.wrapping import check_wrapper
 from ...hdl.kinds import kind_of
+from ...hdl.link.config import Protocol, WrapperConfig
 from .build import build_bench
 from .junit import Suite, write_junit
+from .protocol import WRAPPER_VARIABLE
 from .run import BenchCase, BenchRun, run_bench
 from .simulators import Simulator, find_simulator
 
-__all__ = ["BENCHES", "Netlister", "Step", "VerifyResult", "VerifyRun", "bench_of", "verify"]
+__all__ = [
+    "BENCHES", "WRAPPER_BENCHES", "Netlister", "Step", "VerifyResult", "VerifyRun", "bench_of",
+    "variables_of", "verify",
+]
 
 #: The bench of each kind of configuration: a module beside this one.
 BENCHES = {"macro": "macro_bench", "npu": "npu_bench"}
+
+#: The bench of an NPU in each wrapper.
+WRAPPER_BENCHES = {
+    Protocol.AXI_STREAM: "axi_stream_bench", Protocol.AXI_LITE: "axi_lite_bench"
+}
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,7 @@ def verify(
     *,
     timeout: float = 300.0,
     netlister: Netlister | None = None,
+    wrapper: WrapperConfig | None = None,
 ) -> VerifyResult:
     """Run the bench of `config` under each of the `simulators` with each of the `seeds`.
 
@@ -121,6 +135,8 @@ def verify(
         Seconds without a simulated cycle after which a case counts as failed.
     netlister : Netlister, optional
         Has the bench run on a netlist instead of the generated Verilog.
+    wrapper : WrapperConfig, optional
+        What an NPU is generated in; the bench is that of the wrapper.
 
     Raises
     ------
@@ -128,14 +144,16 @@ def verify(
         A simulator is missing, the design cannot be synthesised or built, or `junit` cannot be
         written. Failing cases are no error: they are in the result.
     """
-    module = bench_of(config)
+    wrapper = wrapper or WrapperConfig()
+    check_wrapper(config, wrapper)
+    module = bench_of(config, wrapper)
     found = [find_simulator(name) for name in dict.fromkeys(simulators)]
     seeds = list(seeds)
     if junit is not None:
         # Whether it can be written is better known now than after hours of simulation; and a run
         # that is cut short must not leave a report of success.
         write_junit(junit, [_unfinished(module)])
-    design = generate(config)
+    design = generate(config, wrapper)
     verilog = _netlist(design, netlister, progress) if netlister else design.verilog
     runs: list[VerifyRun] = []
     for simulator in found:
@@ -144,6 +162,7 @@ def verify(
             run = run_bench(
                 build, design.name, simulator, module, config, seed=seed, timeout=timeout,
                 watch=lambda case, at=(simulator.name, seed): progress(Step(*at, case)),
+                variables=variables_of(wrapper),
             )
             runs.append(VerifyRun(simulator, seed, run))
     family = netlister.family if netlister else None
@@ -153,16 +172,27 @@ def verify(
     return result
 
 
-def bench_of(config: Config) -> str:
-    """Name of the bench module for a configuration.
+def bench_of(config: Config, wrapper: WrapperConfig | None = None) -> str:
+    """Name of the bench module for a configuration, and for an NPU in a wrapper.
 
     Raises:
-        CimpleError: there is no bench for this kind.
+        CimpleError: there is no bench for this kind, or it needs a package that is not there.
     """
+    if wrapper is not None and wrapper.protocol in WRAPPER_BENCHES:
+        if find_spec("cocotbext") is None or find_spec("cocotbext.axi") is None:
+            raise CimpleError(
+                "the bench of a wrapper needs the package cocotbext-axi: pip install 'cimple[sim]'"
+            )
+        return f"{__package__}.{WRAPPER_BENCHES[wrapper.protocol]}"
     kind = kind_of(config).name
     if kind not in BENCHES:
         raise CimpleError(f"there is no bench for the kind {kind!r}; kinds: {', '.join(BENCHES)}")
     return f"{__package__}.{BENCHES[kind]}"
+
+
+def variables_of(wrapper: WrapperConfig) -> dict[str, str]:
+    """What `run_bench` has to tell the bench of a wrapper."""
+    return {WRAPPER_VARIABLE: json.dumps(wrapper.to_mapping())}
 
 
 def _unfinished(module: str) -> Suite:

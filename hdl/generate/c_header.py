@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from .register_map import MAP_VERSION, REGISTERS, Field, Register
+from ..link.register_map import MAP_VERSION, REGISTERS, Field, Register
 
 __all__ = ["c_header"]
 

@@ -8,16 +8,16 @@ from amaranth.lib import wiring
 
 from ..config import Config
 from ..errors import ConfigError
+from ..link.config import Protocol, WrapperConfig
 from ..npu.config import NpuConfig
-from .config import Protocol, WrapperConfig
 
 __all__ = ["Interface", "check_wrapper", "interfaces", "wrap"]
 
 
 #: Module and class of each wrapper's component, which takes both configurations.
 _COMPONENTS = {
-    Protocol.AXI_STREAM: (".axi_stream", "AxiStreamNpu"),
-    Protocol.AXI_LITE: (".axi_lite", "AxiLiteNpu"),
+    Protocol.AXI_STREAM: ("..link.axi_stream", "AxiStreamNpu"),
+    Protocol.AXI_LITE: ("..link.axi_lite", "AxiLiteNpu"),
 }
 
 
