@@ -10,11 +10,12 @@ import yaml
 
 from cimple.fpga.netlist import netlist
 from cimple.fpga.yosys import find_yosys
+from cimple.hdl.link.config import WrapperConfig
 from cimple.hdl.load import load_config
 from cimple.verif.bench.build import build_bench
 from cimple.verif.bench.run import run_bench
 from cimple.verif.bench.simulators import find_simulator
-from cimple.verif.bench.verify import BENCHES, bench_of
+from cimple.verif.bench.verify import BENCHES, bench_of, variables_of
 from tests.planted import ROOT, imports_from, plant
 
 LIST = yaml.safe_load((ROOT / "tests/faults.yaml").read_text())
@@ -25,15 +26,22 @@ def label(fault: dict[str, str]) -> str:
     return f"{Path(fault['file']).stem}-{words}"
 
 
-def verilog_with(fault: dict[str, Any] | None, path: Path, tree: Path) -> str:
+def wrapper_for(config: str) -> dict[str, Any]:
+    """The wrapper of a configuration, as plain data."""
+    return LIST["wrappers"].get(config, {})
+
+
+def verilog_with(fault: dict[str, Any] | None, path: Path, tree: Path, config: str) -> str:
     """Of the configuration in the file `path`, generated from a copy of the sources in `tree`."""
     plant(tree, fault, "tests/faults.yaml")
     with imports_from(tree):
         from cimple.hdl.generate import generate
+        from cimple.hdl.link.config import WrapperConfig
         from cimple.hdl.load import load_config
 
+        wrapper = WrapperConfig.from_mapping(wrapper_for(config), source=config)
         # Unchecked: it is the bench that shall find the fault, not a design rule.
-        return generate(load_config(path), checked=False).verilog
+        return generate(load_config(path), wrapper, checked=False).verilog
 
 
 def outcome_with(
@@ -46,15 +54,16 @@ def outcome_with(
     path = scratch / "design.yaml"
     path.write_text(yaml.safe_dump(LIST["configs"][config_name]))
     config = load_config(path)
-    top, simulator = config.to_mapping()["name"], find_simulator("icarus")
-    verilog, family = verilog_with(fault, path, scratch), family_for(config_name)
+    wrapper = WrapperConfig.from_mapping(wrapper_for(config_name), source=config_name)
+    top, simulator = wrapper.top_name(config.to_mapping()["name"]), find_simulator("icarus")
+    verilog, family = verilog_with(fault, path, scratch, config_name), family_for(config_name)
     if family:
         verilog = netlist(verilog, top, family, find_yosys())
     seed = fault.get("seed", 1) if fault else 1
     build = build_bench(verilog, top, simulator)
     return run_bench(
-        build, top, simulator, bench_of(config), config, seed=seed, timeout=120, only=only,
-        first_failure=fault is not None,
+        build, top, simulator, bench_of(config, wrapper), config, seed=seed, timeout=120,
+        only=only, first_failure=fault is not None, variables=variables_of(wrapper),
     )
 
 
@@ -85,7 +94,7 @@ def test_fault_is_found(fault: dict[str, str], tmp_path: Path) -> None:
     assert all(case.name != "bench" for case in failed), failed
 
 
-@pytest.mark.parametrize("kind", BENCHES)
+@pytest.mark.parametrize("kind", [*BENCHES, "link"])
 def test_every_block_has_a_fault(kind: str) -> None:
     blocks = {
         str(path.relative_to(ROOT))

@@ -11,10 +11,10 @@ from ...hdl.errors import ConfigError
 from ...hdl.generate import generate as generate_design
 from ...hdl.generate import write
 from ...hdl.kinds import KINDS, kind_of
-from ...hdl.link import Protocol, WrapperConfig
-from ...hdl.link.config import DEFAULT_DEPTH
+from ...hdl.link.config import DEFAULT_DEPTH, Protocol
 from ...hdl.load import load_config, make_config
 from .fields import given_fields, with_field_options
+from .wrapping import DepthOption, WrapperOption, wrapper_of
 
 __all__ = ["generate"]
 
@@ -35,12 +35,8 @@ def generate(
             help=f"Kind to build from options alone: {', '.join(KINDS)}.", show_default=False
         ),
     ] = None,
-    wrapper: Annotated[
-        str, typer.Option(help=f"Ports of an NPU: {', '.join(each.value for each in Protocol)}.")
-    ] = Protocol.NONE.value,
-    fifo_depth: Annotated[
-        int, typer.Option(help="With --wrapper axi-lite: words in each of its two FIFOs.")
-    ] = DEFAULT_DEPTH,
+    wrapper: WrapperOption = Protocol.NONE.value,
+    fifo_depth: DepthOption = DEFAULT_DEPTH,
     **fields: str | None,
 ) -> None:
     """Write Verilog, a JSON manifest, a FuseSoC core file and Verilator's waivers.
@@ -49,10 +45,7 @@ def generate(
     of a nested mapping is named with a dot: --macro.rows 36.
     """
     chosen = _configuration(config, kind, fields)
-    around = WrapperConfig.from_mapping(
-        {"protocol": wrapper, "fifo_depth": fifo_depth}, source="--wrapper"
-    )
-    design = generate_design(chosen, around)
+    design = generate_design(chosen, wrapper_of(wrapper, fifo_depth))
     paths = write(design, output)
     typer.echo(f"{design.name}: {kind_of(chosen).description}")
     for path in paths:

@@ -12,11 +12,13 @@ from rich.table import Table
 
 from ...fpga.netlist import NETLISTS
 from ...hdl.errors import CimpleError
+from ...hdl.link.config import DEFAULT_DEPTH, Protocol
 from ...hdl.load import load_config
 from ...verif.bench.simulators import SIMULATORS
 from ...verif.bench.verify import Step, VerifyResult
 from ...verif.bench.verify import verify as verify_config
 from ..gates import netlister_for
+from .wrapping import DepthOption, WrapperOption, wrapper_of
 
 __all__ = ["VerifyDisplay", "print_result", "verify"]
 
@@ -51,6 +53,8 @@ def verify(
             metavar="FAMILY",
         ),
     ] = None,
+    wrapper: WrapperOption = Protocol.NONE.value,
+    fifo_depth: DepthOption = DEFAULT_DEPTH,
 ) -> None:
     """Generate a design and run its test benches on it.
 
@@ -60,12 +64,14 @@ def verify(
     if not simulators:
         raise CimpleError(f"--sim: name at least one simulator of {', '.join(SIMULATORS)}")
     chosen = load_config(config)
+    around = wrapper_of(wrapper, fifo_depth)
     netlister = netlister_for(netlist) if netlist is not None else None
     console = Console(highlight=False, soft_wrap=True)
     every = range(first_seed, first_seed + seeds)
     with VerifyDisplay(console) as display:
         result = verify_config(
-            chosen, simulators, every, junit, display.show, timeout=timeout, netlister=netlister
+            chosen, simulators, every, junit, display.show, timeout=timeout, netlister=netlister,
+            wrapper=around,
         )
     print_result(console, result)
     if junit is not None:

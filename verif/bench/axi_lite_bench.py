@@ -206,7 +206,11 @@ async def resets_by_register(dut: Any) -> None:
             await env.send(packet)
         await env.put(COMMAND_DATA, env.stimulus.simple(Request.SYNC)[0])
         await env.step(env.random.randrange(200))
-        await env.control(RESET=1)
+        env.drivers["b"].pause = index >= 2
+        write = env.master.init_write(CONTROL.offset, bytes([1, 0, 0, 0]))
+        await env.step(12)
+        env.drivers["b"].pause = False
+        await env.bounded(write.wait())
         require(await env.get(STATUS) == env.wrapper.fifo_depth << 8, "the FIFOs are not empty")
         require(await env.get(CONTROL) == 0, "RESET reads as 1")
         await env.exchange([env.stimulus.simple(Request.SYNC, index)])

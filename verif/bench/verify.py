@@ -181,7 +181,7 @@ def bench_of(config: Config, wrapper: WrapperConfig | None = None) -> str:
     if wrapper is not None and wrapper.protocol in WRAPPER_BENCHES:
         if find_spec("cocotbext") is None or find_spec("cocotbext.axi") is None:
             raise CimpleError(
-                "the bench of a wrapper needs the package cocotbext-axi: pip install 'cimple[sim]'"
+                "the bench of a wrapper needs the package cocotbext-axi: pip install 'cimple[axi]'"
             )
         return f"{__package__}.{WRAPPER_BENCHES[wrapper.protocol]}"
     kind = kind_of(config).name
