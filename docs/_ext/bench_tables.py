@@ -8,18 +8,22 @@ from pathlib import Path
 
 from md_pieces import code, escape, table
 
-from cimple.verif.bench.verify import BENCHES
+from cimple.verif.bench.verify import BENCHES, WRAPPER_BENCHES
 
 __all__ = ["bench_cases", "cases_of"]
 
 
 def bench_cases() -> str:
     """Name and purpose of every case, by kind of configuration."""
+    titles = {
+        **{f"configurations of the kind `{kind}`": module for kind, module in BENCHES.items()},
+        **{f"the wrapper `{each.value}`": module for each, module in WRAPPER_BENCHES.items()},
+    }
     return "\n".join(
-        f"Cases for configurations of the kind `{kind}`:\n\n"
+        f"Cases for {title}:\n\n"
         + table(["Case", "What it shows"],
                 ((code(name), escape(text)) for name, text in cases_of(module)))
-        for kind, module in BENCHES.items()
+        for title, module in titles.items()
     )
 
 

@@ -15,6 +15,7 @@ import compiler_tables
 import config_tables
 import cost_tables
 import isa_tables
+import link_tables
 import listing
 import packet_tables
 import proof_tables
@@ -49,6 +50,8 @@ FRAGMENTS: dict[str, Callable[[], str]] = {
     "memory_map.md": packet_tables.memory_map,
     "counters.md": packet_tables.counters,
     "identity.md": packet_tables.identity_words,
+    "registers.md": link_tables.registers,
+    "register_fields.md": link_tables.fields,
     "rates.md": rate_tables.rates,
     "operators.md": compiler_tables.operators,
     "tflite_operators.md": compiler_tables.tflite_operators,

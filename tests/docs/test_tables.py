@@ -20,12 +20,13 @@ from cimple.fpga.nextpnr import CriticalPath
 from cimple.fpga.place import Placement
 from cimple.fpga.resources import Resources
 from cimple.hdl.config import Config, ConfigError, field_table
+from cimple.hdl.link.register_map import REGISTERS
 from cimple.hdl.load import load_config, preset_files
 from cimple.hdl.macro.config import LEGAL, Cell, MacroConfig, Storage, Table, Target, Tree
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import FIELDS, WORDS, Opcode, Queue
 from cimple.hdl.npu.packets import IDENTITY_WORDS, Counter, Memory, Request, Status
-from cimple.verif.bench.verify import BENCHES
+from cimple.verif.bench.verify import BENCHES, WRAPPER_BENCHES
 from cimple.verif.formal.properties import PROPERTIES, SMALL
 
 fragments = extension("cimple_tables").FRAGMENTS
@@ -165,6 +166,16 @@ def test_every_word_of_the_identity() -> None:
     assert first_cells("identity.md")[1:] == [str(n + 1) for n in range(IDENTITY_WORDS)]
 
 
+def test_every_register_and_every_field() -> None:
+    rows = rows_of(fragments["registers.md"]())[1:]
+    assert [row[1].strip("`") for row in rows] == [register.name for register in REGISTERS]
+    assert all(all(row) for row in rows)
+    rows = rows_of(fragments["register_fields.md"]())[1:]
+    fields = [(each.name, field.name) for each in REGISTERS for field in each.fields]
+    assert [(row[0].strip("`"), row[1].strip("`")) for row in rows] == fields
+    assert ["`STATUS`", "`COMMAND_SPACE`", "19:8"] in [row[:3] for row in rows]
+
+
 def test_every_block_states_its_pace() -> None:
     rows = {row[0]: row[1:] for row in rows_of(fragments["rates.md"]())}
     for name, module, cls in rate_tables.BLOCKS:
@@ -187,7 +198,8 @@ def test_queues_are_named_with_their_bits() -> None:
 
 def test_every_case_of_the_benches() -> None:
     text = fragments["bench_cases.md"]()
-    for kind, module in BENCHES.items():
+    wrappers = {module.removesuffix("_bench"): module for module in WRAPPER_BENCHES.values()}
+    for kind, module in (BENCHES | wrappers).items():
         # Cases lie in the bench and in modules beside it, which are named after the same kind.
         sources = (DOCS.parent / "verif" / "bench").glob(f"{kind}_*.py")
         text_of_all = "".join(path.read_text(encoding="utf-8") for path in sources)

@@ -244,6 +244,16 @@ def test_a_memory_reads_its_ports_and_drives_its_data():
     assert sorted(text.split()[1] for text in found) == ["write__addr", "write__data", "write__en"]
 
 
+def test_a_clock_that_is_driven_is_read_by_its_registers():
+    def body(m, block):
+        domain = ClockDomain("own", local=True)
+        m.domains += domain
+        m.d.comb += [domain.clk.eq(block.i[0]), domain.rst.eq(block.i[1])]
+        m.d.own += block.o.eq(block.i)
+
+    assert findings(body, i=In(2), o=Out(2)) == []
+
+
 def test_an_fsm_is_no_finding():
     def body(m, block):
         with m.FSM():

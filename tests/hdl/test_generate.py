@@ -25,6 +25,8 @@ from cimple.hdl.generate.inventory import inventory
 from cimple.hdl.generate.plain_names import plain_names
 from cimple.hdl.generate.verilog import emit_rtlil, emit_verilog
 from cimple.hdl.kinds import Kind
+from cimple.hdl.link import Protocol, WrapperConfig
+from cimple.hdl.link.register_map import REGISTERS
 from cimple.hdl.load import load_config
 from cimple.hdl.macro import Cell, MacroConfig
 from cimple.hdl.npu.config import NpuConfig
@@ -181,6 +183,79 @@ def test_the_manifest_of_an_npu_says_what_a_host_has_to_know():
     assert facts["weight_group_bytes"] == config.group_bytes
     assert facts["load_interval_cycles"] == config.load_interval
     assert facts["fill_cycles"] == config.macro.fill_cycles
+
+
+@pytest.fixture(scope="module")
+def wrapped() -> dict[Protocol, Design]:
+    """The smallest NPU in every wrapper."""
+    config = load_config("npu_tiny")
+    return {each: generate(config, WrapperConfig(protocol=each)) for each in Protocol}
+
+
+def ports_of(design: Design) -> dict[str, tuple[str, int]]:
+    """Direction and width of the ports that the Verilog of a design declares."""
+    header = re.search(
+        rf"^module {design.name}\((.*?)\);(.*?)^endmodule", design.verilog, re.M | re.S
+    )
+    assert header
+    declared = {
+        name: (direction, int(left or 0) + 1)
+        for direction, left, name in re.findall(
+            r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", header[2], re.MULTILINE
+        )
+    }
+    assert set(header[1].split(", ")) == set(declared)
+    return declared
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_the_manifest_names_the_ports_of_a_wrapper(wrapped, protocol):
+    design, manifest = wrapped[protocol], wrapped[protocol].manifest
+    declared = ports_of(design)
+    assert {p["name"]: (p["direction"], p["width"]) for p in manifest["ports"]} == declared
+    assert {manifest["clock"]["port"], manifest["reset"]["port"]} < set(declared)
+    assert manifest["name"] == design.name == design.core.split(":")[3]
+    assert set(manifest["files"].values()) <= set(design.files)
+    digest = load_config("npu_tiny").digest()
+    assert manifest["sha256"]["configuration"] == digest
+
+
+def test_ports_of_wrappers_have_the_names_of_axi(wrapped):
+    streams = {f"{stream}_t{part}" for stream in ("s_axis_command", "m_axis_response")
+               for part in ("data", "last", "valid", "ready")}
+    assert set(ports_of(wrapped[Protocol.AXI_STREAM])) == {"aclk", "aresetn", *streams}
+    ports = ports_of(wrapped[Protocol.AXI_LITE])
+    channels = {
+        "aw": ("addr", "prot"), "w": ("data", "strb"), "b": ("resp",), "ar": ("addr", "prot"),
+        "r": ("data", "resp"),
+    }
+    names = {f"s_axi_{channel}{part}" for channel, parts in channels.items()
+             for part in (*parts, "valid", "ready")}
+    assert set(ports) == {"aclk", "aresetn", "irq", *names}
+    assert ports["s_axi_wstrb"] == ("input", 4)
+    assert ports["s_axi_bvalid"] == ("output", 1)
+    wrapper = wrapped[Protocol.AXI_LITE].manifest["wrapper"]
+    assert [row["offset"] for row in wrapper["registers"]] == [r.offset for r in REGISTERS]
+    assert wrapper["fifo_depth"] == WrapperConfig().fifo_depth
+    assert "wrapper" not in wrapped[Protocol.NONE].manifest
+
+
+def test_designs_of_one_npu_can_share_a_directory(wrapped):
+    files = [name for design in wrapped.values() for name in design.files]
+    assert len(files) == len(set(files)) == 4 + 4 + 5
+    modules = [re.findall(r"^module (\w+)\(", design.verilog, re.M) for design in wrapped.values()]
+    assert len(set(sum(modules, []))) == len(sum(modules, []))
+
+
+def test_a_wrapper_has_its_own_depth_and_an_npu_inside():
+    npu = load_config("npu_tiny")
+    deep = WrapperConfig(protocol=Protocol.AXI_LITE, fifo_depth=64)
+    bits = [generate(npu, wrapper).manifest["contents"]["memory_bits"] for wrapper in (None, deep)]
+    assert bits[1] - bits[0] == 2 * 64 * 33
+    with pytest.raises(ConfigError, match="the wrapper axi-lite is for an NPU, and this is none"):
+        generate(CONFIG, deep)
+    with pytest.raises(ConfigError, match="fifo_depth is of the wrapper axi-lite alone"):
+        WrapperConfig(fifo_depth=8)
 
 
 class Counter(wiring.Component):
