@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from amaranth.hdl import Array, Cat, Fragment, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Array, Cat, ClockDomain, Fragment, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 

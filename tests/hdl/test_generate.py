@@ -243,8 +243,11 @@ def test_ports_of_wrappers_have_the_names_of_axi(wrapped):
 def test_designs_of_one_npu_can_share_a_directory(wrapped):
     files = [name for design in wrapped.values() for name in design.files]
     assert len(files) == len(set(files)) == 4 + 4 + 5
-    modules = [re.findall(r"^module (\w+)\(", design.verilog, re.M) for design in wrapped.values()]
-    assert len(set(sum(modules, []))) == len(sum(modules, []))
+    modules = [
+        module for design in wrapped.values()
+        for module in re.findall(r"^module (\w+)\(", design.verilog, re.M)
+    ]
+    assert len(set(modules)) == len(modules)
 
 
 def test_a_wrapper_has_its_own_depth_and_an_npu_inside():
