@@ -60,8 +60,7 @@ def test_a_fault_is_found(what: str, tools: Tools, tmp_path: Path) -> None:
     plant(tmp_path, fault, __file__)
     with imports_from(tmp_path):
         from cimple.verif.formal.axi_lite_rules import AxiLiteRules
-        from cimple.verif.formal.proof import Proof
-from cimple.verif.formal.properties import SMALL
+        from cimple.verif.formal.properties import SMALL
         from cimple.verif.formal.run import prove
 
         bounded = dataclasses.replace(
