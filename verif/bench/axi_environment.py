@@ -4,9 +4,9 @@
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 import cocotb
 import numpy as np
@@ -26,8 +26,6 @@ from .protocol import WRAPPER_VARIABLE
 from .stalls import stalls
 
 __all__ = ["AxiEnvironment"]
-
-T = TypeVar("T")
 
 #: Simulated time of a cycle, in ns.
 _PERIOD = 10
@@ -93,8 +91,8 @@ class AxiEnvironment(ABC):
         for _ in range(cycles):
             await self._edge
 
-    async def bounded(self, work: Coroutine[Any, Any, T], cycles: int = _PATIENCE) -> T:
-        """What `work` returns, which must not take longer than so many cycles."""
+    async def bounded(self, work: Any, cycles: int = _PATIENCE) -> Any:
+        """What `work`, a coroutine or a trigger, returns, within so many cycles."""
         return await with_timeout(work, cycles * _PERIOD, "ns")
 
     async def _watch(self) -> None:

@@ -44,7 +44,7 @@ class AxiLiteEnvironment(AxiEnvironment):
             for name, (payload, is_sent) in _CHANNELS.items()
         )
         super().__init__(dut, Channels(dut, channels))
-        self.master = AxiLiteMaster(
+        self.master: Any = AxiLiteMaster(
             AxiLiteBus.from_prefix(dut, "s_axi"), dut.aclk, dut.aresetn, reset_active_level=False
         )
 
