@@ -246,7 +246,7 @@ def test_a_memory_reads_its_ports_and_drives_its_data():
 
 def test_a_clock_that_is_driven_is_read_by_its_registers():
     def body(m, block):
-        domain = ClockDomain("own", local=True)
+        domain: Any = ClockDomain("own", local=True)
         m.domains += domain
         m.d.comb += [domain.clk.eq(block.i[0]), domain.rst.eq(block.i[1])]
         m.d.own += block.o.eq(block.i)
