@@ -11,7 +11,7 @@ from ...verif.bench.simulators import find_simulator
 from .build import DRIVERS, Progress, run_tool, verilog_of
 from .pipe import DEFAULT_TIMEOUT, PipeDevice
 
-__all__ = ["icarus_device"]
+__all__ = ["build_icarus", "icarus_device"]
 
 
 def icarus_device(
@@ -28,23 +28,31 @@ def icarus_device(
     Raises:
         CimpleError: the simulator is missing or does not take the design.
     """
+    command, environment = build_icarus(config, "driver.v", progress)
+    return PipeDevice("icarus", [*command, f"+timeout={timeout}"], environment)
+
+
+def build_icarus(
+    config: NpuConfig, driver: str, progress: Progress
+) -> tuple[list[str | Path], dict[str, str]]:
+    """The command that simulates an NPU, and its environment; `driver` is what drives it.
+
+    Raises CimpleError as `icarus_device` does.
+    """
     simulator = find_simulator("icarus")
     verilog = verilog_of(config, progress)
-    driver = (DRIVERS / "driver.v").read_text(encoding="utf-8")
+    source = (DRIVERS / driver).read_text(encoding="utf-8")
     flags = ["-g2005", f"-DNPU={config.name}", "-s", "driver", "-o", "npu.vvp"]
 
     def build(directory: Path) -> None:
         progress("building the simulation with Icarus Verilog")
         (directory / "npu.v").write_text(verilog, encoding="utf-8")
-        (directory / "driver.v").write_text(driver, encoding="utf-8")
+        (directory / "driver.v").write_text(source, encoding="utf-8")
         command = [simulator.executable, *flags, "driver.v", "npu.v"]
         run_tool(command, directory, simulator.environment(), "icarus")
 
-    entry = cached_build(
-        ("device", simulator.fingerprint, *flags, verilog, driver), build
-    )
+    entry = cached_build(("device", simulator.fingerprint, *flags, verilog, source), build)
     runner = shutil.which("vvp")
     if runner is None:
         raise CimpleError("icarus needs vvp, which is not on the PATH: apt install iverilog")
-    command = [runner, "-n", entry / "npu.vvp", f"+timeout={timeout}"]
-    return PipeDevice("icarus", command, simulator.environment())
+    return [runner, "-n", entry / "npu.vvp"], simulator.environment()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device that is another process: a line out for each packet, a line back for its answer.
+"""Simulations that are other processes: a line out for each request, a line back for its answer.
 
-Request: the number of words, then the words, in hexadecimal. Answer: the clock cycles it took,
-then its words, in hexadecimal; or `timeout`.
+Of a device, a request is a packet: the number of words, then the words, in hexadecimal. Its answer:
+the clock cycles it took, then its words, in hexadecimal; or `timeout`.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import IO, Self
 
 from .device import DeviceError
 
-__all__ = ["DEFAULT_TIMEOUT", "PipeDevice"]
+__all__ = ["DEFAULT_TIMEOUT", "LineProcess", "PipeDevice"]
 
 #: Cycles that an answer may take: some hundred times what the largest network needs.
 DEFAULT_TIMEOUT = 50_000_000
@@ -23,8 +23,8 @@ DEFAULT_TIMEOUT = 50_000_000
 _GRACE = 5
 
 
-class PipeDevice:
-    """An NPU simulated by another process.
+class LineProcess:
+    """A process that answers each line with a line; a context manager that starts and ends it.
 
     Parameters
     ----------
@@ -36,14 +36,10 @@ class PipeDevice:
         Its environment variables.
     """
 
-    cycles_by = "the NPU's counters"
-
     def __init__(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]
     ) -> None:
         self.name = name
-        #: Clock cycles simulated so far.
-        self.cycles = 0
         self._command = [str(word) for word in command]
         self._environment = dict(environment)
         self._process: subprocess.Popen[str] | None = None
@@ -84,16 +80,14 @@ class PipeDevice:
                 process.wait()
         self._held.close()
 
-    def transact(self, words: Sequence[int]) -> list[int]:
-        """Send one request packet and return its answer.
+    def ask(self, request: str) -> str:
+        """Send a line and return the line that comes back, both without their ends.
 
-        Raises DeviceError if the process has ended or the answer does not come in time; the
-        device cannot be used any more then.
+        Raises DeviceError if the process has ended.
         """
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise DeviceError(f"{self.name}: is not open")
-        request = " ".join([f"{len(words):x}", *(f"{word:x}" for word in words)])
         try:
             process.stdin.write(request + "\n")
             process.stdin.flush()
@@ -102,6 +96,44 @@ class PipeDevice:
             answer = ""
         if not answer.endswith("\n"):
             raise DeviceError(self._obituary(process))
+        return answer[:-1]
+
+    def _obituary(self, process: subprocess.Popen[str]) -> str:
+        """What to say of a process that has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+        assert self._errors is not None
+        self._errors.seek(0)
+        lines = [line.strip() for line in self._errors.read().splitlines() if line.strip()]
+        said = ": " + " / ".join(lines[-3:]) if lines else ""
+        return f"{self.name}: the simulation ended with exit code {process.returncode}{said}"
+
+
+class PipeDevice(LineProcess):
+    """An NPU simulated by another process.
+
+    Parameters
+    ----------
+    name, command, environment
+        As of `LineProcess`.
+    """
+
+    cycles_by = "the NPU's counters"
+
+    def __init__(
+        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]
+    ) -> None:
+        super().__init__(name, command, environment)
+        #: Clock cycles simulated so far.
+        self.cycles = 0
+
+    def transact(self, words: Sequence[int]) -> list[int]:
+        """Send one request packet and return its answer.
+
+        Raises DeviceError if the process has ended or the answer does not come in time; the
+        device cannot be used any more then.
+        """
+        answer = self.ask(" ".join([f"{len(words):x}", *(f"{word:x}" for word in words)]))
         if answer.startswith("timeout"):
             raise DeviceError(
                 f"{self.name}: no answer within {int(answer.split()[1], 16):,} cycles; allow more "
@@ -116,13 +148,3 @@ class PipeDevice:
             raise DeviceError(f"{self.name}: not an answer: {answer[:60].strip()!r}") from None
         self.cycles += cycles
         return words
-
-    def _obituary(self, process: subprocess.Popen[str]) -> str:
-        """What to say of a process that has ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE)
-        assert self._errors is not None
-        self._errors.seek(0)
-        lines = [line.strip() for line in self._errors.read().splitlines() if line.strip()]
-        said = ": " + " / ".join(lines[-3:]) if lines else ""
-        return f"{self.name}: the simulation ended with exit code {process.returncode}{said}"

@@ -11,7 +11,7 @@ from ...verif.bench.simulators import Simulator, find_simulator
 from .build import DRIVERS, Progress, run_tool, verilog_of
 from .pipe import DEFAULT_TIMEOUT, PipeDevice
 
-__all__ = ["verilator_device"]
+__all__ = ["build_verilator", "verilator_device"]
 
 # OPT_FAST=-O1: higher levels take longer to compile than they save in some hundred images.
 _FLAGS = (
@@ -19,7 +19,6 @@ _FLAGS = (
     "--x-assign", "fast", "--x-initial", "fast", "-Wno-fatal", "-CFLAGS", "-std=c++17",
     "--top-module", "device", "-MAKEFLAGS", "OPT_FAST=-O1",
 )
-_DRIVERS = ("device.v", "main.cpp")
 
 
 def verilator_device(
@@ -39,17 +38,29 @@ def verilator_device(
     Raises:
         CimpleError: the simulator is missing or does not take the design.
     """
+    program, environment = build_verilator(config, "main.cpp", progress)
+    return PipeDevice("verilator", [program, str(timeout)], environment)
+
+
+def build_verilator(
+    config: NpuConfig, driver: str, progress: Progress
+) -> tuple[Path, dict[str, str]]:
+    """The program that simulates an NPU, and its environment; `driver` is what drives it.
+
+    Raises CimpleError as `verilator_device` does.
+    """
     simulator = find_simulator("verilator")
     verilog = verilog_of(config, progress)
-    drivers = {name: (DRIVERS / name).read_text(encoding="utf-8") for name in _DRIVERS}
+    drivers = {
+        name: (DRIVERS / name).read_text(encoding="utf-8") for name in ("device.v", driver)
+    }
 
     def build(directory: Path) -> None:
         progress("building the simulation with Verilator (the first time takes a minute or more)")
         _build(directory, simulator, config.name, {"npu.v": verilog, **drivers})
 
     parts = ("device", simulator.fingerprint, *_FLAGS, verilog, *drivers.values())
-    entry = cached_build(parts, build)
-    return PipeDevice("verilator", [entry / "npu", str(timeout)], simulator.environment())
+    return cached_build(parts, build) / "npu", simulator.environment()
 
 
 def _build(

@@ -94,6 +94,12 @@ class Memories:
         self.activations[addresses] = results.view(np.uint8)
         self.unknown[addresses] = False
 
+    def forget_activations(self) -> None:
+        """Stop predicting activations, and what engines keep to themselves."""
+        self.unknown[:-1] = True
+        self.partial_known[:] = False
+        self.taps_known[:] = False
+
     def write(self, memory: Memory, offset: int, words: Sequence[int]) -> None:
         """Replace words, from a byte offset on."""
         values = np.array(words, "<u4")

@@ -149,6 +149,21 @@ class NpuModel:
         """Stop predicting the macro's weights, until they are loaded again."""
         self._rows_known[:] = False
 
+    def forget_run(self, packet: Sequence[int]) -> None:
+        """Stop predicting what the program of a RUN may have changed, be it defined or not."""
+        try:
+            program = fetch(self.memories, packet[1])
+        except ProgramError:
+            self.forget_engines()
+        else:
+            self._forget(program)
+
+    def forget_engines(self) -> None:
+        """Stop predicting all that any program can change: only three memories are known."""
+        self.forget_weights()
+        self.lose_counters()
+        self.memories.forget_activations()
+
     def _write(self, packet: Sequence[int], count: int) -> None:
         place = self.memories.locate(packet[1], count) if len(packet) > 2 else None
         if place is None:
