@@ -28,7 +28,7 @@ class NpuStimulus:
     Parameters
     ----------
     config : NpuConfig
-    seed : int
+    seed : int, or sequence of int
     effort : float
         1 for as much as is useful; less makes programs use less memory, and reads less of it.
 
@@ -42,7 +42,9 @@ class NpuStimulus:
         Whether the parameters on the NPU have multipliers of more than 24 bits.
     """
 
-    def __init__(self, config: NpuConfig, seed: int, effort: float = 1.0) -> None:
+    def __init__(
+        self, config: NpuConfig, seed: int | Sequence[int], effort: float = 1.0
+    ) -> None:
         self.config = config
         self._small = effort < 0.5
         self.random = np.random.default_rng(seed)

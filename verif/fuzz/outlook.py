@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a program may end, be it defined or not."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...hdl.npu.isa import DescriptorError, Opcode, Queue, decode
+from ...hdl.npu.packets import Request, Status
+from ..golden.memories import Memories
+from ..golden.npu import NpuModel, ProgramError
+from ..golden.packets import Expected, find_fault
+
+__all__ = ["Outlook", "look_ahead", "runs"]
+
+#: Steps that the golden model is asked to carry out.
+_MOST_WORK = 30_000
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a RUN may be answered, besides that a RESET ended it."""
+
+    #: The answers to a program that ends by itself; empty where it cannot.
+    ends: list[Expected]
+    #: It surely ends, and the model knows what it leaves behind.
+    defined: bool
+
+
+def runs(packet: Sequence[int], memories: Memories) -> bool:
+    """Whether a packet starts a program."""
+    return packet[0] & 0xFF == Request.RUN and find_fault(packet, memories) is None
+
+
+def look_ahead(model: NpuModel, packet: Sequence[int]) -> Outlook:
+    """How the program may end that a RUN starts.
+
+    The model carries it out, or forgets what it may change. A program that is not defined may wait
+    for ever; if it ends, then where its descriptors' headers say.
+    """
+    ends = _walk(model.memories, packet)
+    if not _is_small(model.memories, packet[1]):
+        model.forget_engines()
+        return Outlook(ends, defined=False)
+    try:
+        expected = model.expect(packet)
+    except ProgramError:
+        model.forget_run(packet)
+        return Outlook(ends, defined=False)
+    # What comes before a descriptor that is not taken may hold up the program for ever.
+    return Outlook([expected], defined=expected.words[0] >> 16 == Status.OK)
+
+
+def _walk(memories: Memories, packet: Sequence[int]) -> list[Expected]:
+    """The end that the sequencer comes to, if nothing holds it up.
+
+    There is none if it goes in a circle, or if somebody waits for more tokens than are given.
+    """
+    ended = Expected.answer(packet[0], Status.OK, [0], [0])
+    numbers = 1 << memories.config.descriptor_bits
+    # Tokens from a queue to another that are given, less those that are waited for.
+    tokens: Counter[tuple[Queue, Queue]] = Counter()
+    for step in range(numbers):
+        number = (packet[1] + step) % numbers
+        if number >= memories.config.descriptors:
+            # Nothing says what is read beyond the last descriptor.
+            return [ended, Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [0], [0])]
+        try:
+            descriptor = decode(memories.descriptor(number))
+        except DescriptorError:
+            return [Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [number])]
+        queue = descriptor.opcode.queue
+        if queue is None:
+            return [ended] if all(left >= 0 for left in tokens.values()) else []
+        tokens.update((queue, other) for other in descriptor.signals() if other != queue)
+        tokens.subtract((other, queue) for other in descriptor.waits_for())
+    return []
+
+
+def _is_small(memories: Memories, start: int) -> bool:
+    """Whether the model carries the program out in no time."""
+    work = 0
+    for number in range(start, memories.config.descriptors):
+        try:
+            d = decode(memories.descriptor(number))
+        except DescriptorError:
+            break
+        vectors = max(1, d["out_width"]) * max(1, d["out_height"])
+        taps = max(1, d["kernel_width"]) * max(1, d["kernel_height"])
+        each = max(1, d["depth"], d["channels"]) * taps
+        work += vectors * each + d["bytes"] + 64 * d["taps"] + 64 * d["groups"]
+        if d.opcode is Opcode.END:
+            break
+    return work <= _MOST_WORK
