@@ -47,9 +47,9 @@ class ProgressBar:
         if not self._display.console.is_terminal:
             self._display.console.print(message, markup=False, soft_wrap=True)
 
-    def advance(self) -> None:
-        """One step is done."""
-        self._display.advance(self._task)
+    def advance(self, steps: int = 1) -> None:
+        """So many steps are done."""
+        self._display.advance(self._task, steps)
 
 
 @contextmanager

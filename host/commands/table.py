@@ -37,6 +37,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("info", "info:info", "Describe a program file."),
     Command("cover", "cover:cover", "Run the macro's bench on all pairs of field values.", "sim"),
     Command("gates", "gates:gates", "Run the benches on netlists of presets.", "sim,fpga"),
+    Command("fuzz", "fuzz:fuzz", "Send hostile packets to an NPU, compare memories.", "sim"),
     Command("mutate", "mutate:mutate", "Run the benches on mutants of a design.", "sim,fpga"),
     Command("speed", "speed:speed", "Time idle benches against C++.", "sim"),
     Command("scale", "scale:scale", "Time generation and synthesis by size.", "fpga"),
