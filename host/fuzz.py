@@ -141,8 +141,8 @@ pauses on both streams. Programs among them have wrong bits, tokens that nobody 
 at all, and are ended after a while if they do not end. Written by `cimple fuzz`, and only if
 
 - every packet is answered, once, as the golden model says, unless a reset meets it;
-- all memories are what the golden model says after each 250 packets, to the bit. Where a program is
-  not defined, activations alone may be anything, in places that its results may go to if its fields
+- all memories are what the golden model says after every 64 packets or so, to the bit. Where a
+  program is not defined, activations alone may be anything, in places that its results may go to if its fields
   are legal; weights, parameters and program never change but by a WRITE;
 - after a reset sequence the next inference, a random program of convolutions, pools and additions
   with its weights, leaves exactly the golden model's results.
@@ -157,8 +157,8 @@ at all, and are ended after a while if they do not end. Written by `cimple fuzz`
 _SECTION = """\
 ## {name}
 
-All {all:,} packets, those of checks and the RESETs that end programs included, by their answers;
-{cut:,} more were met by a reset:
+Of {all:,} packets, those of checks and the RESETs that end programs included, {cut:,} were met by a
+reset; the others by their answers:
 
 | answer | packets |
 |---|---:|

@@ -22,8 +22,7 @@ from cimple.host.records import read_results
 from cimple.verif.bench.simulators import find_simulator
 from cimple.verif.fuzz.link import LAST, Stalls, stream_words
 from cimple.verif.fuzz.tally import FuzzError, Tally
-from tests.planted import ROOT
-from tests.test_faults import verilog_with
+from tests.planted import ROOT, imports_from, plant
 from tests.verif.fuzz.golden_link import GoldenLink
 from tests.verif.fuzz.test_packets import CONFIG
 
@@ -85,9 +84,14 @@ def test_a_simulation_that_talks_nonsense() -> None:
 def test_a_fault_is_found(
     fault: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "design.yaml"
-    path.write_text(yaml.safe_dump({"npu": CONFIG.to_mapping()}))
-    faulty = verilog_with(fault, path, tmp_path)
+    plant(tmp_path, fault, "tests/host/fuzz_faults.yaml")
+    with imports_from(tmp_path):
+        from cimple.hdl.generate import generate
+        from cimple.hdl.npu.config import NpuConfig
+
+        # Unchecked: it is the fuzzer that shall find the fault, not a design rule.
+        config = NpuConfig.from_mapping(CONFIG.to_mapping(), source="test")
+        faulty = generate(config, checked=False).verilog
     monkeypatch.setattr(icarus, "verilog_of", lambda config, progress: faulty)
     found = run_fuzz(CONFIG, "icarus", fault.get("seed", 1), 500)
     assert found.failure is not None, f"the fuzzer has not noticed that {fault['what']}"
