@@ -142,8 +142,8 @@ at all, and are ended after a while if they do not end. Written by `cimple fuzz`
 
 - every packet is answered, once, as the golden model says, unless a reset meets it;
 - all memories are what the golden model says after every 64 packets or so, to the bit. Where a
-  program is not defined, activations alone may be anything, in places that its results may go to if its fields
-  are legal; weights, parameters and program never change but by a WRITE;
+  program is not defined, activations alone may be anything, in places that its results may go to if
+  its fields are legal; weights, parameters and program never change but by a WRITE;
 - after a reset sequence the next inference, a random program of convolutions, pools and additions
   with its weights, leaves exactly the golden model's results.
 
