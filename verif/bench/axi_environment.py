@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 
 import cocotb
-import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer, with_timeout
 
@@ -179,15 +178,9 @@ class AxiEnvironment(ABC):
         """Write activations that are unknown, and load all weights."""
         await self.exchange(self.stimulus.data())
         unknown = self.model.memories.unknown[: self.config.activation_bytes]
-        words = np.flatnonzero(unknown.reshape(-1, WORD_BYTES).any(axis=1))
-        if words.size:
-            values = [self.stimulus.word() for _ in range(words[0], words[-1] + 1)]
-            first = WORD_BYTES * int(words[0])
-            await self.exchange(self.stimulus.writes(Memory.ACTIVATIONS, first, values))
-        loads = self.stimulus.load_all()
-        at_once = self.config.descriptors - 1
-        for first in range(0, len(loads) - 1, at_once):
-            packets, run = self.stimulus.run([*loads[:-1][first : first + at_once], loads[-1]])
+        await self.exchange(self.stimulus.refill(unknown))
+        for program in self.stimulus.load_all():
+            packets, run = self.stimulus.run(program)
             await self.exchange([*packets, run])
 
     def _clear_memories(self) -> list[Packet]:

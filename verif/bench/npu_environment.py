@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import cocotb
-import numpy as np
 from amaranth.lib import data
 
 from ...hdl.npu.config import WORD_BYTES, NpuConfig
@@ -146,19 +145,14 @@ class NpuEnvironment:
 
     def refresh(self) -> None:
         """Make everything known again that an ended program has left undefined."""
-        loads = self.stimulus.load_all()
         self.send(*self.stimulus.data())
         # An odd window may have had results put where programs should have none.
         unknown = self.model.memories.unknown[: self.config.activation_bytes]
-        words = np.flatnonzero(unknown.reshape(-1, WORD_BYTES).any(axis=1))
-        if words.size:
-            values = [self.stimulus.word() for _ in range(words[0], words[-1] + 1)]
-            self.send(*self.stimulus.writes(Memory.ACTIVATIONS, WORD_BYTES * words[0], values))
-        for first in range(0, len(loads) - 1, self.config.descriptors - 1):
-            some = [*loads[:-1][first : first + self.config.descriptors - 1], loads[-1]]
-            macro = self.config.macro
+        self.send(*self.stimulus.refill(unknown))
+        macro = self.config.macro
+        for program in self.stimulus.load_all():
             self.allow(macro.banks * macro.groups * self.load_cycles)
-            self.send_descriptors(some)
+            self.send_descriptors(program)
 
     def read_all(self) -> Iterable[Packet]:
         """Read results, and the whole of every memory that is not too big for it."""

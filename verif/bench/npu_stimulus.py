@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...hdl.npu.config import TAP_BANKS, WORD_BYTES, NpuConfig
 from ...hdl.npu.isa import WORDS, Descriptor, Opcode
@@ -210,8 +211,8 @@ class NpuStimulus:
         order = (programs.load, programs.product, programs.cut, programs.product)
         return packets, [self.simple(Request.RUN, run[1] + first) for first in order]
 
-    def load_all(self) -> list[Descriptor]:
-        """A program that loads every row group of every bank, and as many taps as there can be."""
+    def load_all(self) -> list[list[Descriptor]]:
+        """Programs that load every row group of every bank, and as many taps as there can be."""
         macro, descriptors = self.config.macro, []
         most = len(self.weights) // self._group_bytes
         for bank in range(macro.banks):
@@ -223,7 +224,17 @@ class NpuStimulus:
         taps = min(self.config.taps, self.config.weight_bytes // self.config.tap_bytes)
         for bank in range(TAP_BANKS):
             descriptors.append(Descriptor(Opcode.LOAD_TAPS, {"bank": bank, "taps": taps}))
-        return [*descriptors, Descriptor(Opcode.END, {})]
+        most, end = self.config.descriptors - 1, Descriptor(Opcode.END, {})
+        starts = range(0, len(descriptors), most)
+        return [[*descriptors[first : first + most], end] for first in starts]
+
+    def refill(self, unknown: NDArray[np.bool_]) -> list[Packet]:
+        """Packets that write activations from the first unknown byte to the last."""
+        words = np.flatnonzero(unknown.reshape(-1, WORD_BYTES).any(axis=1))
+        if not words.size:
+            return []
+        values = [self.word() for _ in range(words[0], words[-1] + 1)]
+        return self.writes(Memory.ACTIVATIONS, WORD_BYTES * int(words[0]), values)
 
     def bad_descriptor(self) -> list[int]:
         """Words that no hardware takes for a descriptor: unknown opcode, or another version."""

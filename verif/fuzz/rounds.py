@@ -202,9 +202,8 @@ class Round:
         """Weights and kernels are loaded and a sound program is run, as if nothing had been."""
         self._stimulus.move()
         self._check("inference", *self._stimulus.data())
-        loads, most = self._stimulus.load_all(), self.config.descriptors - 1
-        for first in range(0, len(loads) - 1, most):
-            self._run([*loads[:-1][first : first + most], loads[-1]])
+        for program in self._stimulus.load_all():
+            self._run(program)
         self._run(self._stimulus.program(_VECTORS).builder.finish())
         self._check("inference", self._stimulus.simple(Request.COUNTERS))
         self._tally.inferences += 1
