@@ -202,6 +202,11 @@ class NpuConfig(Config):
         return bits_for(self.descriptors - 1)
 
     @property
+    def fetch_bits(self) -> int:
+        """Width of the number of the descriptor to fetch, which may be one beyond the last."""
+        return bits_for(self.descriptors)
+
+    @property
     def stamp_bits(self) -> int:
         """Width of a time stamp's number."""
         return exact_log2(self.stamps)

@@ -32,7 +32,8 @@ class FrontDoor(wiring.Component):
     checked when its address has come; its words are written as they come. Whatever is wrong with a
     packet, its words are taken up to its end, and the answer names the fault.
 
-    While a program runs, the next packet waits; only a complete RESET is looked at.
+    While a program runs, the next packet waits; only a complete RESET is looked at. Every program
+    comes to an end by itself, so no packet waits for ever.
 
     Throughput: WRITE a word a cycle, READ a word in 3 cycles.
 
@@ -46,8 +47,10 @@ class FrontDoor(wiring.Component):
     first : Out(config.descriptor_bits)
     done, fault : In(1)
         How the program ends: `Sequencer`.
-    fault_at : In(config.descriptor_bits)
+    fault_at : In(config.fetch_bits)
         The descriptor at fault, with `fault`.
+    stuck : In(1)
+        The program waits for ever: `Watchdog`.
     running : Out(1)
         From `run` to the end.
     engine_reset : Out(1)
@@ -67,6 +70,7 @@ class FrontDoor(wiring.Component):
     done: Signal
     fault: Signal
     fault_at: Signal
+    stuck: Signal
     running: Signal
     engine_reset: Signal
     counter_index: Signal
@@ -84,7 +88,8 @@ class FrontDoor(wiring.Component):
                 "first": Out(config.descriptor_bits),
                 "done": In(1),
                 "fault": In(1),
-                "fault_at": In(config.descriptor_bits),
+                "fault_at": In(config.fetch_bits),
+                "stuck": In(1),
                 "running": Out(1),
                 "engine_reset": Out(1),
                 "counter_index": Out(bits_for(COUNTERS + config.stamps - 1)),
@@ -269,6 +274,10 @@ class FrontDoor(wiring.Component):
                     request.detail.eq(self.fault_at),
                 ]
                 m.next = "Send"
+            with m.Elif(self.stuck):
+                m.d.comb += self.engine_reset.eq(1)
+                m.d.sync += request.status.eq(Status.DEADLOCK)
+                m.next = "Ended"
             with m.Elif(self.command.valid & word.last & (waiting.opcode == Request.RESET)):
                 # The packet stays where it is and gets its own answer next.
                 m.d.comb += self.engine_reset.eq(1)

@@ -33,6 +33,8 @@ class MatrixEngine(wiring.Component):
     kernel : Out(KernelWritePort)
     read : Out(ActivationReadPort)
     o : Out(stream of config.output_layout)
+    row_taken : Out(1)
+        As `taken` of `WeightLoader`.
     vector_taken : Out(1)
         The macros take their vectors, one or several at once.
     """
@@ -49,6 +51,7 @@ class MatrixEngine(wiring.Component):
     kernel: Any
     read: Any
     o: stream.Interface
+    row_taken: Signal
     vector_taken: Signal
 
     def __init__(self, config: NpuConfig) -> None:
@@ -67,6 +70,7 @@ class MatrixEngine(wiring.Component):
                 "kernel": Out(KernelWritePort(config)),
                 "read": Out(ActivationReadPort(config)),
                 "o": Out(stream.Signature(config.output_layout)),
+                "row_taken": Out(1),
                 "vector_taken": Out(1),
             }
         )
@@ -91,6 +95,7 @@ class MatrixEngine(wiring.Component):
             feeder.descriptor.as_value().eq(self.compute_descriptor),
             feeder.start.eq(self.compute_start),
             self.compute_done.eq(feeder.done),
+            self.row_taken.eq(loader.taken),
             self.vector_taken.eq(feeder.o.valid & feeder.o.ready),
         ]
         self._write(m, loader, macros)

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, ResetInserter
+from amaranth.hdl import Cat, Module, ResetInserter, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -18,6 +18,7 @@ from .run_counters import RunCounters
 from .sequencer import Sequencer
 from .token_board import TokenBoard
 from .vector_engine import VectorEngine
+from .watchdog import Watchdog
 from .word_memories import PARAMETER_BITS, ParameterMemory, ProgramMemory, WeightMemory
 
 __all__ = ["Npu"]
@@ -65,6 +66,7 @@ class Npu(wiring.Component):
         m.submodules.parameters = parameters = ParameterMemory(config)
         m.submodules.program = program = ProgramMemory(config)
         m.submodules.counters = counters = RunCounters(config)
+        m.submodules.watchdog = watchdog = Watchdog(config)
         connect(m, flipped(self.command), door.command)
         connect(m, door.response, flipped(self.response))
         for memory, component in (
@@ -104,6 +106,11 @@ class Npu(wiring.Component):
                 getattr(vector, name).eq(getattr(parameters, name)),
             ]
         self._count(m, counters, queues, matrix)
+        m.d.comb += [
+            watchdog.running.eq(door.running),
+            watchdog.progress.eq(self._progress(sequencer, queues, matrix, vector)),
+            door.stuck.eq(watchdog.stuck),
+        ]
         return m
 
     def _connect_control(
@@ -150,6 +157,13 @@ class Npu(wiring.Component):
             vector.descriptor.eq(results.descriptor),
             results.done.eq(vector.done),
         ]
+
+    def _progress(self, sequencer: Any, queues: Any, matrix: Any, vector: Any) -> Value:
+        """Whether anything moves that a program has only so much of."""
+        transfers = [port.valid & port.ready for port in (matrix.read, vector.read, matrix.o)]
+        starts = [queue.start for queue in queues.values()]
+        moves = [sequencer.sent, matrix.row_taken, ~matrix.load_settled, matrix.vector_taken]
+        return Cat(*transfers, *starts, *moves).any()
 
     def _count(self, m: Module, counters: Any, queues: Any, matrix: Any) -> None:
         """Busy cycles, and the time stamps of the vector queue's descriptors."""

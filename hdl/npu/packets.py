@@ -92,10 +92,13 @@ class Status(enum.IntEnum):
     BAD_ADDRESS = 4
     #: A count of zero where words are expected. Detail: the header.
     BAD_COUNT = 5
-    #: The program came to a descriptor with an unknown opcode or version. Detail: its number.
+    #: The program came to a descriptor with an unknown opcode or version, or without END to the
+    #: end of the memory. Detail: the descriptor's number.
     BAD_DESCRIPTOR = 6
     #: A RESET ended the program. Detail: cycles until then.
     ABORTED = 7
+    #: Everything in the program waits for something else in it. Detail: cycles until then.
+    DEADLOCK = 8
 
 
 class Memory(enum.IntEnum):

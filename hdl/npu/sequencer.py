@@ -15,6 +15,8 @@ __all__ = ["Sequencer"]
 class Sequencer(wiring.Component):
     """Reads descriptors from the program memory, a word a cycle, until END or a fault.
 
+    A program that has no END would begin anew behind the memory's end; that is a fault.
+
     A descriptor goes to the queue of its opcode; a full queue holds the sequencer up. After END it
     waits until all queues are empty and the weights settled, as the next program begins with a
     reset of the engines.
@@ -35,8 +37,11 @@ class Sequencer(wiring.Component):
     done : Out(1)
         The program has ended with END.
     fault : Out(1)
-        It has come to a descriptor of unknown opcode or version; the engines must be reset.
-    current : Out(config.descriptor_bits)
+        It has come to a descriptor of unknown opcode or version, or to the end of the memory; the
+        engines must be reset.
+    sent : Out(1)
+        A word goes to a queue in this cycle.
+    current : Out(config.fetch_bits)
         The descriptor that is being fetched.
     """
 
@@ -49,6 +54,7 @@ class Sequencer(wiring.Component):
     settled: Signal
     done: Signal
     fault: Signal
+    sent: Signal
     current: Signal
 
     def __init__(self, config: NpuConfig) -> None:
@@ -64,7 +70,8 @@ class Sequencer(wiring.Component):
                 "settled": In(1),
                 "done": Out(1),
                 "fault": Out(1),
-                "current": Out(config.descriptor_bits),
+                "sent": Out(1),
+                "current": Out(config.fetch_bits),
             }
         )
 
@@ -77,7 +84,6 @@ class Sequencer(wiring.Component):
         chosen = Signal(Queue)
         legal = Signal()
         send = Signal()
-        sent = Signal()
 
         with m.Switch(header.opcode):
             for opcode in Opcode:
@@ -88,7 +94,7 @@ class Sequencer(wiring.Component):
 
         # The memory answers a cycle late, so it is asked for the next word as this one goes.
         m.d.comb += self.address.eq(
-            Mux(sent, (position + 1)[: len(self.address)], position[: len(self.address)])
+            Mux(self.sent, (position + 1)[: len(self.address)], position[: len(self.address)])
         )
         destination = Mux(word == 0, chosen, target)
         for queue in Queue:
@@ -97,7 +103,7 @@ class Sequencer(wiring.Component):
                 port.payload.eq(self.data),
                 port.valid.eq(send & (destination == queue)),
             ]
-        m.d.comb += sent.eq(send & Array(port.ready for port in self.queues)[destination])
+        m.d.comb += self.sent.eq(send & Array(port.ready for port in self.queues)[destination])
 
         with m.FSM():
             with m.State("Idle"):
@@ -107,14 +113,15 @@ class Sequencer(wiring.Component):
             with m.State("Ask"):
                 m.next = "Fetch"
             with m.State("Fetch"):
-                with m.If((word == 0) & ends):
+                is_beyond = self.current == self.config.descriptors
+                with m.If((word == 0) & ends & ~is_beyond):
                     m.next = "Drain"
-                with m.Elif((word == 0) & ~legal):
+                with m.Elif((word == 0) & (~legal | is_beyond)):
                     m.d.comb += self.fault.eq(1)
                     m.next = "Idle"
                 with m.Else():
                     m.d.comb += send.eq(1)
-                    with m.If(sent):
+                    with m.If(self.sent):
                         m.d.sync += word.eq(word + 1)
                         with m.If(word == WORDS - 1):
                             m.d.sync += self.current.eq(self.current + 1)

@@ -44,6 +44,8 @@ class WeightLoader(wiring.Component):
     w : Out(stream of config.macro.write_layout)
     macros : Out(config.macros)
         Those that the row is for, a bit each.
+    taken : Out(1)
+        A row or tap goes, or would go to a row group that there is not.
     """
 
     start: Signal
@@ -55,6 +57,7 @@ class WeightLoader(wiring.Component):
     data: Signal
     w: stream.Interface
     macros: Signal
+    taken: Signal
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -69,6 +72,7 @@ class WeightLoader(wiring.Component):
                 "data": In(8 * config.weight_port),
                 "w": Out(stream.Signature(config.macro.write_layout)),
                 "macros": Out(config.macros),
+                "taken": Out(1),
             }
         )
 
@@ -86,16 +90,15 @@ class WeightLoader(wiring.Component):
         left = Signal(16)
         is_kernel = Signal()
         is_full = Signal()
-        taken = Signal()
         enters = Signal()
         ends_group = Signal()
         m.d.comb += [
             is_kernel.eq(self.descriptor.opcode == Opcode.LOAD_TAPS),
             self.w.valid.eq(is_full & ~is_kernel & (group < config.macro.groups)),
             # A group that the macro does not have is left out.
-            taken.eq(is_full & (is_kernel | self.w.ready | ~(group < config.macro.groups))),
-            enters.eq(~is_full | taken),
-            ends_group.eq(taken & (is_kernel | (row == config.macro.rows_per_group - 1))),
+            self.taken.eq(is_full & (is_kernel | self.w.ready | ~(group < config.macro.groups))),
+            enters.eq(~is_full | self.taken),
+            ends_group.eq(self.taken & (is_kernel | (row == config.macro.rows_per_group - 1))),
             is_full.eq(count == Mux(is_kernel, config.tap_words, config.row_words)),
             self.kernel.enable.eq(is_full & is_kernel),
         ]
@@ -122,9 +125,9 @@ class WeightLoader(wiring.Component):
                     word_bits = len(self.data)
                     m.d.sync += [
                         words.eq(Cat(words, self.data)[word_bits:]),
-                        count.eq(Mux(taken, 1, count + 1)[: len(count)]),
+                        count.eq(Mux(self.taken, 1, count + 1)[: len(count)]),
                     ]
-                with m.If(taken):
+                with m.If(self.taken):
                     m.d.sync += row.eq(Mux(ends_group, 0, row + 1)[: len(row)])
                 with m.If(ends_group & ends_turn):
                     m.d.sync += [group.eq(group + 1), left.eq(left - 1)]

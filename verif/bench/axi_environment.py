@@ -159,7 +159,7 @@ class AxiEnvironment(ABC):
         await self.exchange([counters, *self.stimulus.read_results()])
 
     def stuck_program(self) -> tuple[list[Packet], Packet]:
-        """Packets that write a program which never ends, and the RUN that starts it."""
+        """Packets that write a program which comes to a standstill, and the RUN that starts it."""
         return self.stimulus.run(self.stimulus.program(24).builder.finish(stuck=True))
 
     async def recover(self, cut: Iterable[Packet]) -> None:

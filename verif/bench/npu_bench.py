@@ -4,7 +4,9 @@
 from typing import Any
 
 from ...hdl.npu.config import NpuConfig
-from ...hdl.npu.packets import Memory, Request, header
+from ...hdl.npu.packets import Memory, Request, Status, header
+from ...hdl.npu.watchdog import patience
+from ..timing.npu import predict
 from .case import bench_case, bench_config
 from .check import require
 from .npu_coverage import wanted_events
@@ -88,14 +90,31 @@ async def resets_by_packet(dut: Any) -> None:
     env.send(*env.stimulus.data())
     for _ in range(env.rounds(16)):
         program = env.program()
-        env.send_program(program, stuck=True)
+        cycles = predict(env.config, program.builder.finish()).cycles
+        env.send_program(program, ended=Status.ABORTED)
         await env.tb.until(lambda: env.command.idle, "the program to be taken")
-        # The program takes a good part of a quarter of the bound; then it stands still.
-        await env.tb.step(env.stimulus.below(1 + program.cycles // 4))
+        # At its end it stands still, and the watchdog leaves it so for some time.
+        await env.tb.step(env.stimulus.below(cycles + patience(env.config) // 2))
         env.send(env.stimulus.simple(Request.RESET), env.stimulus.simple(Request.COUNTERS))
         env.refresh()
         env.send_program(env.program())
         env.send(env.stimulus.simple(Request.COUNTERS), *env.stimulus.read_results())
+        await env.drain()
+    await env.finish(answers=8)
+
+
+@bench_case()
+async def deadlocks(dut: Any) -> None:
+    """A program that waits in vain ends by itself, and what stands behind it gets its turn."""
+    env = await NpuEnvironment.start(dut)
+    stimulus = env.stimulus
+    env.send(*stimulus.data())
+    for _ in range(env.rounds(4)):
+        env.send_program(env.program(), ended=Status.DEADLOCK)
+        env.send(stimulus.simple(Request.SYNC, stimulus.word()), stimulus.simple(Request.RESET))
+        env.refresh()
+        env.send_program(env.program())
+        env.send(stimulus.simple(Request.COUNTERS), *stimulus.read_results())
         await env.drain()
     await env.finish(answers=8)
 
@@ -113,6 +132,9 @@ async def bad_descriptors(dut: Any) -> None:
         for before in (*[[]] * 6, whole):
             packets, run = env.stimulus.run_words([*before, env.stimulus.bad_descriptor()])
             env.send(*packets, run, env.stimulus.simple(Request.SYNC, 1))
+        # And one that comes to the end of the memory.
+        packets, run = env.stimulus.run_words(whole, at_end=True)
+        env.send(*packets, run)
         env.refresh()
         env.send_program(env.program())
         env.send(*env.stimulus.read_results())

@@ -43,6 +43,7 @@ def wanted_events(config: NpuConfig) -> Iterator[str]:
         ("WRITE", Status.BAD_ADDRESS), ("WRITE", Status.BAD_COUNT), ("READ", Status.TRUNCATED),
         ("READ", Status.OVERLONG), ("READ", Status.BAD_ADDRESS), ("READ", Status.BAD_COUNT),
         ("RUN", Status.BAD_ADDRESS), ("RUN", Status.BAD_DESCRIPTOR), ("RUN", Status.ABORTED),
+        ("RUN", Status.DEADLOCK),
     ):
         yield f"{request}: {status.name}"
     yield from (f"descriptor: {opcode.name}" for opcode in Opcode)

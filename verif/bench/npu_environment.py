@@ -10,7 +10,7 @@ from amaranth.lib import data
 
 from ...hdl.npu.config import WORD_BYTES, NpuConfig
 from ...hdl.npu.isa import Descriptor
-from ...hdl.npu.packets import Memory, Request, StreamWord, memory_bytes
+from ...hdl.npu.packets import Memory, Request, Status, StreamWord, memory_bytes
 from ..golden.npu import NpuModel
 from ..golden.packets import Expected
 from ..timing.npu import predict
@@ -108,9 +108,9 @@ class NpuEnvironment:
         for packet in packets:
             self._send(packet, self.model.expect(packet))
 
-    def send_ended(self, run: Packet) -> None:
-        """Queue a RUN that does not come to its end, and the RESET that ends it is sent later."""
-        self._send(run, self.model.abort(run))
+    def send_ended(self, run: Packet, status: Status) -> None:
+        """Queue a RUN that does not come to its end: a RESET or the watchdog ends it later."""
+        self._send(run, self.model.abort(run, status))
 
     def _send(self, packet: Packet, expected: Expected) -> None:
         last = len(packet) - 1
@@ -119,18 +119,20 @@ class NpuEnvironment:
         )
         self.unanswered.append((packet, expected))
 
-    def send_program(self, program: RandomProgram, *, stuck: bool = False) -> None:
-        """Write a program and run it; a `stuck` one is to be ended by a RESET later."""
+    def send_program(self, program: RandomProgram, *, ended: Status | None = None) -> None:
+        """Write a program and run it; one that is to be `ended` gets stuck."""
         self.allow(program.cycles)
-        self.send_descriptors(program.builder.finish(stuck=stuck), stuck=stuck)
+        self.send_descriptors(program.builder.finish(stuck=ended is not None), ended=ended)
 
-    def send_descriptors(self, descriptors: list[Descriptor], *, stuck: bool = False) -> None:
+    def send_descriptors(
+        self, descriptors: list[Descriptor], *, ended: Status | None = None
+    ) -> None:
         """Write descriptors somewhere and run them."""
         COVERAGE.hit(*events_of_program(descriptors))
         packets, run = self.stimulus.run(descriptors)
         self.send(*packets)
-        if stuck:
-            self.send_ended(run)
+        if ended is not None:
+            self.send_ended(run, ended)
         else:
             self.send(run)
 

@@ -194,9 +194,12 @@ class NpuStimulus:
         """Write a program somewhere; the RUN that starts it."""
         return self.run_words([descriptor.encode() for descriptor in descriptors])
 
-    def run_words(self, descriptors: Sequence[list[int]]) -> tuple[list[Packet], Packet]:
-        """Write the words of descriptors somewhere; the RUN that starts there."""
-        start = self.below(self.config.descriptors - len(descriptors) + 1)
+    def run_words(
+        self, descriptors: Sequence[list[int]], *, at_end: bool = False
+    ) -> tuple[list[Packet], Packet]:
+        """Write the words of descriptors somewhere, or at the end; the RUN that starts there."""
+        last_start = self.config.descriptors - len(descriptors)
+        start = last_start if at_end else self.below(last_start + 1)
         words = [word for descriptor in descriptors for word in descriptor]
         packets = self.writes(Memory.PROGRAM, WORD_BYTES * WORDS * start, words)
         return packets, self.simple(Request.RUN, start)

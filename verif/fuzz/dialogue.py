@@ -22,7 +22,9 @@ from .tally import FuzzError, Tally
 __all__ = ["Dialogue"]
 
 #: Cycles that a word surely does not exceed under any of the stalls, nor a defined program.
-_WORD_CYCLES, _PROGRAM_CYCLES = 200, 500_000
+_WORD_CYCLES, _PROGRAM_CYCLES = 200, 100_000
+#: Cycles in which a RESET has surely ended a program, and the watchdog surely not.
+_RESET_CYCLES = 100
 
 #: Of 256 cycles those without a word offered, and without one taken.
 _STALLS = ((0, 0), (0, 0), (0, 0), (64, 64), (200, 0), (0, 200), (150, 220))
@@ -119,7 +121,7 @@ class Dialogue:
                 row.packets.append(FuzzPacket("RESET", self._stimulus.simple(Request.RESET)))
                 row.ended = True
                 words = stream_words(row.packets[-1].words)
-                self._exchange(words, row, limit=self._enough(row))
+                self._exchange(words, row, limit=_RESET_CYCLES, stalls=(0, 0))
             else:
                 self._cut(row)
                 return "ended by reset"
@@ -129,13 +131,15 @@ class Dialogue:
     # Words --------------------------------------------------------------------------------------
 
     def _exchange(
-        self, words: list[int], row: _Row, *, limit: int, reset: int = 0
+        self, words: list[int], row: _Row, *,
+        limit: int, reset: int = 0, stalls: tuple[int, int] | None = None,
     ) -> int | None:
         """Exchange words; how many are not taken if answers are missing, None if all came."""
-        stalls = Stalls(
-            *_STALLS[self._stimulus.below(len(_STALLS))], 1 + self._stimulus.below((1 << 32) - 1)
+        shares = stalls or _STALLS[self._stimulus.below(len(_STALLS))]
+        seed = 1 + self._stimulus.below((1 << 32) - 1)
+        came = self._link.exchange(
+            words, limit=limit, stalls=Stalls(*shares, seed), reset=reset
         )
-        came = self._link.exchange(words, limit=limit, stalls=stalls, reset=reset)
         self._tally.cycles += came.cycles
         row.taken += len(words) - came.left
         for word in came.words:
@@ -201,7 +205,7 @@ class Dialogue:
             expected = [self.model.expect(packet)]
         differences = [each.difference(answer) for each in expected]
         if None not in differences:
-            wrong = "; or ".join(str(each) for each in differences) or "the program cannot end"
+            wrong = "; or ".join(str(each) for each in differences)
             raise FuzzError(row.packets[index:], f"the answer is {_show(answer)}: {wrong}")
 
     def _carry_out_part(self, row: _Row, index: int, taken: list[int]) -> None:

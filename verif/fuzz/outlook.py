@@ -21,10 +21,12 @@ _MOST_WORK = 30_000
 class Outlook:
     """What a RUN may be answered, besides that a RESET ended it."""
 
-    #: The answers to a program that ends by itself; empty where it cannot.
+    #: The answers to a program that ends by itself, as every program does.
     ends: list[Expected]
-    #: It surely ends, and the model knows what it leaves behind.
+    #: It ends with END, and the model knows what it leaves behind.
     defined: bool
+    #: It ends in no time.
+    soon: bool = True
 
 
 def runs(packet: Sequence[int], memories: Memories) -> bool:
@@ -35,46 +37,50 @@ def runs(packet: Sequence[int], memories: Memories) -> bool:
 def look_ahead(model: NpuModel, packet: Sequence[int]) -> Outlook:
     """How the program may end that a RUN starts.
 
-    The model carries it out, or forgets what it may change. A program that is not defined may wait
-    for ever; if it ends, then where its descriptors' headers say.
+    The model carries it out, or forgets what it may change. A program that is not defined may come
+    to a standstill, which the watchdog ends; otherwise it ends where its descriptors' headers say.
     """
     ends = _walk(model.memories, packet)
     if not _is_small(model.memories, packet[1]):
         model.forget_engines()
-        return Outlook(ends, defined=False)
+        return Outlook(ends, defined=False, soon=False)
     try:
         expected = model.expect(packet)
     except ProgramError:
         model.forget_run(packet)
         return Outlook(ends, defined=False)
-    # What comes before a descriptor that is not taken may hold up the program for ever.
-    return Outlook([expected], defined=expected.words[0] >> 16 == Status.OK)
+    if expected.words[0] >> 16 == Status.OK:
+        return Outlook([expected], defined=True)
+    # What comes before a descriptor that is not taken may hold up the program.
+    return Outlook([expected, _standstill(packet)], defined=False)
+
+
+def _standstill(packet: Sequence[int]) -> Expected:
+    return Expected.answer(packet[0], Status.DEADLOCK, [0], [0])
 
 
 def _walk(memories: Memories, packet: Sequence[int]) -> list[Expected]:
-    """The end that the sequencer comes to, if nothing holds it up.
+    """A standstill, and the end that the sequencer comes to if there is none.
 
-    There is none if it goes in a circle, or if somebody waits for more tokens than are given.
+    A program in which somebody waits for more tokens than are given has a standstill only.
     """
+    standstill = _standstill(packet)
     ended = Expected.answer(packet[0], Status.OK, [0], [0])
-    numbers = 1 << memories.config.descriptor_bits
     # Tokens from a queue to another that are given, less those that are waited for.
     tokens: Counter[tuple[Queue, Queue]] = Counter()
-    for step in range(numbers):
-        number = (packet[1] + step) % numbers
-        if number >= memories.config.descriptors:
-            # Nothing says what is read beyond the last descriptor.
-            return [ended, Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [0], [0])]
+    for number in range(packet[1], memories.config.descriptors):
         try:
             descriptor = decode(memories.descriptor(number))
         except DescriptorError:
-            return [Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [number])]
+            return [standstill, Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [number])]
         queue = descriptor.opcode.queue
         if queue is None:
-            return [ended] if all(left >= 0 for left in tokens.values()) else []
+            can_end = all(left >= 0 for left in tokens.values())
+            return [standstill, ended] if can_end else [standstill]
         tokens.update((queue, other) for other in descriptor.signals() if other != queue)
         tokens.subtract((other, queue) for other in descriptor.waits_for())
-    return []
+    beyond = memories.config.descriptors
+    return [standstill, Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [beyond])]
 
 
 def _is_small(memories: Memories, start: int) -> bool:

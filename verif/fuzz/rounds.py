@@ -126,7 +126,7 @@ class Round:
                 drawn = FuzzPacket(drawn.kind, [*drawn.words, self._stimulus.word()])
             row.append(drawn)
         outlook = look_ahead(self._model, run.words)
-        to_its_end = outlook.defined and self._stimulus.chance(0.5)
+        to_its_end = outlook.soon and self._stimulus.chance(0.5)
         patience = None if to_its_end else 1 + self._below(1 + self._below(_PATIENCE))
         end = self._dialogue.send_program(row, outlook, patience)
         self._tally.programs[f"{'defined' if outlook.defined else 'undefined'}, {end}"] += 1

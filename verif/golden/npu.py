@@ -132,13 +132,14 @@ class NpuModel:
             case Request.WRITE | Request.RESET:
                 return Expected.answer(packet[0], Status.OK, [])
 
-    def abort(self, packet: Sequence[int]) -> Expected:
-        """The answer to a RUN that a RESET ended; what the program may have written is unknown.
+    def abort(self, packet: Sequence[int], status: Status = Status.ABORTED) -> Expected:
+        """The answer to a RUN that a RESET ended, or with DEADLOCK the watchdog.
 
-        The program's tokens may be wrong, as it need not come to its end.
+        The program's tokens may be wrong, as it need not come to its end. What it may have written
+        is unknown.
         """
         self._forget(fetch(self.memories, packet[1]))
-        return Expected.answer(packet[0], Status.ABORTED, [0], [0])
+        return Expected.answer(packet[0], status, [0], [0])
 
     def lose_counters(self) -> None:
         """Stop predicting counters and time stamps, as after the reset of the whole design."""

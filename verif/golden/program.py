@@ -28,14 +28,15 @@ class Program:
     """The operations before END, or before a descriptor that no hardware takes."""
 
     operations: list[Operation]
-    #: Number of the descriptor with an unknown opcode or version that ends the program.
+    #: Number of the descriptor with an unknown opcode or version that ends the program, or of the
+    #: one that would stand behind the end of the memory.
     bad: int | None = None
 
 
 def fetch(memories: Memories, start: int) -> Program:
     """Decode and check the program that begins with descriptor `start`.
 
-    Raises ProgramError where a field is out of its range, or where there is no END.
+    Raises ProgramError where a field is out of its range.
     """
     config, operations = memories.config, []
     for number in range(start, config.descriptors):
@@ -50,10 +51,8 @@ def fetch(memories: Memories, start: int) -> Program:
             _check_end(number, descriptor)
             return Program(operations)
         operations.append(OPERATIONS[descriptor.opcode](number, descriptor, config))
-    raise ProgramError(
-        f"the program that starts with descriptor {start} has no END before the end of the "
-        f"program memory (descriptors = {config.descriptors})"
-    )
+    # Without END it comes to the end of the program memory.
+    return Program(operations, config.descriptors)
 
 
 def _check_end(number: int, descriptor: Descriptor) -> None:

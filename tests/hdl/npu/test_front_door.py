@@ -66,6 +66,7 @@ class Surroundings:
             ctx.set(door.done, ends and self.ending == "done")
             ctx.set(door.fault, ends and self.ending == "fault")
             ctx.set(door.fault_at, 11)
+            ctx.set(door.stuck, ends and self.ending == "stuck")
             ctx.set(door.cycles, cycles)
             _, _, run, first, running, reset, index = await ctx.tick().sample(
                 door.run, door.first, door.running, door.engine_reset, door.counter_index
@@ -287,6 +288,14 @@ def test_run(door):
         send(request(Request.RUN, 0))
         assert await receive() == answer(Request.RUN, Status.BAD_DESCRIPTOR, 11)
         assert (around.starts, around.resets) == ([15, 0], 3)
+        around.ending = "stuck"
+        send(request(Request.RUN, 2))
+        send(request(Request.SYNC, 5))
+        send(request(Request.RESET))
+        assert await receive() == answer(Request.RUN, Status.DEADLOCK, 9)
+        assert (around.starts, around.resets) == ([15, 0, 2], 5)
+        assert await receive() == answer(Request.SYNC, Status.OK, 5)
+        assert await receive() == answer(Request.RESET, Status.OK)
         around.ending = "done"
         send(request(Request.RUN, 1))
         assert await receive() == answer(Request.RUN, Status.OK, 9)

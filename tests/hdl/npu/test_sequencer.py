@@ -164,6 +164,23 @@ def test_unknown_opcode_or_version(simulate, npu_config, header):
     simulate(sequencer, bench, background=[around.serve])
 
 
+@pytest.mark.parametrize("descriptors", [16, 21])
+def test_the_end_of_the_memory(simulate, npu_config, descriptors):
+    """A program without END ends there; what else stands in the memory is not run again."""
+    sequencer = Sequencer(npu_config(descriptors=descriptors))
+    program = random_program(random.Random(descriptors), descriptors)
+    # Behind its end the memory answers as it likes.
+    around = Surroundings(sequencer, [*program, END], 1, 0)
+
+    async def bench(ctx):
+        nothing_at_work(ctx, sequencer)
+        ended, _, current = await run(ctx, sequencer, 5)
+        assert (ended, current) == ("fault", descriptors)
+        assert around.queues == expected(program[5:])
+
+    simulate(sequencer, bench, background=[around.serve])
+
+
 def test_words_behind_the_header_are_not_looked_at(simulate, npu_config):
     """Fields may hold what would be END or a fault in a header."""
     sequencer = Sequencer(npu_config())

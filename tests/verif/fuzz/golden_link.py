@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.packets import Request, Status, response_header
+from cimple.hdl.npu.watchdog import patience
 from cimple.verif.fuzz.link import LAST, Exchange, Stalls, stream_words
 from cimple.verif.golden.npu import NpuModel, ProgramError
 
@@ -12,7 +13,7 @@ Answer = list[int]
 
 
 class GoldenLink:
-    """The golden model as an NPU whose undefined programs wait for ever.
+    """The golden model as an NPU whose undefined programs come to a standstill.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ class GoldenLink:
         self._queue: list[int] = []
         self._packet: list[int] = []
         self._run: list[int] | None = None
+        #: Cycles since it stands still.
+        self._stood = 0
 
     def exchange(
         self, words: Sequence[int], *, limit: int, stalls: Stalls, reset: int = 0
@@ -45,12 +48,16 @@ class GoldenLink:
         self._queue += words
         came: list[int] = []
         cycles = 0
-        while self._queue and cycles < limit and not self._waits():
-            word = self._queue.pop(0)
+        while (self._queue or self._run) and cycles < limit:
             cycles += 1
+            if self._run is not None and self._waits():
+                self._stood += 1
+                if self._stood == patience(self.model.config):
+                    came += self._end(self._run, Status.DEADLOCK)
+                continue
+            word = self._queue.pop(0)
             if self._run is not None:
-                came += self._answer(self._run, self._ended(self._run))
-                self._run = None
+                came += self._end(self._run, Status.ABORTED)
             self._packet.append(word & ~LAST)
             if word & LAST:
                 came += self._take()
@@ -58,10 +65,9 @@ class GoldenLink:
         return Exchange(came, cycles, len(self._queue), owed, self.withdrawn)
 
     def _waits(self) -> bool:
-        """A program runs, and it is no RESET that comes next."""
-        if self._run is None:
-            return False
-        return not self._queue[0] & LAST or self._queue[0] & 0xFF != Request.RESET
+        """It is no RESET that comes next."""
+        next_word = self._queue[0] if self._queue else 0
+        return not next_word & LAST or next_word & 0xFF != Request.RESET
 
     def _take(self) -> list[int]:
         packet, self._packet = self._packet, []
@@ -71,8 +77,9 @@ class GoldenLink:
             self._run = packet
             return []
 
-    def _ended(self, run: list[int]) -> Answer:
-        return [response_header(Request.RUN, run[0] >> 8 & 0xFF, Status.ABORTED), 0]
+    def _end(self, run: list[int], status: Status) -> list[int]:
+        self._run, self._stood = None, 0
+        return self._answer(run, [response_header(Request.RUN, run[0] >> 8 & 0xFF, status), 0])
 
     def _answer(self, packet: Sequence[int], answer: Answer) -> list[int]:
         self.packets += 1
@@ -82,4 +89,4 @@ class GoldenLink:
     def _forget(self) -> None:
         if len(self._packet) > 2:
             self.model.expect(self._packet)
-        self._queue, self._packet, self._run = [], [], None
+        self._queue, self._packet, self._run, self._stood = [], [], None, 0

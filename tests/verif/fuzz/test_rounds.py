@@ -109,7 +109,7 @@ def test_a_lost_answer() -> None:
         GoldenLink(CONFIG, lambda n, packet, answer: [answer] if n < 150 else [])
     )
     # The next one is taken for it.
-    assert ": word 0 is 0x" in failure(with_fault(lambda packet, answer: [], 150))
+    assert ": word 0 is 0x" in failure(with_fault(lambda packet, answer: [], 151))
 
 
 def test_an_answer_too_much() -> None:

@@ -145,6 +145,16 @@ def test_a_bad_descriptor_is_named(machine: Machine, code: int, version: int) ->
     assert answer(machine, header(Request.RUN, 1), 1) == (Status.BAD_DESCRIPTOR, (1,))
 
 
+def test_a_program_without_end_comes_to_the_end_of_the_memory(machine: Machine) -> None:
+    descriptors = machine.config.descriptors
+    machine.write(
+        Memory.PROGRAM, 0,
+        np.array(Descriptor(Opcode.MAX_POOL, COPY).encode() * descriptors, np.uint32),
+    )
+    expected = (Status.BAD_DESCRIPTOR, (descriptors,))
+    assert answer(machine, header(Request.RUN, 1), descriptors - 2) == expected
+
+
 def test_what_an_ended_program_may_have_written_is_unknown() -> None:
     machine = Machine(CONFIG)
     machine.program((Opcode.MAX_POOL, COPY | {"out_start": 6, "channels": 3}))

@@ -9,7 +9,7 @@ import pytest
 from cimple.hdl.npu.isa import Descriptor, Opcode, Queue
 from cimple.hdl.npu.packets import Memory, Request, header
 from cimple.verif.golden.npu import ProgramError
-from tests.verif.golden.machine import CONFIGS, Machine, npu
+from tests.verif.golden.machine import CONFIGS, Machine
 
 CONFIG = CONFIGS["lookup"]  # 20 rows of 8 columns in groups of 3, 2 banks, 4 lanes, 2 deep queues
 LOAD, COMPUTE, VECTOR = (1 << queue for queue in Queue)
@@ -212,19 +212,6 @@ def test_reserved_bits() -> None:
     machine.write(Memory.PROGRAM, 60, np.array([1], np.uint32))
     with pytest.raises(ProgramError, match=r"^descriptor 0: bits that no field names must be"):
         machine.run()
-
-
-def test_a_program_needs_an_end() -> None:
-    config = npu(1, 1, "bitcell", lanes=1, descriptors=16)
-    machine = Machine(config)
-    words = [word for _ in range(16) for word in _encode(load())]
-    machine.write(Memory.PROGRAM, 0, np.array(words, np.uint32))
-    with pytest.raises(ProgramError) as caught:
-        machine.run()
-    assert str(caught.value) == (
-        "the program that starts with descriptor 0 has no END before the end of the program memory "
-        "(descriptors = 16)"
-    )
 
 
 def _encode(made) -> list[int]:

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watchdog: ends a program in which everybody waits for somebody else."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from .config import NpuConfig
+
+__all__ = ["Watchdog", "patience"]
+
+#: Cycles that no sound program is without progress: a vector's planes and its way through the
+#: array, the longest of them, take a tenth of these.
+_LEAST = 1024
+
+
+def patience(config: NpuConfig) -> int:
+    """Cycles without progress after which a program is taken to wait for ever: a power of two.
+
+    A vector's outputs are taken once and requantised in `config.beats` cycles.
+    """
+    return 1 << ceil_log2(max(_LEAST, 4 * config.beats))
+
+
+class Watchdog(wiring.Component):
+    """Counts the cycles of a run in which nothing moves.
+
+    Progress is whatever a program has only so much of: a word of a descriptor, a start or an end, a
+    read of activations, weights that are written, a vector. An engine at work is none: it may wait.
+
+    Members
+    -------
+    running : In(1)
+    progress : In(1)
+        Something moves in this cycle.
+    stuck : Out(1)
+        Nothing has for `patience(config)` cycles.
+    """
+
+    running: Signal
+    progress: Signal
+    stuck: Signal
+
+    def __init__(self, config: NpuConfig) -> None:
+        self.config = config
+        super().__init__({"running": In(1), "progress": In(1), "stuck": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        waited = Signal(range(patience(self.config)))
+        m.d.comb += self.stuck.eq(waited.all())
+        with m.If(~self.running | self.progress):
+            m.d.sync += waited.eq(0)
+        with m.Elif(~self.stuck):
+            m.d.sync += waited.eq(waited + 1)
+        return m
