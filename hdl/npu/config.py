@@ -23,9 +23,8 @@ TAP_BANKS = 2
 #: Cells that the macro of an NPU may have: those whose weights are written and met plane by plane.
 CELLS = (Cell.BITCELL, Cell.LOOKUP)
 #: Fields of the macro that an NPU leaves no choice: int8 times int8, a plane a cycle.
-MACRO_FIELDS: dict[str, int | bool] = {
+MACRO_FIELDS = {
     "weight_bits": 8, "input_bits": 8, "accumulations": 1, "fusion": 1, "bits_per_cycle": 1,
-    "skip_zero_planes": False,
 }
 
 
@@ -33,7 +32,8 @@ class NpuConfig(Config):
     """A neural processing unit around compute-in-memory macros.
 
     The macro is a part of it: its `name` is not used, inputs are unsigned bytes (``x ^ 0x80`` of
-    int8), and sums over several passes are kept by the vector engine.
+    int8), sums over several passes are kept by the vector engine, and planes that
+    `skip_zero_planes` lets it skip are found by the window feeder.
     """
 
     name: Annotated[
@@ -90,7 +90,6 @@ class NpuConfig(Config):
         for field, needed in MACRO_FIELDS.items():
             value = getattr(self.macro, field)
             if value != needed:
-                needed, value = (str(each).lower() for each in (needed, value))
                 raise ValueError(f"macro.{field} must be {needed} in an NPU, not {value}")
         if self.lanes > self.activation_port:
             raise ValueError(
@@ -212,6 +211,11 @@ class NpuConfig(Config):
         return exact_log2(self.stamps)
 
     # Several macros ------------------------------------------------------------------------------
+
+    @property
+    def array(self) -> MacroConfig:
+        """The macro as it is built: which planes to skip it is told by the window feeder."""
+        return self.macro.replace(skip_zero_planes=False)
 
     @property
     def columns(self) -> int:

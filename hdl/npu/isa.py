@@ -183,6 +183,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         BitField("zero_point", 9, 0, 8, "value of padding", signed=True),
         BitField("bank", 9, 8, 8, "weight bank to compute with"),
         BitField("split", 9, 16, 2, "binary logarithm of the windows that are computed at once"),
+        BitField("skip_zero_planes", 9, 18, 1, "leading planes that are zero take no cycle"),
     ),
     Opcode.REQUANTISE: (
         *_HEADER,

@@ -37,6 +37,8 @@ class MatrixEngine(wiring.Component):
         As `taken` of `WeightLoader`.
     vector_taken : Out(1)
         The macros take their vectors, one or several at once.
+    top_plane : Out(config.macro.plane_bits)
+        The first of their planes that has met the array.
     """
 
     load_start: Signal
@@ -53,6 +55,7 @@ class MatrixEngine(wiring.Component):
     o: stream.Interface
     row_taken: Signal
     vector_taken: Signal
+    top_plane: Signal
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -72,13 +75,14 @@ class MatrixEngine(wiring.Component):
                 "o": Out(stream.Signature(config.output_layout)),
                 "row_taken": Out(1),
                 "vector_taken": Out(1),
+                "top_plane": Out(config.macro.plane_bits),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        macros = [Macro(config.macro) for _ in range(config.macros)]
+        macros = [Macro(config.array) for _ in range(config.macros)]
         for index, macro in enumerate(macros):
             m.submodules[f"macro{index}" if len(macros) > 1 else "macro"] = macro
         m.submodules.loader = loader = WeightLoader(config)
@@ -97,6 +101,7 @@ class MatrixEngine(wiring.Component):
             self.compute_done.eq(feeder.done),
             self.row_taken.eq(loader.taken),
             self.vector_taken.eq(feeder.o.valid & feeder.o.ready),
+            self.top_plane.eq(feeder.top_plane),
         ]
         self._write(m, loader, macros)
         self._compute(m, feeder, macros)
@@ -123,7 +128,7 @@ class MatrixEngine(wiring.Component):
             bank_bits = min(len(vector.bank), len(feeder.descriptor.bank))
             m.d.comb += [
                 vector.data.eq(inputs),
-                vector.top_plane.eq(self.config.macro.input_bits - 1),
+                vector.top_plane.eq(feeder.top_plane),
                 vector.signed.eq(0),
                 vector.bank.eq(feeder.descriptor.bank[:bank_bits]),
                 vector.first.eq(1),

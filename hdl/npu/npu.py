@@ -172,6 +172,7 @@ class Npu(wiring.Component):
         m.d.comb += [
             counters.busy.eq(Cat(queue.busy for queue in queues.values())),
             counters.vector_taken.eq(matrix.vector_taken),
+            counters.top_plane.eq(matrix.top_plane),
             counters.stamp.eq(results.busy & results.done & header.stamp),
             counters.stamp_index.eq(header.stamp_index[: self.config.stamp_bits]),
         ]

@@ -120,7 +120,7 @@ class Counter(enum.IntEnum):
     LOAD_BUSY = 1
     COMPUTE_BUSY = 2
     VECTOR_BUSY = 3
-    #: Planes that met the array.
+    #: Planes that met the array; those of windows that are computed at once count as one's.
     PLANES = 4
 
 

@@ -24,7 +24,9 @@ class RunCounters(wiring.Component):
     busy : In(len(Queue))
         Engines with a descriptor at work.
     vector_taken : In(1)
-        Another vector's planes have met the array.
+        The planes of another vector, or of several at once, have met the array.
+    top_plane : In(config.macro.plane_bits)
+        The first of them; the last is 0.
     stamp : In(1)
         Leave the cycle count in time stamp `stamp_index`.
     stamp_index : In(config.stamp_bits)
@@ -40,6 +42,7 @@ class RunCounters(wiring.Component):
     running: Signal
     busy: Signal
     vector_taken: Signal
+    top_plane: Signal
     stamp: Signal
     stamp_index: Signal
     cycles: Signal
@@ -54,6 +57,7 @@ class RunCounters(wiring.Component):
                 "running": In(1),
                 "busy": In(len(Queue)),
                 "vector_taken": In(1),
+                "top_plane": In(config.macro.plane_bits),
                 "stamp": In(1),
                 "stamp_index": In(config.stamp_bits),
                 "cycles": Out(32),
@@ -69,7 +73,7 @@ class RunCounters(wiring.Component):
             Counter.LOAD_BUSY: self.busy[Queue.LOAD],
             Counter.COMPUTE_BUSY: self.busy[Queue.COMPUTE],
             Counter.VECTOR_BUSY: self.busy[Queue.VECTOR],
-            Counter.PLANES: Mux(self.vector_taken, self.config.macro.input_bits, 0),
+            Counter.PLANES: Mux(self.vector_taken, self.top_plane + 1, 0),
         }
         registers = []
         for counter, increment in counts.items():

@@ -35,7 +35,11 @@ class WindowFeeder(wiring.Component):
     all of a round are offered at once. The last round may have fewer windows: some macros then have
     vectors of earlier rounds, and what they make of them is not used.
 
-    Throughput: a round every ``max(chunks, input bits)`` cycles, where a run of n bytes has
+    With `skip_zero_planes` the macros leave out the leading planes that are zero in all rows of a
+    round's windows, where the descriptor asks for it. They are found chunk by chunk, on the way to
+    the rows, so neither a wide tree of gates nor a cycle is spent on them.
+
+    Throughput: a round every ``max(chunks, planes)`` cycles, where a run of n bytes has
     ``ceil(n / activation_port)`` chunks. Latency: 4 cycles from `start` to the first
     round, plus one for each chunk of its windows.
 
@@ -49,6 +53,8 @@ class WindowFeeder(wiring.Component):
     read : Out(ActivationReadPort)
     o : Out(stream of bytes, one a row, for each macro)
         Unsigned: the int8 value plus 128.
+    top_plane : Out(config.macro.plane_bits)
+        The first plane of what is offered that is to meet the array; those above it are zero.
     """
 
     start: Signal
@@ -56,6 +62,7 @@ class WindowFeeder(wiring.Component):
     done: Signal
     read: Any
     o: stream.Interface
+    top_plane: Signal
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -66,6 +73,7 @@ class WindowFeeder(wiring.Component):
                 "done": Out(1),
                 "read": Out(ActivationReadPort(config)),
                 "o": Out(stream.Signature(data.ArrayLayout(self._window_layout, config.macros))),
+                "top_plane": Out(config.macro.plane_bits),
             }
         )
 
@@ -221,8 +229,10 @@ class WindowFeeder(wiring.Component):
             m.d.sync += complete.eq(0)
             with m.If(ends_round):
                 m.d.sync += [held.eq(1), held_is_last.eq(complete_is_last)]
+        present = Signal(self.config.activation_port)
+        self._find_planes(m, chunk, present, hand_over & ends_round)
         with m.If(accept):
-            self._store_rows(m, gathered, chunk)
+            self._store_rows(m, gathered, chunk, present)
             m.d.sync += [complete.eq(chunk.ends_window), complete_is_last.eq(chunk.ends_all)]
         with m.If(self.start):
             m.d.sync += gathered.eq(0)
@@ -265,6 +275,28 @@ class WindowFeeder(wiring.Component):
                 m.d.sync += inputs.eq(Mux(is_own, gathered, waiting))
         return ends_round
 
+    def _find_planes(
+        self, m: Module, chunk: Any, present: Signal, passes_on: Value
+    ) -> None:
+        """Which planes of a round's windows have a one; the first goes on with the round."""
+        bits = self.config.macro.input_bits
+        if not self.config.macro.skip_zero_planes:
+            m.d.comb += self.top_plane.eq(bits - 1)
+            return
+        here = Signal(bits)
+        so_far = Signal(bits)
+        first = Signal.like(self.top_plane)
+        for plane in range(bits):
+            ones = [chunk.bytes[lane][plane] for lane in range(self.config.activation_port)]
+            m.d.comb += here[plane].eq((Cat(ones) & present).any())
+            # Later planes are more significant, and override; the last one meets the array always.
+            with m.If(so_far[plane]):
+                m.d.comb += first.eq(plane)
+        m.d.sync += so_far.eq(Mux(passes_on, 0, so_far) | here)
+        with m.If(passes_on):
+            all_planes = ~self.descriptor.skip_zero_planes
+            m.d.sync += self.top_plane.eq(Mux(all_planes, bits - 1, first))
+
     def _rotation_to_rows(self, m: Module, chunk: Any) -> Signal:
         """How far lanes turn so that the first byte comes to the lane of its row."""
         bits = self.config.activation_lane_bits
@@ -273,11 +305,11 @@ class WindowFeeder(wiring.Component):
         m.d.comb += amount.eq((Const(0, bits) - chunk.row[:bits])[:bits])
         return amount
 
-    def _store_rows(self, m: Module, gathered: Any, chunk: Any) -> None:
+    def _store_rows(self, m: Module, gathered: Any, chunk: Any, present: Signal) -> None:
+        """Put a chunk's bytes into their rows; `present` are those that it has."""
         lanes = self.config.activation_port
         lane_bits = self.config.activation_lane_bits
         to_rows = self._rotation_to_rows(m, chunk)
-        present = Signal(lanes)
         m.d.comb += present.eq(Cat(rotated([chunk.count > lane for lane in range(lanes)], to_rows)))
         block = Signal(bits_for(self.config.macro.rows // lanes + 1))
         m.d.comb += block.eq(chunk.row[lane_bits:])

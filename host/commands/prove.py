@@ -97,7 +97,7 @@ def _chosen(names: list[str]) -> list[Property]:
 
 def _macro(source: str) -> MacroConfig:
     config = load_config(source)
-    macro = config.macro if isinstance(config, NpuConfig) else config
+    macro = config.array if isinstance(config, NpuConfig) else config
     assert isinstance(macro, MacroConfig)
     return macro
 

@@ -8,7 +8,7 @@ from ...hdl.npu.isa import Descriptor, Opcode, Queue, Rounding
 from ...hdl.npu.packets import Request, Status
 from ..golden.packets import Expected
 
-__all__ = ["events_of_answer", "events_of_program", "wanted_events"]
+__all__ = ["events_of_answer", "events_of_planes", "events_of_program", "wanted_events"]
 
 
 def events_of_answer(expected: Expected) -> list[str]:
@@ -27,6 +27,7 @@ def events_of_program(descriptors: Sequence[Descriptor]) -> Iterator[str]:
             yield f"token: {giver.name} to {descriptor.opcode.queue.name}"
         if descriptor.opcode is Opcode.COMPUTE:
             yield f"split: {descriptor['split']}"
+            yield f"skip zero planes: {descriptor['skip_zero_planes']}"
         if descriptor.opcode is Opcode.REQUANTISE:
             yield f"rounding: {Rounding(descriptor['rounding']).name}"
             yield f"add {descriptor['add_partial']}, keep {descriptor['keep_partial']}"
@@ -34,9 +35,17 @@ def events_of_program(descriptors: Sequence[Descriptor]) -> Iterator[str]:
             yield "stamp"
 
 
+def events_of_planes(planes: Sequence[Sequence[int]]) -> Iterator[str]:
+    """What the data of one run contributes: how many planes the rounds of its COMPUTEs take."""
+    yield from (f"planes: {count}" for rounds in planes for count in rounds)
+
+
 def wanted_events(config: NpuConfig) -> Iterator[str]:
     """All that must have happened at the end of a simulation."""
     yield from (f"split: {split}" for split in range(config.most_split + 1))
+    skips = config.macro.skip_zero_planes
+    yield from (f"skip zero planes: {skip}" for skip in range(skips + 1))
+    yield from (f"planes: {count}" for count in range(1 if skips else 8, 9))
     yield from (f"{request.name}: {Status.OK.name}" for request in Request)
     for request, status in (
         ("unknown", Status.UNKNOWN_OPCODE), ("WRITE", Status.TRUNCATED), ("WRITE", Status.OVERLONG),

@@ -17,7 +17,7 @@ from ..timing.npu import predict
 from .case import bench_config
 from .check import require
 from .coverage import Coverage
-from .npu_coverage import events_of_answer, events_of_program
+from .npu_coverage import events_of_answer, events_of_planes, events_of_program
 from .npu_malformed import MalformedPackets
 from .npu_stimulus import NpuStimulus, Packet
 from .programs import RandomProgram
@@ -135,6 +135,7 @@ class NpuEnvironment:
             self.send_ended(run, ended)
         else:
             self.send(run)
+            COVERAGE.hit(*events_of_planes(self.model.planes))
 
     def allow(self, cycles: int) -> None:
         """Wait at least so long for an answer."""

@@ -21,6 +21,8 @@ Packet = list[int]
 
 #: Bytes of activations and of weights that programs use; more only costs cycles.
 _ARENA = 512
+#: Bytes of activations whose highest plane with a one is the same: some windows fit in.
+_STRETCH = 32
 
 
 class NpuStimulus:
@@ -135,7 +137,7 @@ class NpuStimulus:
         """Write new activations, weights and parameters wherever programs use them."""
         self.any_multiplier = self.chance(0.5)
         packets = self.writes(
-            Memory.ACTIVATIONS, self.activations.start, self._bytes(len(self.activations))
+            Memory.ACTIVATIONS, self.activations.start, self._pixels(len(self.activations))
         )
         packets += self.writes(Memory.WEIGHTS, self.weights.start, self._bytes(len(self.weights)))
         # Sums of products, and those of the few taps of an average.
@@ -171,6 +173,17 @@ class NpuStimulus:
             self.config, self.random, activations=self.activations, weights=self.weights,
             channels=self.channels, any_multiplier=self.any_multiplier,
         )
+
+    def _pixels(self, count: int) -> list[int]:
+        """Words of so many bytes; where planes can be skipped, stretches have some that are zero.
+        """
+        if not self.config.macro.skip_zero_planes or self.chance(0.3):
+            return self._bytes(count)
+        stretches = self.random.integers(0, 9, -(-count // _STRETCH))
+        planes = np.repeat(stretches, _STRETCH)[:count]
+        # The lowest value is the one whose planes are all zero.
+        values = self.random.integers(0, 1 << planes) - 128
+        return values.astype(np.int8).view("<u4").tolist()
 
     def _bytes(self, count: int) -> list[int]:
         """Words of so many random bytes: any, small ones, or the extremes of int8."""

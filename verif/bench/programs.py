@@ -179,6 +179,8 @@ class RandomProgram:
     def _pass(self, compute: Fields, requantise: Fields) -> _Pass:
         bank = self._below(self.config.macro.banks)
         compute |= {"bank": bank, "zero_point": self._walks.zero_point()}
+        if self.config.macro.skip_zero_planes:
+            compute |= self._skipping(compute["zero_point"])
         self._check(compute, requantise)
         computes, requantises = [compute], [requantise]
         rows, split = compute["out_height"], compute["split"]
@@ -195,6 +197,13 @@ class RandomProgram:
             requantises = self._walks.split_output(requantise, 1 + self._below(rows - 1), words)
         loads = self._loads(bank, compute["depth"]) if self._chance(0.9) else []
         return _Pass(bank, loads, computes, requantises, self._chance(0.7))
+
+    def _skipping(self, zero_point: int) -> Fields:
+        """Whether planes are skipped, and padding that often leaves it at that."""
+        return {
+            "skip_zero_planes": int(self._chance(0.8)),
+            "zero_point": -128 + self._below(3) if self._chance(0.6) else zero_point,
+        }
 
     def _check(self, compute: Fields, requantise: Fields) -> None:
         """Refuse a pass that is illegal, or whose results meet windows that are yet to be read."""

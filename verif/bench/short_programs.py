@@ -48,6 +48,8 @@ def short_programs(
         "bank": bank, "start": activations.start, "row_bytes": depth, "height": 1,
         "run_bytes": depth, "depth": depth, "out_width": 1, "out_height": 1,
     }
+    if macro.skip_zero_planes:
+        compute["skip_zero_planes"] = int(random.integers(2))
     result: Fields = {
         "out_start": activations.start + depth, "out_width": 1, "out_height": 1,
         "channels": count, "channel": channels.start, "clamp_low": -128, "clamp_high": 127,

@@ -20,10 +20,7 @@ from .schedule import Schedule
 
 __all__ = ["Clock", "NpuModel", "ProgramError", "Times"]
 
-#: Planes of a vector's inputs, all of which meet the array.
-_PLANES = 8
 _ALL = 0xFFFFFFFF
-
 
 
 class Times(Protocol):
@@ -45,17 +42,20 @@ class Times(Protocol):
         ...
 
 
+#: For each COMPUTE of a program, in order, the planes of its rounds that meet the array.
+Planes = Sequence[Sequence[int]]
 #: What knows how long the program of these descriptors takes, up to its END.
-Clock = Callable[[NpuConfig, Sequence[Descriptor]], Times]
+Clock = Callable[[NpuConfig, Sequence[Descriptor], Planes], Times]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Compiled:
     """A program that has been checked, in an order that its tokens allow."""
 
+    program: Program
     order: list[Operation]
-    stamps: list[int]
-    times: Times | None
+    #: What the clock said of the last run, and the planes of that run.
+    timed: tuple[Planes, Times] | None = None
 
 
 class NpuModel:
@@ -79,6 +79,8 @@ class NpuModel:
     memories : Memories
     macros : list of MacroModel
         With their weights.
+    planes : sequence of sequence of int
+        Of the last run: for each COMPUTE, in order, the planes of its rounds that met the array.
     """
 
     def __init__(self, config: NpuConfig, seed: int = 0, clock: Clock | None = None) -> None:
@@ -88,6 +90,7 @@ class NpuModel:
         self.memories = Memories(config)
         self.macros = [MacroModel(config.macro) for _ in range(config.macros)]
         self._rows_known = np.ones((config.macros, config.macro.banks, config.macro.rows), bool)
+        self.planes: Planes = ()
         self._counters = [0] * COUNTERS
         self._counter_masks = [_ALL] * COUNTERS
         self._stamps = [0] * config.stamps
@@ -195,34 +198,41 @@ class NpuModel:
         state = self._state()
         for operation in compiled.order:
             operation.execute(state)
-        self._count(compiled, state.vectors)
-        known = 0 if compiled.times is None else _ALL
+        self.planes = [state.planes[number] for number in sorted(state.planes)]
+        times = self._times(compiled)
+        self._count(compiled.program, times)
+        known = 0 if times is None else _ALL
         return Expected.answer(packet[0], Status.OK, [self._counters[Counter.CYCLES]], [known])
 
-    def _count(self, compiled: _Compiled, vectors: int) -> None:
+    def _times(self, compiled: _Compiled) -> Times | None:
+        """When things happened in the run that has just ended."""
+        if self._clock is None:
+            return None
+        if compiled.timed is None or compiled.timed[0] != self.planes:
+            descriptors = [operation.descriptor for operation in compiled.program.operations]
+            descriptors.append(Descriptor(Opcode.END, {}))
+            compiled.timed = self.planes, self._clock(self.config, descriptors, self.planes)
+        return compiled.timed[1]
+
+    def _count(self, program: Program, times: Times | None) -> None:
         """Counters and time stamps after a run."""
-        times = compiled.times
         known = 0 if times is None else _ALL
         self._counters = [0] * COUNTERS
         self._counter_masks = [known] * COUNTERS
-        self._counters[Counter.PLANES] = _PLANES * vectors
+        self._counters[Counter.PLANES] = sum(map(sum, self.planes))
         self._counter_masks[Counter.PLANES] = _ALL
         if times is not None:
             self._counters[Counter.CYCLES] = times.cycles
             for queue, cycles in times.busy.items():
                 self._counters[Counter[f"{queue.name}_BUSY"]] = cycles
-        for index in compiled.stamps:
+        for index in _stamps(program):
             self._stamps[index] = 0 if times is None else times.stamps[index]
             self._stamp_masks[index] = known
 
     def _compile(self, program: Program) -> _Compiled:
         schedule = Schedule(program.operations, self.config, self.seed)
         check_hazards(program.operations, schedule)
-        times = None
-        if self._clock is not None:
-            descriptors = [operation.descriptor for operation in program.operations]
-            times = self._clock(self.config, [*descriptors, Descriptor(Opcode.END, {})])
-        return _Compiled(schedule.order, _stamps(program), times)
+        return _Compiled(program, schedule.order)
 
     def _forget(self, program: Program) -> None:
         """Whatever the program may have changed cannot be predicted any more."""

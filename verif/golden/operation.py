@@ -56,8 +56,8 @@ class State:
     rows_known: NDArray[np.bool_]
     #: What nobody has taken yet.
     stream: deque[Outputs] = field(default_factory=deque)
-    #: Vectors that the macros have computed in this run; those of several at once count as one.
-    vectors: int = 0
+    #: Of each COMPUTE of this run, by its number: planes of its rounds that met the array.
+    planes: dict[int, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

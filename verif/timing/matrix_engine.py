@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cycles of the matrix engine: macros between the weight loader and the window feeder."""
 
+from collections.abc import Sequence
+
 from ...hdl.npu.config import NpuConfig
 from .macro import MacroTiming
 from .weight_loader import LoaderTiming
@@ -8,8 +10,9 @@ from .window_feeder import FeederTiming
 
 __all__ = ["MatrixTiming"]
 
+
 class MatrixTiming:
-    """Control of a `MatrixEngine`.
+    """Control of a `MatrixEngine`; `planes` as `FeederTiming` takes them.
 
     Attributes
     ----------
@@ -19,13 +22,12 @@ class MatrixTiming:
         A row or a round of windows was taken, or a chunk read, in the last cycle.
     """
 
-    def __init__(self, config: NpuConfig) -> None:
+    def __init__(self, config: NpuConfig, planes: Sequence[Sequence[int]]) -> None:
         self.loader = LoaderTiming(config)
-        self.feeder = FeederTiming(config)
+        self.feeder = FeederTiming(config, planes)
         self.moves = False
         self._macros = [MacroTiming(config.macro) for _ in range(config.macros)]
         self._everyone = (1 << config.macros) - 1
-        self._planes = config.macro.input_bits
         #: Macros that have taken the row, the round that is offered.
         self._have_row = 0
         self._have_round = 0
@@ -45,7 +47,7 @@ class MatrixTiming:
         for index, macro in enumerate(self._macros):
             bit = 1 << index
             takes_vector, takes_row = macro.cycle(
-                self._planes,
+                feeder.planes,
                 None if have_round & bit else bank,
                 row if wanted & ~have_row & bit else None,
                 is_taken,

@@ -33,33 +33,42 @@ class RunTiming:
     """Cycle of each time stamp that the program leaves."""
 
 
-def predict(config: NpuConfig, descriptors: Sequence[Descriptor]) -> RunTiming:
-    """How long a program takes, exactly, by walking through its cycles without the data.
+def predict(
+    config: NpuConfig, descriptors: Sequence[Descriptor], planes: Sequence[Sequence[int]] = ()
+) -> RunTiming:
+    """How long a program takes, exactly, by walking through its cycles.
+
+    Of the data it needs to know one thing, and that only where planes are skipped.
 
     Parameters
     ----------
     config : NpuConfig
     descriptors : sequence of Descriptor
         A program that the golden model takes, up to its END.
+    planes : sequence of sequence of int
+        For each COMPUTE, in order, the planes of its rounds that meet the array, 1 to 8:
+        `NpuModel.planes`. All meet it of those of which nothing is said.
 
     Raises
     ------
     TimingError
         It waits for ever.
     """
-    return _Run(config, descriptors).run()
+    return _Run(config, descriptors, planes).run()
 
 
 class _Run:
     """The sequencer, the queues with their tokens, and the engines."""
 
-    def __init__(self, config: NpuConfig, descriptors: Sequence[Descriptor]) -> None:
+    def __init__(
+        self, config: NpuConfig, descriptors: Sequence[Descriptor], planes: Sequence[Sequence[int]]
+    ) -> None:
         self._queues = {queue: QueueTiming(queue, config) for queue in Queue}
         self._sequencer = SequencerTiming(descriptors, self._queues)
         self._tokens: Tokens = {
             (giver, taker): 0 for giver in Queue for taker in Queue if giver != taker
         }
-        self._matrix = MatrixTiming(config)
+        self._matrix = MatrixTiming(config, planes)
         self._vector = VectorTiming(config)
         self._starts = {
             Queue.LOAD: self._matrix.loader.start,

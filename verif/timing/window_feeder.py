@@ -2,6 +2,7 @@
 """Cycles of the window feeder: chunks are read, gathered to windows, handed over in rounds."""
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor
@@ -13,19 +14,30 @@ __all__ = ["FeederTiming"]
 class FeederTiming:
     """Control of a `WindowFeeder`.
 
+    Parameters
+    ----------
+    config : NpuConfig
+    planes : sequence of sequence of int
+        For each COMPUTE, in order, those of its rounds that meet the array; all of those beyond.
+
     Attributes
     ----------
     offers : bool
         A round is offered in this cycle.
+    planes : int
+        Of the round that is offered.
     reads : bool
         A chunk is asked for in this cycle, if the vector engine does not read.
     bank : int
         Of the weights that it is to meet.
     """
 
-    def __init__(self, config: NpuConfig) -> None:
-        self._config = config
+    def __init__(self, config: NpuConfig, planes: Sequence[Sequence[int]]) -> None:
         self._port = config.activation_port
+        self._all_planes = config.macro.input_bits
+        self._planes = iter(planes)
+        #: Of the rounds of this descriptor that have not been handed over.
+        self._planes_left: Iterator[int] = iter(())
         self._running = False
         self._chunks = 1
         self._chunk = 0
@@ -40,6 +52,7 @@ class FeederTiming:
         self._held_is_last = False
         self._place = 0
         self.offers = False
+        self.planes = self._all_planes
         self.bank = 0
 
     def start(self, descriptor: Descriptor) -> None:
@@ -48,6 +61,7 @@ class FeederTiming:
         self._windows = descriptor["out_width"] * descriptor["out_height"]
         self._round = 1 << descriptor["split"]
         self.bank = descriptor["bank"]
+        self._planes_left = iter(next(self._planes, ()))
         self._chunk = 0
         self._running = True
 
@@ -87,6 +101,7 @@ class FeederTiming:
             self._complete = False
             if ends_round:
                 self.offers = True
+                self.planes = next(self._planes_left, self._all_planes)
                 self._held_is_last = self._complete_is_last
             self._place = 0 if ends_round else self._place + 1
         if accepts:

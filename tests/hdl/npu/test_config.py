@@ -6,7 +6,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data
 
 from cimple.hdl.config import ConfigError
-from cimple.hdl.macro.config import MacroConfig
+from cimple.hdl.macro.config import Cell, MacroConfig
 from cimple.hdl.npu.config import NpuConfig
 
 NAMES = (
@@ -60,8 +60,6 @@ CHOICES = {
          "macro.fusion must be 1 in an NPU, not 2"),
         ({"macro": MACRO | {"cell": "bitcell", "bits_per_cycle": 4}},
          "macro.bits_per_cycle must be 1 in an NPU, not 4"),
-        ({"macro": MACRO | {"skip_zero_planes": True}},
-         "macro.skip_zero_planes must be false in an NPU, not true"),
         *(
             ({"macro": MACRO | {"cell": cell}},
              f"macro.cell must be bitcell or lookup in an NPU, not {cell}")
@@ -119,7 +117,8 @@ def test_ends_of_the_ranges_are_accepted(fields):
 EXAMPLES = [
     (
         {
-            "macro": {"rows": 20, "columns": 8, "cell": "lookup", "banks": 2},
+            "macro": {"rows": 20, "columns": 8, "cell": "lookup", "banks": 2,
+                      "skip_zero_planes": True},
             "macros": 2, "activation_bytes": 1000, "activation_port": 8, "weight_bytes": 528,
             "weight_port": 16, "channels": 48, "lanes": 2, "partial_sum_words": 100,
             "descriptors": 17, "stamps": 64,
@@ -133,6 +132,7 @@ EXAMPLES = [
             "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
             "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "stamp_bits": 6,
             # 20 products of at most 255 times -128, on either side of zero.
+            "array": MacroConfig(rows=20, columns=8, cell=Cell.LOOKUP, banks=2),
             "columns": 16, "most_split": 1, "output_layout": data.ArrayLayout(signed(21), 16),
             "beats": 8,
         },
@@ -149,6 +149,7 @@ EXAMPLES = [
             "tap_words": 1, "tap_bytes": 4,
             "channel_words": 4, "weight_word_bits": 6, "channel_word_bits": 2,
             "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "stamp_bits": 4,
+            "array": MacroConfig(rows=1, columns=1, cell=Cell.BITCELL),
             "columns": 1, "most_split": 0, "output_layout": data.ArrayLayout(signed(16), 1),
             "beats": 1,
         },

@@ -30,10 +30,11 @@ def test_against_sums(simulate, npu_config):
             sums = dict.fromkeys(Counter, 0)
             for cycle in range(length):
                 busy, vector, stamp = source.getrandbits(3), source.getrandbits(1), cycle % 3 == 0
-                index = source.randrange(config.stamps)
+                index, top_plane = source.randrange(config.stamps), source.randrange(8)
                 ctx.set(counters.running, 1)
                 ctx.set(counters.busy, busy)
                 ctx.set(counters.vector_taken, vector)
+                ctx.set(counters.top_plane, top_plane)
                 ctx.set(counters.stamp, stamp)
                 ctx.set(counters.stamp_index, index)
                 assert ctx.get(counters.cycles) == cycle
@@ -44,7 +45,7 @@ def test_against_sums(simulate, npu_config):
                 sums[Counter.LOAD_BUSY] += busy >> Queue.LOAD & 1
                 sums[Counter.COMPUTE_BUSY] += busy >> Queue.COMPUTE & 1
                 sums[Counter.VECTOR_BUSY] += busy >> Queue.VECTOR & 1
-                sums[Counter.PLANES] += 8 * vector
+                sums[Counter.PLANES] += (top_plane + 1) * vector
             for port in ("running", "busy", "vector_taken", "stamp"):
                 ctx.set(getattr(counters, port), 0)
             assert ctx.get(counters.cycles) == length

@@ -199,6 +199,53 @@ def test_several_macros(simulate, npu_config, streams, readable_bytes, split):
     simulate(feeder, bench, background=[memory.serve])
 
 
+def leading(vectors):
+    """The highest plane in which any byte has a one; 0 if none has."""
+    return max(0, max(byte for vector in vectors for byte in vector).bit_length() - 1)
+
+
+@pytest.mark.parametrize("skips", [False, True])
+@pytest.mark.parametrize(("macros", "split"), [(1, 0), (4, 0), (4, 1), (4, 2)])
+def test_planes_to_skip(
+    simulate, npu_config, streams, readable_bytes, macros, split, skips
+):
+    """The first plane of a round is that of its windows alone, padding included."""
+    config = npu_config(
+        {"rows": 21, "columns": 4, "skip_zero_planes": skips}, macros=macros, lanes=1,
+        activation_port=4,
+    )
+    feeder = WindowFeeder(config)
+    source = random.Random(split)
+    # Stretches of bytes that have so many planes; -128 has none.
+    content = bytes(
+        source.randrange(1 << planes) ^ 0x80
+        for planes in range(1, 9) for _ in range(64)
+    )
+    memory = readable_bytes(feeder.read, content, 4, 0.2, seed=1)
+    seen = {0: set(), 1: set()}
+
+    async def bench(ctx):
+        for turn in range(60):
+            asks = turn % 4 > 0
+            fields = random_fields(source, config) | {
+                "split": split, "skip_zero_planes": asks, "zero_point": -128 + turn % 3 % 2,
+            }
+            expected = windows(fields, content, 21)
+            await start(ctx, feeder, fields)
+            for first in range(0, len(expected), 1 << split):
+                while streams.pause((0, 0.3, 0.9)[turn % 3]):
+                    await ctx.tick()
+                ctx.set(feeder.o.ready, 1)
+                (top_plane,) = await ctx.tick().sample(feeder.top_plane).until(feeder.o.valid)
+                ctx.set(feeder.o.ready, 0)
+                found = leading(expected[first : first + (1 << split)])
+                assert top_plane == (found if asks and skips else 7), fields
+                seen[asks].add(top_plane)
+
+    simulate(feeder, bench, background=[memory.serve])
+    assert seen == {0: {7}, 1: set(range(8)) if skips else {7}}
+
+
 def test_kernel_of_many_rows(simulate, npu_config, streams, readable_bytes):
     """One byte of each of more than 256 image rows, the last ones padding."""
     config = npu_config(

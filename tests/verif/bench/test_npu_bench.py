@@ -32,10 +32,10 @@ SHAPES = {
         "activation_bytes": 256, "activation_port": 4, "weight_port": 4, "lanes": 1, "channels": 9,
         "partial_sum_words": 24, "descriptors": 16, "queue_depth": 1,
     },
-    # Macros that share windows, or have one each.
+    # Macros that share windows, or have one each, and skip planes that are zero in all of them.
     "several macros": SMALL | {
-        "macro": {"rows": 5, "columns": 2, "banks": 2}, "macros": 2, "activation_port": 8,
-        "weight_port": 4, "lanes": 2, "channels": 48, "partial_sum_words": 40,
+        "macro": {"rows": 5, "columns": 2, "banks": 2, "skip_zero_planes": True}, "macros": 2,
+        "activation_port": 8, "weight_port": 4, "lanes": 2, "channels": 48, "partial_sum_words": 40,
     },
     # Tables that take far longer to fill than their rows to read; memories of odd sizes.
     "block RAM": SMALL | {

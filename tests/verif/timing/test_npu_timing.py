@@ -5,6 +5,7 @@ That it tells the hardware's cycles is for the NPU's bench: it compares every co
 stamp of every program, on NPUs of many shapes.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -27,8 +28,10 @@ END = Descriptor(Opcode.END, {})
 START = 1 + 1 + WORDS
 
 
-def run(*descriptors: tuple[Opcode, dict[str, int]]) -> RunTiming:
-    return predict(CONFIG, [*(Descriptor(*each) for each in descriptors), END])
+def run(
+    *descriptors: tuple[Opcode, dict[str, int]], planes: Sequence[Sequence[int]] = ()
+) -> RunTiming:
+    return predict(CONFIG, [*(Descriptor(*each) for each in descriptors), END], planes)
 
 
 POOL = {
@@ -74,17 +77,26 @@ def test_loads_follow_each_other_at_the_rate_of_the_macro():
     assert [b - a for a, b in pairwise(spent)] == [CONFIG.load_interval] * 2
 
 
-def vectors(windows: int, **requantise: int) -> RunTiming:
+def vectors(windows: int, *planes: int, **requantise: int) -> RunTiming:
     size = {"out_width": windows, "out_height": 1}
     return run(
         (Opcode.COMPUTE, {"depth": 6, "run_bytes": 6, "row_bytes": 64, "height": 1} | size),
         (Opcode.REQUANTISE, {"channels": 4} | size | requantise),
+        planes=[planes],
     )
 
 
 def test_the_array_sets_the_pace():
     """Eight planes a vector: two chunks and two beats take less."""
     assert vectors(12).cycles - vectors(11).cycles == 8
+
+
+def test_planes_that_are_skipped_take_no_time():
+    """Down to the two chunks of a window; of the vectors of which nothing is said all are met."""
+    whole = vectors(4).cycles
+    assert vectors(4, 8, 8).cycles == whole
+    assert [whole - vectors(4, 8, planes, 8, 8).cycles for planes in (7, 5, 2)] == [1, 3, 6]
+    assert vectors(12, *[1] * 12).cycles - vectors(11, *[1] * 11).cycles == 2
 
 
 def test_results_leave_later_than_partial_sums():

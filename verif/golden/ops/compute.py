@@ -4,6 +4,7 @@
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ....hdl.npu.config import NpuConfig
 from ....hdl.npu.isa import Descriptor, Opcode
@@ -19,7 +20,8 @@ class Compute(Operation):
     The columns c are those of the macros that have the window: all, or with `split` in turn the
     first ones, the next ones, and so on. The array takes unsigned inputs, ``x ^ 0x80``: what the
     128 adds is part of the bias. Outside the image x is the zero point. The sums are exact in
-    float64, where matrix products are fast: they have at most 27 bits.
+    float64, where matrix products are fast: they have at most 27 bits. Planes that are skipped are
+    zero, so they change nothing but the time.
     """
 
     opcode = Opcode.COMPUTE
@@ -31,6 +33,8 @@ class Compute(Operation):
         self.require("skip", 0, descriptor["run_bytes"] - 1, "less than run_bytes")
         self.require("bank", 0, config.macro.banks - 1, "the macro's banks")
         self.require("split", 0, config.most_split, f"macros = {config.macros}")
+        if descriptor["skip_zero_planes"] and not config.macro.skip_zero_planes:
+            raise self.error("skip_zero_planes must be 0, as macro.skip_zero_planes is false")
         self.require_tractable(self.vectors * descriptor["depth"])
         taps = descriptor["skip"] + np.arange(descriptor["depth"])
         rows, offsets = np.divmod(taps, descriptor["run_bytes"])
@@ -54,7 +58,9 @@ class Compute(Operation):
         memories, split = state.memories, self.descriptor["split"]
         self.require_known(memories, self._index)
         memories.activations[memories.outside] = self.descriptor["zero_point"] & 0xFF
-        inputs = (memories.activations[self._index] ^ 0x80).astype(np.float64)
+        seen = memories.activations[self._index] ^ np.uint8(0x80)
+        state.planes[self.number] = self._planes(seen)
+        inputs = seen.astype(np.float64)
         at_once, columns = 1 << split, self.config.columns >> split
         sums = np.empty((len(inputs), columns), np.int64)
         known = np.empty(sums.shape, bool)
@@ -65,4 +71,11 @@ class Compute(Operation):
             are_known = state.rows_known[macros, bank, :depth].all(axis=1)
             known[window::at_once] = np.repeat(are_known, self.config.macro.columns)
         state.stream.append(Outputs(sums, known, bank))
-        state.vectors += -(-len(inputs) // at_once)
+
+    def _planes(self, seen: NDArray[np.uint8]) -> list[int]:
+        """Planes of each round that meet the array; at least one."""
+        starts = np.arange(0, len(seen), 1 << self.descriptor["split"])
+        if not self.descriptor["skip_zero_planes"]:
+            return [self.config.macro.input_bits] * len(starts)
+        ones = np.bitwise_or.reduceat(np.bitwise_or.reduce(seen, axis=1), starts)
+        return [max(1, int(value).bit_length()) for value in ones]
