@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cycles that a layer cannot beat, from the NPU's rates, each engine alone and never held up.
 
-- array: 8 planes a round, which is a window, or as many as the split has at once;
+- array: 8 planes a round, which is a window, or as many as the split has at once; a program that
+  skips planes of zeros may take fewer;
 - feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
 - lanes: `lanes` results requantised a cycle;
 - taps, of depthwise convolutions and average pools: `lanes` channels of a tap a cycle;

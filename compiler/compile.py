@@ -72,7 +72,7 @@ _READERS: dict[str, Callable[[Path], Graph]] = {".onnx": read_qdq, ".tflite": re
 
 
 def compile_network(
-    path: Path, config: NpuConfig, *, keep_all: bool = False,
+    path: Path, config: NpuConfig, *, keep_all: bool = False, all_planes: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Compiled:
     """Compile an int8 network: ONNX in QDQ form, or TFLite.
@@ -81,6 +81,8 @@ def compile_network(
         path: the file, by whose name it is known what it holds: `.onnx` or `.tflite`.
         config: the NPU to compile for.
         keep_all: give every layer's result its own memory, so that all can be read after a run.
+        all_planes: let an NPU that can skip planes of zeros not do so: it then takes as long for
+            any data.
         progress: told the name of each stage as it begins.
 
     Raises:
@@ -91,7 +93,8 @@ def compile_network(
         graph = _reader(path)(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return compile_graph(
-            graph, config, path.name, digest, keep_all=keep_all, progress=progress
+            graph, config, path.name, digest, keep_all=keep_all, all_planes=all_planes,
+            progress=progress,
         )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
@@ -106,7 +109,8 @@ def _reader(path: Path) -> Callable[[Path], Graph]:
 
 def compile_graph(
     graph: Graph, config: NpuConfig, model_name: str, model_sha256: str, *,
-    keep_all: bool = False, progress: Progress = lambda stage: None,
+    keep_all: bool = False, all_planes: bool = False,
+    progress: Progress = lambda stage: None,
 ) -> Compiled:
     """Compile a graph from any front end. Raises ModelError, which does not name the file."""
     progress("fitting layers to the array")
@@ -122,7 +126,10 @@ def compile_graph(
     weights = place_weights(network.layers, plan.loads, config)
     parameters = place_parameters(network.layers, matrices, config)
     progress("writing descriptors")
-    program = emit(network, plan, addresses, weights, parameters, config)
+    skips = config.macro.skip_zero_planes and not all_planes
+    program = emit(
+        network, plan, addresses, weights, parameters, config, skip_zero_planes=skips
+    )
     memories = _memories(network, addresses, weights, parameters, program, config)
     progress("counting cycles")
     times = predict(config, program.descriptors)
@@ -130,7 +137,9 @@ def compile_graph(
         config, graph, network.source, addresses[network.source.name], network.result,
         addresses[network.result.name], program.descriptors, weights.data, parameters.entries,
         _layers(network, addresses, program),
-        build_report(network, plan, weights, memories, times, program.stamps, config),
+        build_report(
+            network, plan, weights, memories, times, program.stamps, config, skips_planes=skips
+        ),
         network.host, keep_all, model_name, model_sha256,
     )
 

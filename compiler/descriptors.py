@@ -49,12 +49,16 @@ def load_weights(weights: WeightSet, place: tuple[int, int], config: NpuConfig) 
 class DescriptorFields:
     """Fields of descriptors, for images and parameters that have their places.
 
-    All methods raise ModelError for windows that reach too far from their image.
+    `skip_zero_planes` is that of every COMPUTE. All methods raise ModelError for windows that reach
+    too far from their image.
     """
 
-    def __init__(self, addresses: Mapping[str, int], parameters: ParameterTable) -> None:
+    def __init__(
+        self, addresses: Mapping[str, int], parameters: ParameterTable, *, skip_zero_planes: bool
+    ) -> None:
         self._addresses = addresses
         self._parameters = parameters
+        self._skipping = {"skip_zero_planes": 1} if skip_zero_planes else {}
 
     def compute(self, layer: MatrixLayer, step: MatrixStep) -> Values:
         """Of a COMPUTE."""
@@ -67,6 +71,7 @@ class DescriptorFields:
             "depth": rows.depth,
             "zero_point": layer.source.quantisation.zero_point,
             **_split(step),
+            **self._skipping,
         }
 
     def requantise(self, layer: MatrixLayer, step: MatrixStep) -> Values:

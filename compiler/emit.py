@@ -56,10 +56,14 @@ class _Draft:
 
 def emit(
     network: Network, plan: Schedule, addresses: Mapping[str, int], weights: WeightImage,
-    parameters: ParameterTable, config: NpuConfig,
+    parameters: ParameterTable, config: NpuConfig, *, skip_zero_planes: bool = False,
 ) -> Program:
-    """The program of a network. Raises ModelError where a number does not fit its field."""
-    emitter = _Emitter(network, plan, weights, DescriptorFields(addresses, parameters), config)
+    """The program of a network, which skips planes that are zero if the NPU can and shall.
+
+    Raises ModelError where a number does not fit its field.
+    """
+    fields = DescriptorFields(addresses, parameters, skip_zero_planes=skip_zero_planes)
+    emitter = _Emitter(network, plan, weights, fields, config)
     emitter.run()
     emitter.order_layers()
     stamps = emitter.stamp(config.stamps)

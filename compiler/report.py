@@ -27,6 +27,7 @@ _LEGEND = (
     "weights takes; ideal: cycles that no run can beat once they are loaded, by what; use: of the "
     "array, at best; cycles: from the end of the layer before, exactly"
 )
+_PLANES_LEGEND = "; ideal, use and cycles: with all planes; a run skips those that are zero"
 _SPLIT_LEGEND = "; split: windows at once x macros of each"
 
 
@@ -101,8 +102,10 @@ class Report(BaseModel):
     memories: dict[str, MemoryUse]
     #: Multiplications of all rows and columns in a cycle.
     peak_macs: float
-    #: Cycles of one image, by the cycle model.
+    #: Cycles of one image, by the cycle model, with all planes.
     cycles: int | None = None
+    #: Whether runs skip planes that are zero, so that they take fewer cycles.
+    skips_planes: bool = False
 
     @computed_field
     @property
@@ -127,7 +130,7 @@ class Report(BaseModel):
 
 def build_report(
     network: Network, plan: Schedule, weights: WeightImage, memories: dict[str, MemoryUse],
-    times: RunTiming, stamps: Mapping[int, int], config: NpuConfig,
+    times: RunTiming, stamps: Mapping[int, int], config: NpuConfig, *, skips_planes: bool = False,
 ) -> Report:
     """The report of a compiled network; `stamps` has the time stamp of each layer with one."""
     layers = []
@@ -142,7 +145,8 @@ def build_report(
         for node in network.host
     )
     return Report(
-        layers=tuple(layers), host=host, memories=memories, peak_macs=peak, cycles=times.cycles
+        layers=tuple(layers), host=host, memories=memories, peak_macs=peak, cycles=times.cycles,
+        skips_planes=skips_planes,
     )
 
 
@@ -197,7 +201,8 @@ def report_table(report: Report, measured: Sequence[int] | None = None) -> Table
     split = any(layer.windows * layer.macros > 1 for layer in report.layers)
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
-        caption=_LEGEND + _SPLIT_LEGEND * split, caption_justify="left",
+        caption=_LEGEND + _SPLIT_LEGEND * split + _PLANES_LEGEND * report.skips_planes,
+        caption_justify="left",
     )
     headings = (
         "layer", "result", "MACs", "K", "cut", *["split"] * split, "weights", "load", "ideal",

@@ -47,7 +47,7 @@ class Inference:
 
     `outputs` has the batch first; `cycles` has one number an image; `layer_cycles` has the time
     from the end of the layer before, a row an image, for each of `layers`; `cycles_by` says what
-    counted them.
+    counted them. `planes` has the planes that met the array, one number an image.
     """
 
     outputs: NDArray[Any]
@@ -55,6 +55,7 @@ class Inference:
     layers: tuple[str, ...]
     layer_cycles: NDArray[np.int64]
     cycles_by: str
+    planes: NDArray[np.int64]
     #: The input's and every layer's int8 values by tensor name, if they were asked for.
     tensors: dict[str, NDArray[np.int8]] = field(default_factory=dict)
 
@@ -186,7 +187,7 @@ class NpuClient:
             )
         images = apply_steps(manifest.input.steps, batch)
         stamped = tuple(layer for layer in manifest.layers if layer.stamp is not None)
-        outputs, cycles, stamps = [], [], []
+        outputs, cycles, stamps, planes = [], [], [], []
         places = [manifest.input.tensor, *(layer.result for layer in manifest.layers)]
         kept = {place.name: place for place in places} if keep_tensors else {}
         tensors: dict[str, list[NDArray[np.int8]]] = {name: [] for name in kept}
@@ -194,7 +195,9 @@ class NpuClient:
             self._write_tensor(manifest.input.tensor, image)
             cycles.append(self.run(manifest.entry))
             outputs.append(self._read_tensor(manifest.output.tensor))
-            stamps.append(self._layer_cycles(stamped))
+            counters = self.counters()
+            stamps.append(_layer_cycles(counters.stamps, stamped))
+            planes.append(counters.values[Counter.PLANES])
             for name, place in kept.items():
                 tensors[name].append(self._read_tensor(place))
             progress()
@@ -204,6 +207,7 @@ class NpuClient:
             tuple(layer.name for layer in stamped),
             np.array(stamps, np.int64).reshape(len(images), len(stamped)),
             self.device.cycles_by,
+            np.array(planes, np.int64),
             {name: _logical(tensors[name], place) for name, place in kept.items()},
         )
 
@@ -214,13 +218,11 @@ class NpuClient:
     def _read_tensor(self, place: TensorPlace) -> NDArray[np.int8]:
         return np.frombuffer(self.read(Memory.ACTIVATIONS, place.address, place.size), np.int8)
 
-    def _layer_cycles(self, layers: Sequence[LayerEntry]) -> list[int]:
-        """Cycles from stamp to stamp."""
-        if not layers:
-            return []
-        stamps = self.counters().stamps
-        ends = [stamps[layer.stamp] for layer in layers if layer.stamp is not None]
-        return [end - before for before, end in zip([0, *ends], ends, strict=False)]
+
+def _layer_cycles(stamps: Sequence[int], layers: Sequence[LayerEntry]) -> list[int]:
+    """Cycles from stamp to stamp."""
+    ends = [stamps[layer.stamp] for layer in layers if layer.stamp is not None]
+    return [end - before for before, end in zip([0, *ends], ends, strict=False)]
 
 
 def _chunks(data: bytes) -> Iterator[tuple[int, list[int]]]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..compiler.bounds import PLANES
 from ..verif.bench.simulators import find_simulator
 from .client import Inference
 from .manifest import Port
@@ -16,7 +17,10 @@ __all__ = ["networks_page", "network_result", "random_batch"]
 
 
 def random_batch(port: Port, images: int, seed: int) -> NDArray[Any]:
-    """Images for a network's input, any values: an NPU takes as long for all of them."""
+    """Images for a network's input, any values.
+
+    An NPU takes as long for all of them, but for planes that it skips.
+    """
     random = np.random.default_rng(seed)
     shape = (images, *port.shape)
     if port.dtype == "int8":
@@ -25,12 +29,14 @@ def random_batch(port: Port, images: int, seed: int) -> NDArray[Any]:
 
 
 def network_result(
-    program: ProgramFile, found: Inference, predicted: Inference, different: int
+    program: ProgramFile, found: Inference, predicted: Inference, different: int,
+    all_planes: Inference | None = None,
 ) -> dict[str, Any]:
     """What a record keeps of a run on a simulator that has just ended.
 
     `predicted` is the golden device's, whose cycles are the cycle model's;
-    `different` counts the outputs that are not the golden model's.
+    `different` counts the outputs that are not the golden model's. `all_planes` is a run of the
+    network on an NPU that could skip planes, and did not.
     """
     manifest, report = program.manifest, program.manifest.report
     cycles, expected = _by_layer(found), _by_layer(predicted)
@@ -59,10 +65,22 @@ def network_result(
         "peak_macs_per_cycle": report.peak_macs,
         "outputs": int(found.outputs.size),
         "outputs_that_differ": different,
+        **_skipping(found, all_planes),
         "memories": {name: [use.used, use.available] for name, use in report.memories.items()},
         "layers": layers,
         "verilator": find_simulator("verilator").version,
         "cocotb": metadata.version("cocotb"),
+    }
+
+
+def _skipping(found: Inference, all_planes: Inference | None) -> dict[str, Any]:
+    """What skipping planes has brought, if it was possible."""
+    if all_planes is None:
+        return {}
+    share = float(found.planes.sum() / all_planes.planes.sum())
+    return {
+        "cycles_all_planes": round(float(all_planes.cycles.mean())),
+        "planes_of_a_vector": round(PLANES * share, 2),
     }
 
 
@@ -79,6 +97,8 @@ def networks_page(results: dict[str, Any]) -> str:
         cells = (
             f"`{found['network']}`", f"`{found['npu']}`", f"{found['macs']:,}",
             f"{found['cycles']:,}", f"{found['predicted_cycles']:,}",
+            f"{found['cycles_all_planes']:,}" if "cycles_all_planes" in found else "",
+            f"{found['planes_of_a_vector']:.2f}" if "planes_of_a_vector" in found else "",
             f"{rate:.0f} of {found['peak_macs_per_cycle']:.0f}",
             f"{found['outputs_that_differ']} of {found['outputs']:,}", found["images"],
             f"Verilator {found['verilator']}",
@@ -118,10 +138,13 @@ Cycles of one image, from the start of the program to its end, with input, outpu
 NPU's memories: counted by the generated Verilog under Verilator, and predicted by the cycle
 model. Outputs are compared with the golden model's. Written by `cimple networks`.
 
-| network | NPU | MACs | cycles | by the model | MACs of the arrays a cycle | outputs that differ \
-| images | tool |
-|---|---|---:|---:|---:|---:|---:|---:|---|
+| network | NPU | MACs | cycles | by the model | all planes | planes of a vector \
+| MACs of the arrays a cycle | outputs that differ | images | tool |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|
 {rows}
+
+*All planes* are the cycles of the same images on an NPU with `skip_zero_planes` when it skips none,
+*planes of a vector* those of 8 that met the array when it did; their outputs are the same.
 
 In the tables below *split* is windows at once x macros of each, *cut* passes x channel tiles;
 *ideal* are the cycles that the slowest part needs by the NPU's rates, with all weights loaded, *by*

@@ -49,11 +49,18 @@ def compile_(
         bool,
         typer.Option("--keep-all", help="Keep every layer's result, so that all can be read."),
     ] = False,
+    all_planes: Annotated[
+        bool,
+        typer.Option(
+            "--all-planes",
+            help="Skip no planes that are zero, where the NPU can: as many cycles for any image.",
+        ),
+    ] = False,
 ) -> None:
     """Turn a network into a program file for one NPU, and report what each layer takes."""
     with working(network.name) as say:
         compiled = compile_network(
-            network, load_npu(npu), keep_all=keep_all,
+            network, load_npu(npu), keep_all=keep_all, all_planes=all_planes,
             progress=lambda stage: say(f"{network.name}: {stage}"),
         )
     target = output or network.with_suffix(".cim")

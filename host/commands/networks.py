@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cimple networks`: cycles of networks on an NPU's Verilog by layer, and the record of it."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
+from ...compiler.bounds import PLANES
 from ...compiler.compile import compile_network
+from ...hdl.npu.config import NpuConfig
 from ..assemble import assemble
+from ..client import Inference
 from ..console import working
 from ..networks import network_result, networks_page, random_batch
+from ..program import ProgramFile
 from ..records import read_results, write_results
 from .compile import load_npu
 from .run import EXIT_DIFFERENT, run_batch
@@ -33,33 +38,76 @@ def networks(
     """Run networks on an NPU's Verilog under Verilator, and record the cycles of their layers.
 
     Writes networks.json and networks.md; results of networks and NPUs of other names stay in them.
-    An output that differs from the golden model's, or a number of cycles that is not the cycle
+    Where the NPU can skip planes that are zero, networks run with all planes, too. An output that
+    differs from the golden model's or between the two, or a number of cycles that is not the cycle
     model's, ends the command with exit code 1.
     """
     config, stem = load_npu(npu), output / "networks"
     results = read_results(output / "networks.json")
     different = 0
     for file in files:
-        with working(file.name) as say:
-            compiled = compile_network(
-                file, config,
-                progress=lambda stage, name=file.name: say(f"{name}: {stage}"),
-            )  # fmt: skip
-        program = assemble(compiled)
-        batch = random_batch(program.manifest.input, images, seed)
-        found = run_batch("verilator", config, program, batch)
-        golden = run_batch("golden", config, program, batch)
-        here = int(np.count_nonzero(found.outputs != golden.outputs))
-        late = found.cycles[found.cycles != golden.cycles]
-        different += here + len(late)
-        result = network_result(program, found, golden, here)
+        compared = _compare(file, config, images, seed)
+        here, late, found = compared.different, compared.late, compared.found
+        whole = None
+        if config.macro.skip_zero_planes:
+            other = _compare(file, config, images, seed, all_planes=True)
+            whole = other.found
+            here += other.different + int(np.count_nonzero(found.outputs != whole.outputs))
+            late += other.late
+        different += here + late
+        result = network_result(compared.program, found, compared.golden, here, whole)
         results[f"{file.name} on {config.name}"] = result
         write_results(stem, results, networks_page(results))
-        typer.echo(
-            f"{file.name} on {config.name}: {result['cycles']:,} cycles an image, "
-            f"{result['predicted_cycles']:,} by the cycle model, {here} of "
-            f"{found.outputs.size:,} outputs differ from the golden model's"
-        )
+        _tell(f"{file.name} on {config.name}", result)
     typer.echo(f"written: {stem}.json, {stem}.md")
     if different:
         raise typer.Exit(EXIT_DIFFERENT)
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """A batch on the simulator and on the golden model."""
+
+    program: ProgramFile
+    found: Inference
+    golden: Inference
+
+    @property
+    def different(self) -> int:
+        """Outputs that differ."""
+        return int(np.count_nonzero(self.found.outputs != self.golden.outputs))
+
+    @property
+    def late(self) -> int:
+        """Images whose cycles or planes differ."""
+        same_cycles = self.found.cycles == self.golden.cycles
+        return int(np.count_nonzero(~(same_cycles & (self.found.planes == self.golden.planes))))
+
+
+def _compare(
+    file: Path, config: NpuConfig, images: int, seed: int, *, all_planes: bool = False
+) -> _Compared:
+    with working(file.name) as say:
+        compiled = compile_network(
+            file, config, all_planes=all_planes,
+            progress=lambda stage: say(f"{file.name}: {stage}"),
+        )  # fmt: skip
+    program = assemble(compiled)
+    batch = random_batch(program.manifest.input, images, seed)
+    found, golden = (run_batch(on, config, program, batch) for on in ("verilator", "golden"))
+    return _Compared(program, found, golden)
+
+
+def _tell(name: str, result: dict[str, Any]) -> None:
+    skipping = ""
+    if "cycles_all_planes" in result:
+        skipping = (
+            f", {result['cycles_all_planes']:,} with all planes "
+            f"({result['planes_of_a_vector']:.2f} of {PLANES} met the array)"
+        )
+    typer.echo(
+        f"{name}: {result['cycles']:,} cycles an image, "
+        f"{result['predicted_cycles']:,} by the cycle model{skipping}, "
+        f"{result['outputs_that_differ']} of {result['outputs']:,} outputs differ from the golden "
+        "model's"
+    )

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from cimple.hdl.load import load_config
+from cimple.hdl.npu.config import NpuConfig
 from cimple.host import cli
 from cimple.host.commands import networks as command
 from cimple.host.networks import networks_page, random_batch
@@ -69,6 +72,53 @@ def test_a_cycle_that_the_model_does_not_know_is_told(tmp_path, monkeypatch):
     assert run(DIGITS, "--npu", "npu_digits", "-o", str(tmp_path)) == 1
     found = read_results(tmp_path / "networks.json")["digits.onnx on npu_digits"]
     assert (found["cycles"], found["outputs_that_differ"]) == (found["predicted_cycles"] + 1, 0)
+
+
+@pytest.fixture
+def skipping_npu(tmp_path):
+    """The digits' NPU, which skips planes."""
+    digits = load_config("npu_digits")
+    assert isinstance(digits, NpuConfig)
+    config = digits.replace(name="skipping", macro=digits.macro.replace(skip_zero_planes=True))
+    path = tmp_path / "skipping.yaml"
+    path.write_text(yaml.safe_dump({"npu": config.to_mapping()}))
+    return str(path)
+
+
+def test_with_all_planes_and_with_fewer(tmp_path, monkeypatch, capsys, skipping_npu):
+    """Four runs: each device with the program that skips planes and the one that does not."""
+    golden, skips = command.run_batch, []
+
+    def instead(on, config, program, batch):
+        skips.append((on, program.manifest.report.skips_planes))
+        return golden("golden", config, program, batch)
+
+    monkeypatch.setattr(command, "run_batch", instead)
+    assert run(DIGITS, "--npu", skipping_npu, "-o", str(tmp_path)) == 0
+    assert skips == [(on, skip) for skip in (True, False) for on in ("verilator", "golden")]
+    found = read_results(tmp_path / "networks.json")["digits.onnx on skipping"]
+    assert found["cycles"] == found["predicted_cycles"] < found["cycles_all_planes"]
+    assert 1 < found["planes_of_a_vector"] < 8
+    planes = f"{found['planes_of_a_vector']:.2f}"
+    all_planes = f"{found['cycles_all_planes']:,}"
+    assert f"| {all_planes} | {planes} |" in (tmp_path / "networks.md").read_text()
+    said = f"{all_planes} with all planes ({planes} of 8 met the array), 0 of 20 outputs differ"
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", ["outputs", "planes", "cycles"])
+def test_a_difference_with_all_planes_is_told(tmp_path, monkeypatch, skipping_npu, what):
+    """Of the outputs of both devices from those of the other program, or of one device."""
+    golden = command.run_batch
+
+    def instead(on, config, program, batch):
+        found = golden("golden", config, program, batch)
+        if not program.manifest.report.skips_planes and (what == "outputs" or on == "verilator"):
+            getattr(found, what).flat[0] += 1
+        return found
+
+    monkeypatch.setattr(command, "run_batch", instead)
+    assert run(DIGITS, "--npu", skipping_npu, "-o", str(tmp_path)) == 1
 
 
 def test_bad_input(tmp_path, capsys):

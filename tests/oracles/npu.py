@@ -78,6 +78,8 @@ class NaiveNpu:
     banks : list of dict from (row, column) to weight
         Of each bank, the columns of all macros side by side.
     kernels : list of dict from (tap, lane) to weight
+    planes : list of list of int
+        For each COMPUTE, in order, those of its rounds down from the first with a one.
     """
 
     def __init__(self, config: NpuConfig) -> None:
@@ -89,6 +91,7 @@ class NaiveNpu:
         self.kernels: list[dict[tuple[int, int], int]] = [{}, {}]
         self.partial: dict[tuple[int, int], int] = {}
         self.vectors: list[list[int]] = []
+        self.planes: list[list[int]] = []
 
     def run(self, descriptors: list[Descriptor]) -> None:
         """Carry out descriptors in their order; a REQUANTISE when its vectors are there."""
@@ -155,6 +158,7 @@ class NaiveNpu:
         """With a split, windows go to the macros in turn, and have the columns of those only."""
         bank, columns = self.banks[d["bank"]], self.config.macros * self.config.macro.columns
         columns >>= d["split"]
+        planes: dict[int, int] = {}
         for number in range(d["out_height"] * d["out_width"]):
             oy, ox = divmod(number, d["out_width"])
             first = number % (1 << d["split"]) * columns
@@ -163,9 +167,13 @@ class NaiveNpu:
                 row, offset = divmod(d["skip"] + element, d["run_bytes"])
                 value = self._tap(d, oy, ox, row, offset)
                 byte = d["zero_point"] if value is None else value
+                round_ = number >> d["split"]
+                needed = max(1, (byte + 128).bit_length()) if d["skip_zero_planes"] else 8
+                planes[round_] = max(planes.get(round_, 0), needed)
                 for column in range(columns):
                     sums[column] += (byte + 128) * bank.get((element, first + column), 0)
             self.vectors.append(sums)
+        self.planes.append(list(planes.values()))
 
     def _tap(self, d: Descriptor, oy: int, ox: int, row: int, offset: int) -> int | None:
         """The byte of a window; None outside the image."""

@@ -15,9 +15,12 @@ from cimple.verif.golden.npu import NpuModel
 __all__ = ["CONFIGS", "Machine", "npu"]
 
 
-def npu(rows: int, columns: int, cell: str, banks: int = 1, **fields: Any) -> NpuConfig:
-    """A small NPU."""
+def npu(
+    rows: int, columns: int, cell: str, banks: int = 1, *, skips: bool = False, **fields: Any
+) -> NpuConfig:
+    """A small NPU, which may skip planes that are zero."""
     macro = {"rows": rows, "columns": columns, "cell": cell, "banks": banks}
+    macro["skip_zero_planes"] = skips
     sizes = {"activation_bytes": 1024, "weight_bytes": 1024, "channels": 32, "descriptors": 64}
     return NpuConfig.from_mapping({"macro": macro} | sizes | fields, source="test")
 
@@ -30,6 +33,9 @@ CONFIGS = {
     ),
     "macros": npu(
         9, 4, "lookup", 2, macros=4, activation_port=8, lanes=2, partial_sum_words=32
+    ),
+    "skipping": npu(
+        7, 4, "bitcell", 2, skips=True, macros=2, activation_port=8, lanes=2, partial_sum_words=64
     ),
     "one": npu(1, 1, "bitcell", 2, lanes=1, descriptors=32, partial_sum_words=16),
 }

@@ -102,6 +102,8 @@ IN_PLACE = "; only a window of one pixel with equal strides can work in place"
          "depth must be between 1 and 20 (the macro's rows), not 21"),
         (Opcode.COMPUTE, {"skip": 4}, "skip must be between 0 and 3 (less than run_bytes), not 4"),
         (Opcode.COMPUTE, {"bank": 3}, "bank must be between 0 and 1 (the macro's banks), not 3"),
+        (Opcode.COMPUTE, {"skip_zero_planes": 1},
+         "skip_zero_planes must be 0, as macro.skip_zero_planes is false"),
         (Opcode.COMPUTE, {"start": 1001},
          "address 0x400 is beyond the activation memory, which has activation_bytes = 1024"),
         (Opcode.COMPUTE, {"start": 0xFFFFFFFF},

@@ -18,6 +18,10 @@ def filled(config: NpuConfig, seed: int, *, any_multiplier: bool) -> tuple[Machi
     random = np.random.default_rng([seed, 1])
     machine, naive = Machine(config, seed), NaiveNpu(config)
     activations = random.integers(-128, 128, config.activation_bytes).astype(np.int8)
+    if config.macro.skip_zero_planes:
+        # Stretches of bytes which have so many planes.
+        planes = np.repeat(random.integers(0, 9, config.activation_bytes // 32), 32)
+        activations = (random.integers(0, 1 << planes) - 128).astype(np.int8)
     weights = random.integers(-128, 128, config.weight_bytes).astype(np.int8)
     rows = parameters(
         random, config.channels, any_multiplier=any_multiplier, typical=2000.0 * config.macro.rows
@@ -50,5 +54,7 @@ def test_memories_end_alike(name: str, seed: int) -> None:
         for (row, column), weight in weights.items():
             macro, own = divmod(column, config.macro.columns)
             assert machine.model.macros[macro].weights[bank, row, own] == weight
+    assert machine.model.planes == naive.planes
+    assert {8} < {n for rounds in naive.planes for n in rounds} or not config.macro.skip_zero_planes
     assert naive.activations != before
     assert any(d.opcode is Opcode.REQUANTISE or config.macro.rows == 1 for d in descriptors)
