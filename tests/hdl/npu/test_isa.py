@@ -31,7 +31,8 @@ OUTPUT = (
     "clamp_low 12 8 i8", "clamp_high 12 16 i8",
 )
 #: Where version 4 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
-#: them so; whatever changes here needs another version.
+#: them so; whatever changes here needs another version, but for a field where there was none that
+#: is as if it were not there while it is 0.
 VERSION_4 = {
     Opcode.END: (),
     Opcode.LOAD_WEIGHTS: (
@@ -43,7 +44,7 @@ VERSION_4 = {
         "origin_y 3 16 i16", "height 4 0 u16", "step_x 5 0 u16", "step_y 5 16 u16",
         "row_step 6 0 u32", "run_bytes 4 16 u16", "out_width 7 0 u16", "out_height 7 16 u16",
         "skip 8 0 u16", "depth 8 16 u16", "zero_point 9 0 i8", "bank 9 8 u8",
-        "split 9 16 u2",
+        "split 9 16 u2", "skip_zero_planes 9 18 u1",
     ),
     Opcode.REQUANTISE: (
         "out_width 7 0 u16", "out_height 7 16 u16", "out_start 10 0 u32",

@@ -108,8 +108,9 @@ def test_a_lost_answer() -> None:
     assert "no answer has come" in failure(
         GoldenLink(CONFIG, lambda n, packet, answer: [answer] if n < 150 else [])
     )
-    # The next one is taken for it.
-    assert ": word 0 is 0x" in failure(with_fault(lambda packet, answer: [], 151))
+    # The next one is taken for it, if there is one in the same row.
+    said = [failure(with_fault(lambda packet, answer: [], n)) for n in range(150, 158)]
+    assert any(": word 0 is 0x" in each for each in said)
 
 
 def test_an_answer_too_much() -> None:
@@ -120,6 +121,14 @@ def test_an_answer_too_much() -> None:
 def test_words_too_many_and_too_few() -> None:
     assert "words, expected" in failure(with_fault(lambda packet, answer: [[*answer, 0]], 99))
     assert "words, expected" in failure(with_fault(lambda packet, answer: [[*answer, 0, 0]], 40))
+
+
+def memory_that_differs(said: str) -> int:
+    """The memory whose words differ, by the READ that is named first."""
+    assert ": word " in said
+    first = said.splitlines()[1].split(": ")[-1].split()
+    assert int(first[0], 16) & 0xFF == Request.READ
+    return int(first[1], 16) >> 28
 
 
 @pytest.mark.parametrize("memory", Memory)
@@ -133,11 +142,7 @@ def test_a_memory_that_changes(memory: Memory) -> None:
         return [answer]
 
     link = GoldenLink(CONFIG, change)
-    said = failure(link)
-    assert ": word " in said
-    first = said.splitlines()[1].split(": ")[-1].split()
-    assert int(first[0], 16) & 0xFF == Request.READ
-    assert int(first[1], 16) >> 28 == memory
+    assert memory_that_differs(failure(link)) == memory
 
 
 def test_a_memory_that_a_faulty_write_changes() -> None:
@@ -169,7 +174,7 @@ def test_a_program_that_stays_behind() -> None:
         return [answer]
 
     link = GoldenLink(CONFIG, spoil)
-    assert "activations" in failure(link) or "all ACTIVATIONS" in failure(link)
+    assert memory_that_differs(failure(link)) == Memory.ACTIVATIONS
 
 
 def test_a_word_that_is_withdrawn() -> None:
