@@ -97,8 +97,11 @@ class HostilePrograms:
     def descriptor(self) -> list[int]:
         """One with any values in the fields of its kind, END among the kinds."""
         opcode = Opcode(self._below(len(Opcode)))
-        header = ("opcode", "version")
-        values = {f.name: self._value(f) for f in FIELDS[opcode] if f.name not in header}
+        left_out = ["opcode", "version"]
+        if not self._stimulus.config.macro.skip_zero_planes:
+            # The golden model says nothing of a program that asks for it; `bits` are set anyway.
+            left_out.append("skip_zero_planes")
+        values = {f.name: self._value(f) for f in FIELDS[opcode] if f.name not in left_out}
         if self._below(2):
             # Without tokens to wait for it surely starts.
             values |= {"wait": 0}
