@@ -4,10 +4,10 @@
 - array: 8 planes a round, which is a window, or as many as the split has at once; a program that
   skips planes of zeros may take fewer;
 - feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
-- lanes: `lanes` results requantised a cycle;
+- requantisers: `requantisers` results requantised a cycle;
 - taps, of depthwise convolutions and average pools: `lanes` channels of a tap a cycle;
 - pool, of max pools: `activation_port` channels of a tap a cycle;
-- add: three cycles for `lanes` bytes, which are two terms and their sum;
+- add: three cycles for `requantisers` bytes, which are two terms and their sum;
 - loader: a weight word a cycle, or what macros take to write row groups, those of a window in turn;
   and for each set what it takes to fill the last group's table.
 """
@@ -23,7 +23,7 @@ __all__ = ["PLANES", "bounds", "descriptors", "load_cycles", "round_cycles"]
 
 #: Planes of an activation: each meets the array once.
 PLANES = 8
-#: Passes of an addition through the lanes: each image is scaled, then the sum.
+#: Passes of an addition through the requantisers: each image is scaled, then the sum.
 _ADD_PASSES = 3
 
 
@@ -36,7 +36,7 @@ def bounds(layer: Layer, steps: Sequence[Step], config: NpuConfig) -> dict[str, 
         case DepthwiseLayer() | AverageLayer():
             return {"taps": _tap_cycles(layer, config.lanes)}
         case AddLayer():
-            return {"add": _ADD_PASSES * -(-layer.result.size // config.lanes)}
+            return {"add": _ADD_PASSES * -(-layer.result.size // config.requantisers)}
         case _:
             return {"pool": _tap_cycles(layer, config.activation_port)}
 
@@ -69,12 +69,12 @@ def round_cycles(layer: MatrixLayer, step: MatrixStep, config: NpuConfig) -> int
 def _matrix_cycles(
     layer: MatrixLayer, steps: list[MatrixStep], config: NpuConfig
 ) -> dict[str, int]:
-    cycles: dict[str, int] = {"array": 0, "feeder": 0, "lanes": 0}
+    cycles: dict[str, int] = {"array": 0, "feeder": 0, "requantisers": 0}
     for step in steps:
         reads, beats = _window(layer, step, config)
         cycles["array"] += _rounds(step) * PLANES
         cycles["feeder"] += _vectors(step) * reads
-        cycles["lanes"] += _vectors(step) * beats
+        cycles["requantisers"] += _vectors(step) * beats
     return cycles
 
 
@@ -88,8 +88,8 @@ def _rounds(step: MatrixStep) -> int:
 
 
 def _window(layer: MatrixLayer, step: MatrixStep, config: NpuConfig) -> tuple[int, int]:
-    """Reads that fetch one window, and beats that its results take through the lanes."""
-    beats = -(-step.weights.channels.count // config.lanes)
+    """Reads that fetch one window, and beats that its results take through the requantisers."""
+    beats = -(-step.weights.channels.count // config.requantisers)
     return _reads(layer.run_bytes, step, config.activation_port), beats
 
 

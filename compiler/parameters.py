@@ -17,7 +17,7 @@ _Uniform = tuple[ChannelParameters, ...]
 
 @dataclass(frozen=True)
 class ParameterTable:
-    """All channels' parameters; each tile and each group begins at a multiple of the NPU's lanes.
+    """All channels' parameters; each tile and each group begins at a multiple of `requantisers`.
     """
 
     entries: tuple[ChannelParameters, ...]
@@ -29,7 +29,7 @@ class ParameterTable:
         return self.tiles[layer, channels]
 
     def uniform(self, *parameters: ChannelParameters) -> int:
-        """Where groups of `lanes` equal entries begin, one for each of these parameters."""
+        """Where groups of `requantisers` equal entries begin, one for each of these parameters."""
         return self.groups[parameters]
 
 
@@ -70,8 +70,8 @@ class _Placer:
                 self._uniform(layer.parameters)
 
     def _place(self, parameters: Iterable[ChannelParameters]) -> int:
-        """From the next multiple of the lanes on."""
-        self.entries += [ChannelParameters()] * (-len(self.entries) % self.config.lanes)
+        """From the next multiple of `requantisers` on."""
+        self.entries += [ChannelParameters()] * (-len(self.entries) % self.config.requantisers)
         start = len(self.entries)
         self.entries += parameters
         return start
@@ -79,7 +79,7 @@ class _Placer:
     def _uniform(self, group: _Uniform) -> None:
         """Once, whoever needs it."""
         if group not in self.groups:
-            self.groups[group] = self._place(p for p in group for _ in range(self.config.lanes))
+            self.groups[group] = self._place(p for p in group for _ in range(self.config.requantisers))
 
 
 def _channels(

@@ -52,7 +52,7 @@ class LayerReport(BaseModel):
     descriptors: int = 1
     weight_bytes: int = 0
     load_cycles: int = 0
-    #: Cycles each rate alone allows: `array`, `feeder`, `lanes`, `taps`, `pool` or `add`.
+    #: Cycles each rate alone allows: `array`, `feeder`, `requantisers`, `taps`, `pool` or `add`.
     bounds: dict[str, int]
     #: Cycles from the end of the layer before, by the cycle model; None: it leaves no time stamp.
     cycles: int | None = None

@@ -52,9 +52,9 @@ def tile(layer: MatrixLayer, config: NpuConfig, split: int = 0) -> Tiling:
         areas = (Area(0, 0, result.height, result.width),)
         return Tiling(_channels(outputs, columns), passes, areas, split)
     # So that the partial sums hold one result at least.
-    columns = min(columns, config.partial_sum_words * config.lanes)
+    columns = min(columns, config.partial_sum_words * config.requantisers)
     channels = _channels(outputs, columns)
-    beats = -(-channels[0].count // config.lanes)
+    beats = -(-channels[0].count // config.requantisers)
     return Tiling(channels, passes, _areas(layer, config.partial_sum_words // beats), split)
 
 

@@ -23,7 +23,8 @@ _GEOMETRY = (
     (11, 16, 8, "weight_port"),
     (11, 24, 8, "stamps"),
     (12, 0, 32, "partial_sum_words"),
-    (13, 0, 16, "macros"),
+    (13, 0, 8, "macros"),
+    (13, 8, 8, "requantisers"),
     (13, 16, 16, "taps"),
 )
 

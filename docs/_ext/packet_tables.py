@@ -29,7 +29,7 @@ __all__ = ["counters", "headers", "identity_words", "memory_map", "requests", "s
 #: Not the same value in two fields, so that a word that names the wrong one is noticed.
 EXAMPLE = NpuConfig(
     macro=MacroConfig(rows=72, columns=16), macros=2, taps=32, activation_bytes=16384,
-    activation_port=8, weight_bytes=32768, weight_port=16, channels=128, lanes=4,
+    activation_port=8, weight_bytes=32768, weight_port=16, channels=128, lanes=4, requantisers=1,
     partial_sum_words=256, descriptors=512, stamps=64,
 )
 
@@ -51,7 +51,8 @@ _IDENTITY: tuple[tuple[str, Callable[[NpuConfig], int]], ...] = (
      lambda config: int.from_bytes(
          (config.lanes, config.activation_port, config.weight_port, config.stamps), "little")),
     ("`partial_sum_words`", lambda config: config.partial_sum_words),
-    ("`macros`, and `taps` in bits 31:16", lambda config: config.macros | config.taps << 16),
+    ("`macros`, `requantisers` in bits 15:8, and `taps` in bits 31:16",
+     lambda config: config.macros | config.requantisers << 8 | config.taps << 16),
 )
 
 _SIZES: dict[Memory, tuple[str, Callable[[NpuConfig], int]]] = {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The NPU's parameters and everything that follows from them: memory shapes, rates, identity."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, get_args
 
 from amaranth.hdl import signed
 from amaranth.lib import data
@@ -26,6 +26,10 @@ CELLS = (Cell.BITCELL, Cell.LOOKUP)
 MACRO_FIELDS = {
     "weight_bits": 8, "input_bits": 8, "accumulations": 1, "fusion": 1, "bits_per_cycle": 1,
 }
+
+
+#: Bytes that units of the vector engine work on at once.
+_Lanes = Literal[1, 2, 4, 8, 16]
 
 
 class NpuConfig(Config):
@@ -60,11 +64,18 @@ class NpuConfig(Config):
         int, Field(ge=8, le=16384, description="channels whose requantisation is kept on chip")
     ] = 128
     lanes: Annotated[
-        Literal[1, 2, 4, 8, 16], Field(description="outputs requantised in a cycle")
+        _Lanes, Field(description="channels of a tap multiplied and added in a cycle")
+    ] = 4
+    requantisers: Annotated[
+        _Lanes,
+        Field(description="outputs requantised in a cycle; as many as `lanes` if not given"),
     ] = 4
     partial_sum_words: Annotated[
         int,
-        Field(ge=16, le=65536, description="words of `lanes` partial sums kept between passes"),
+        Field(
+            ge=16, le=65536,
+            description="words of `requantisers` partial sums kept between passes",
+        ),
     ] = 256
     taps: Annotated[
         Literal[16, 32, 64, 128, 256],
@@ -80,6 +91,14 @@ class NpuConfig(Config):
         Literal[16, 32, 64, 128], Field(description="time stamps that a run can leave behind")
     ] = 32
 
+    @model_validator(mode="before")
+    @classmethod
+    def _requantise_all_lanes(cls, fields: Any) -> Any:
+        # Wrong lanes are reported once.
+        if isinstance(fields, Mapping) and fields.get("lanes") in get_args(_Lanes):
+            return {"requantisers": fields["lanes"], **fields}
+        return fields
+
     @model_validator(mode="after")
     def _check_fit(self) -> "NpuConfig":
         if self.macro.cell not in CELLS:
@@ -93,23 +112,28 @@ class NpuConfig(Config):
                 raise ValueError(f"macro.{field} must be {needed} in an NPU, not {value}")
         if self.lanes > self.activation_port:
             raise ValueError(
-                f"lanes must be at most activation_port ({self.activation_port}), as a cycle's "
-                f"outputs are written at once, not {self.lanes}"
+                f"lanes must be at most activation_port ({self.activation_port}), as the "
+                f"channels of a tap are read at once, not {self.lanes}"
             )
-        if self.macros > 1 and self.macro.columns % self.lanes:
+        if self.requantisers > self.lanes:
             raise ValueError(
-                f"lanes must divide macro.columns ({self.macro.columns}) where there are several "
-                f"macros, not {self.lanes}"
+                f"requantisers must be at most lanes ({self.lanes}), as sums come from so many, "
+                f"not {self.requantisers}"
             )
-        if self.channels < 3 * self.lanes:
+        if self.macros > 1 and self.macro.columns % self.requantisers:
             raise ValueError(
-                f"channels must be at least three times lanes ({3 * self.lanes}), as an addition "
-                f"takes so many, not {self.channels}"
+                f"requantisers must divide macro.columns ({self.macro.columns}) where there are "
+                f"several macros, not {self.requantisers}"
+            )
+        if self.channels < 3 * self.requantisers:
+            raise ValueError(
+                f"channels must be at least three times requantisers ({3 * self.requantisers}), "
+                f"as an addition takes so many, not {self.channels}"
             )
         for field, value, unit in (
             ("activation_bytes", self.activation_bytes, self.activation_port),
             ("weight_bytes", self.weight_bytes, self.weight_port),
-            ("channels", self.channels, self.lanes),
+            ("channels", self.channels, self.requantisers),
         ):
             if value % unit:
                 raise ValueError(f"{field} must be a multiple of {unit}, not {value}")
@@ -172,8 +196,8 @@ class NpuConfig(Config):
 
     @property
     def channel_words(self) -> int:
-        """Words of `lanes` channels in the parameter memory."""
-        return self.channels // self.lanes
+        """Words of `requantisers` channels in the parameter memory."""
+        return self.channels // self.requantisers
 
     @property
     def weight_word_bits(self) -> int:
@@ -239,5 +263,12 @@ class NpuConfig(Config):
 
     @property
     def beats(self) -> int:
-        """Cycles that all outputs of a round of windows take through the requantisation lanes."""
-        return -(-self.columns // self.lanes)
+        """Cycles that all outputs of a round of windows take through the requantisers."""
+        return -(-self.columns // self.requantisers)
+
+    # Sums of windows ----------------------------------------------------------------------------
+
+    @property
+    def sum_beats(self) -> int:
+        """Cycles that the sums of all lanes take through the requantisers."""
+        return self.lanes // self.requantisers

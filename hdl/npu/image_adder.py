@@ -21,13 +21,13 @@ _FIRST, _SECOND, _SUM = range(ADD_TURNS)
 
 
 class ImageAdder(wiring.Component):
-    """Sends each `lanes` bytes through the lanes three times: both addends, then their sum.
+    """Sends each `requantisers` bytes through them three times: both addends, then their sum.
 
-    The lanes bring the addends to a common scale (`scaled`); what they make of the sum of these is
-    the result. Reads are one byte in three cycles a lane and image, so nothing holds it up: the
+    They bring the addends to a common scale (`scaled`); what they make of the sum of these is the
+    result. Reads are one byte in three cycles a lane and image, so nothing holds it up: the
     activation memory serves the vector engine first.
 
-    Throughput: 3 cycles for `lanes` bytes. Latency: 13 cycles from a read of the first image to the
+    Throughput: 3 cycles for `requantisers` bytes. Latency: 13 cycles from a read of the first image to the
     beat of the sum.
 
     Members
@@ -86,7 +86,7 @@ class ImageAdder(wiring.Component):
     def _ask(self, m: Module, turn: Signal) -> Value:
         """Ask for bytes of both images in turn, while there are any."""
         fields = self.descriptor
-        lanes, bits = self.config.lanes, self.config.activation_address_bits
+        lanes, bits = self.config.requantisers, self.config.activation_address_bits
         offset = Signal(bits)
         left = Signal(bits + 1)
         running = Signal()
@@ -109,7 +109,7 @@ class ImageAdder(wiring.Component):
     def _send(self, m: Module, entering: Signal, enters: Value, sends_sum: Value) -> None:
         """The beats. Addends write nothing."""
         fields = self.descriptor
-        lanes, bits = self.config.lanes, self.config.activation_address_bits
+        lanes, bits = self.config.requantisers, self.config.activation_address_bits
         address = Signal(bits)
         left = Signal(bits + 1)
         beat = Signal(beat_layout(self.config))
@@ -131,7 +131,7 @@ class ImageAdder(wiring.Component):
     def _add(self, m: Module, turn: Signal, enters: Value, sends_sum: Value) -> None:
         """Addends on their way in, and the sum of the last two that came out."""
         second_comes_out = turn == (_SECOND + 2 + REQUANTISE_CYCLES) % ADD_TURNS
-        for lane in range(self.config.lanes):
+        for lane in range(self.config.requantisers):
             value = Signal(signed(8), name=f"value{lane}", reset_less=True)
             before = Signal(signed(32), name=f"before{lane}", reset_less=True)
             total = Signal(signed(32), name=f"total{lane}", reset_less=True)

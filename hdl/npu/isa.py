@@ -194,7 +194,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         BitField("add_partial", 12, 26, 1, "add the partial sums of the earlier passes"),
         BitField("keep_partial", 12, 27, 1, "keep the sums as partial sums, write no results"),
         BitField("channels", 13, 0, 16, "outputs of each vector, 1 to the columns of its macros"),
-        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the lanes"),
+        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the requantisers"),
         BitField("partial", 14, 0, 16, "first word of the partial sums"),
         BitField("split", 14, 16, 2, "that of the COMPUTE whose vectors it takes"),
     ),
@@ -219,7 +219,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         *_OUTPUT,
         _ZERO_POINT,
         _ROUNDING,
-        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the lanes"),
+        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the requantisers"),
     ),
     Opcode.AVERAGE_POOL: (
         *_HEADER,
@@ -228,7 +228,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         *_OUTPUT,
         _ZERO_POINT,
         _ROUNDING,
-        BitField("channel", 13, 16, 16, "parameters of `lanes` channels, which all groups take"),
+        BitField("channel", 13, 16, 16, "parameters of `requantisers` channels, for all such groups"),
     ),
     Opcode.ADD: (
         *_HEADER,
@@ -238,7 +238,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         BitField("out_start", 10, 0, 32, "address of the first result"),
         *_CLAMP,
         _ZERO_POINT,
-        BitField("channel", 13, 16, 16, "`lanes` equal parameters of each: first, second, sum"),
+        BitField("channel", 13, 16, 16, "`requantisers` equal ones of each: first, second, sum"),
     ),
 }
 

@@ -206,7 +206,7 @@ def identity(config: NpuConfig) -> list[int]:
         config.descriptors,
         config.lanes | config.activation_port << 8 | config.weight_port << 16 | config.stamps << 24,
         config.partial_sum_words,
-        config.macros | config.taps << 16,
+        config.macros | config.requantisers << 8 | config.taps << 16,
     ]
 
 

@@ -18,12 +18,12 @@ __all__ = ["RequantiseLanes", "beat_layout", "sums_layout"]
 
 
 def beat_layout(config: NpuConfig) -> data.StructLayout:
-    """What belongs to `lanes` sums: results to write, where, and with which parameters."""
+    """What belongs to a sum of each lane: results to write, where, and with which parameters."""
     return data.StructLayout(
         {
             "valid": 1,
             "last": 1,
-            "count": range(config.lanes + 1),
+            "count": range(config.requantisers + 1),
             "parameters": config.channel_word_bits,
             "address": config.activation_address_bits,
         }
@@ -32,7 +32,7 @@ def beat_layout(config: NpuConfig) -> data.StructLayout:
 
 def sums_layout(config: NpuConfig) -> data.ArrayLayout:
     """A sum for each lane."""
-    return data.ArrayLayout(signed(32), config.lanes)
+    return data.ArrayLayout(signed(32), config.requantisers)
 
 
 class RequantiseLanes(wiring.Component):
@@ -84,7 +84,7 @@ class RequantiseLanes(wiring.Component):
         }
         for name, bits in PARAMETER_BITS.items():
             members[f"{name}_address"] = Out(config.channel_word_bits)
-            members[name] = In(data.ArrayLayout(bits, config.lanes))
+            members[name] = In(data.ArrayLayout(bits, config.requantisers))
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -101,9 +101,9 @@ class RequantiseLanes(wiring.Component):
         ):
             # A memory takes its address a cycle before its data.
             m.d.comb += getattr(self, f"{name}_address").eq(delayed[latency - 1].parameters)
-        results = [self._lane(m, lane) for lane in range(self.config.lanes)]
+        results = [self._lane(m, lane) for lane in range(self.config.requantisers)]
         final = delayed[-1]
-        written = Signal(8 * self.config.lanes)
+        written = Signal(8 * self.config.requantisers)
         m.d.sync += written.eq(Cat(results))
         m.d.comb += [
             self.write.count.eq(Mux(final.valid, final.count, 0)),

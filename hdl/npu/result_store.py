@@ -17,16 +17,16 @@ __all__ = ["ResultStore"]
 
 
 class ResultStore(wiring.Component):
-    """Takes output vectors beat by beat (`lanes` outputs), adds partial sums, hands on or keeps.
+    """Takes output vectors beat by beat (`requantisers` outputs), adds partial sums, hands on or keeps.
 
-    Sums of a pass that is not the last are kept as 32-bit partial sums, a word of `lanes` of them a
-    beat; a later pass over the same pixels adds them. What takes the beats never stalls.
+    Sums of a pass that is not the last are kept as 32-bit partial sums, a word of `requantisers` of
+    them a beat; a later pass over the same pixels adds them. What takes the beats never stalls.
 
     Where several windows are computed at once, their outputs come at once, one pixel's behind the
     other's; they are taken pixel by pixel.
 
-    Throughput: a beat a cycle, ``ceil(channels / lanes)`` beats a vector. Latency: 1 cycle from the
-    stream to `beat`; 2 to `kept`.
+    Throughput: a beat a cycle, ``ceil(channels / requantisers)`` beats a vector. Latency: 1 cycle
+    from the stream to `beat`; 2 to `kept`.
 
     Members
     -------
@@ -92,7 +92,7 @@ class ResultStore(wiring.Component):
             write.addr.eq(partial_taken),
             write.en.eq(taken.valid & keep),
         ]
-        for lane in range(config.lanes):
+        for lane in range(config.requantisers):
             output = self._output(m, lane, which)
             earlier = Mux(self.descriptor.add_partial, read.data[lane], 0)
             total = Signal(signed(32), name=f"sum{lane}")
@@ -128,7 +128,7 @@ class ResultStore(wiring.Component):
         """The beat's output of a lane, registered."""
         macro = self.config.macro
         outputs = [self.i.payload[column] for column in range(self.config.columns)]
-        own = outputs[lane :: self.config.lanes]
+        own = outputs[lane :: self.config.requantisers]
         output = Signal(signed(macro.output_bits), name=f"output{lane}", reset_less=True)
         m.d.sync += output.eq(Array(own)[which] if own else 0)
         return output
@@ -137,7 +137,7 @@ class ResultStore(wiring.Component):
         """Walk over pixels and beats as the macro delivers vectors."""
         fields = self.descriptor
         config = self.config
-        lanes, lane_bits = config.lanes, exact_log2(config.lanes)
+        lanes, lane_bits = config.requantisers, exact_log2(config.requantisers)
         address_bits = config.activation_address_bits
         m.submodules.pixels = pixels = PixelWalker(config)
         running = Signal()

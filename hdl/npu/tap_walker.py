@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -37,8 +37,11 @@ class TapWalker(wiring.Component):
     """Takes up to `width` channels of a pixel at once (a chunk), tap after tap, then the next
     chunk, then the next window.
 
-    Throughput: a tap a cycle: ``taps * ceil(channels / width)`` cycles a window. Latency: 1 cycle
-    from `start` to the first read; a tap is there with its bytes, a cycle after the read.
+    A chunk of sums leaves in `sum_beats` cycles; one of fewer taps waits until they have passed.
+
+    Throughput: a tap a cycle, and a chunk in ``max(taps, sum_beats)``; of a MAX_POOL in ``taps``.
+    Latency: 1 cycle from `start` to the first read; a tap is there with its bytes, a cycle after
+    the read.
 
     Members
     -------
@@ -91,11 +94,11 @@ class TapWalker(wiring.Component):
         m.d.comb += [
             channels_left.eq((fields.channels - channel)[:16]),
             ends_window.eq(asked.last & (channels_left <= self.width)),
-            self.read.valid.eq(running),
+            self.read.valid.eq(running & self._is_due(m, asked)),
             self.read.address.eq((windows.address + row_offset + column_offset + channel)[:bits]),
             # As unsigned numbers, positions before the image are larger than any beyond it.
             asked.inside.eq((x < fields.row_bytes) & (y < fields.height)),
-            asked.valid.eq(running & self.read.ready),
+            asked.valid.eq(self.read.valid & self.read.ready),
             asked.ends_all.eq(ends_window & windows.last),
             asked.count.eq(
                 Mux(channels_left > self.width, self.width, channels_left)[: len(asked.count)]
@@ -120,6 +123,19 @@ class TapWalker(wiring.Component):
         with m.Elif(asked.valid & asked.ends_all):
             m.d.sync += running.eq(0)
         return m
+
+    def _is_due(self, m: Module, asked: Any) -> Value:
+        """Whether so many cycles have passed since the chunk before began as its sums take."""
+        beats = self.config.sum_beats
+        if beats == 1:
+            return Const(1, 1)
+        left = Signal(range(beats))
+        with m.If(left != 0):
+            m.d.sync += left.eq(left - 1)
+        is_sum = self.descriptor.opcode != Opcode.MAX_POOL
+        with m.If(asked.valid & asked.last & is_sum & (self.number < beats - 1)):
+            m.d.sync += left.eq((beats - 1 - self.number)[: len(left)])
+        return left == 0
 
     def _walk_taps(self, m: Module, asked: Any) -> tuple[Signal, Signal, Signal]:
         """Row of the tap; bytes from the window's first to the tap's pixel in its row, to its row.

@@ -76,7 +76,7 @@ class VectorEngine(wiring.Component):
         }
         for name, bits in PARAMETER_BITS.items():
             members[f"{name}_address"] = Out(config.channel_word_bits)
-            members[name] = In(data.ArrayLayout(bits, config.lanes))
+            members[name] = In(data.ArrayLayout(bits, config.requantisers))
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Window sums: depthwise convolution and average pooling, a multiplier and an adder a lane."""
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
@@ -23,8 +26,12 @@ class WindowSums(wiring.Component):
     Two banks of kernels are kept, so that the next is loaded while one computes. Beyond the image
     a byte is the descriptor's `padding`, which is 0 for an average.
 
+    Lanes that are more than the requantisers form groups of so many, each a cycle behind the one
+    before it, from its taps to its sums. So the groups' beats follow one another, and sums need not
+    be kept while those of the next window are formed.
+
     Throughput: a tap of `lanes` channels a cycle. Latency: 3 cycles from a window's last tap to its
-    `beat`.
+    first `beat`.
 
     Members
     -------
@@ -33,7 +40,7 @@ class WindowSums(wiring.Component):
     number : In(TAP_NUMBER_BITS)
         As in `TapWalker`: of the tap that comes a cycle later.
     tap : In(tap_layout(config))
-        Valid only for these two.
+        Valid only for these two. Last taps are `sum_beats` cycles apart, or more.
     bytes : In(byte_lanes(config))
         The tap's, its first channel in lane 0.
     kernel : In(KernelWritePort)
@@ -67,29 +74,61 @@ class WindowSums(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        weights = self._kernels(m)
+        config = self.config
         # The tap with its operands, with its product, and with the sum that has it.
         operands, product, total = (
-            Signal(tap_layout(self.config), name=name) for name in ("operands", "product", "total")
+            Signal(tap_layout(config), name=name) for name in ("operands", "product", "total")
         )
         m.d.sync += [operands.eq(self.tap), product.eq(operands), total.eq(product)]
-        ends = Signal()
-        parameters = self.descriptor.channel[exact_log2(self.config.lanes) :]
-        beat = Signal(beat_layout(self.config))
-        m.d.comb += [
-            ends.eq(total.valid & total.last),
-            beat.valid.eq(1),
-            beat.last.eq(total.ends_all),
-            beat.count.eq(total.count[: len(beat.count)]),
-            beat.parameters.eq(parameters[: len(beat.parameters)]),
-            beat.address.eq(total.address),
-            self.beat.as_value().eq(Mux(ends, beat.as_value(), 0)),
-        ]
-        for lane in range(self.config.lanes):
-            self._lane(m, lane, weights[lane], product, ends)
+        weights = self._kernels(m)
+        beats: list[Value] = []
+        sums: list[list[Value]] = []
+        for group in range(config.sum_beats):
+            if group:
+                product, total = total, self._next_group(m, group, total)
+            ends = Signal(name=f"ends{group}")
+            m.d.comb += ends.eq(total.valid & total.last)
+            beats.append(Mux(ends, self._beat(m, group, total).as_value(), 0))
+            totals = [
+                self._lane(m, group * config.requantisers + index, weights, product, group)
+                for index in range(config.requantisers)
+            ]
+            sums.append([Mux(ends, each, 0) for each in totals])
+        m.d.comb += self.beat.as_value().eq(reduce(or_, beats))
+        for index, groups in enumerate(zip(*sums, strict=True)):
+            m.d.comb += self.sums[index].eq(reduce(or_, groups))
         return m
 
-    def _kernels(self, m: Module) -> list[Signal]:
+    def _next_group(self, m: Module, group: int, total: Any) -> Any:
+        """The tap with the sum of the next group, and only its channels."""
+        width = self.config.requantisers
+        following = Signal(tap_layout(self.config), name=f"total{group}")
+        m.d.sync += [
+            following.eq(total),
+            following.last.eq(total.last & (total.count > width)),
+            following.count.eq((total.count - width)[: len(total.count)]),
+            following.address.eq((total.address + width)[: len(total.address)]),
+        ]
+        return following
+
+    def _beat(self, m: Module, group: int, total: Any) -> Any:
+        """What goes with a group's sums. For an average all groups have the same parameters."""
+        fields, width = self.descriptor, self.config.requantisers
+        beat = Signal(beat_layout(self.config), name=f"beat{group}")
+        parameters = fields.channel[exact_log2(width) :]
+        if group:
+            parameters += Mux(fields.opcode == Opcode.AVERAGE_POOL, 0, group)
+        is_partial = total.count <= width if group < self.config.sum_beats - 1 else Const(1, 1)
+        m.d.comb += [
+            beat.valid.eq(1),
+            beat.last.eq(total.ends_all & is_partial),
+            beat.count.eq(Mux(is_partial, total.count, width)[: len(beat.count)]),
+            beat.parameters.eq(parameters[: len(beat.parameters)]),
+            beat.address.eq(total.address),
+        ]
+        return beat
+
+    def _kernels(self, m: Module) -> list[Value]:
         """The memory of kernels; the weights of the tap that is there."""
         config = self.config
         m.submodules.kernels = kernels = memory.Memory(
@@ -104,23 +143,31 @@ class WindowSums(wiring.Component):
             read.addr.eq(Cat(self.number[:bits], self.descriptor.bank[: exact_log2(TAP_BANKS)])),
         ]
         is_average = self.descriptor.opcode == Opcode.AVERAGE_POOL
-        weights = []
-        for lane in range(config.lanes):
-            weight = Signal(signed(8), name=f"weight{lane}", reset_less=True)
-            m.d.sync += weight.eq(Mux(is_average, Const(1, signed(8)), read.data[lane].as_signed()))
-            weights.append(weight)
-        return weights
+        return [
+            Mux(is_average, Const(1, signed(8)), read.data[lane].as_signed())
+            for lane in range(config.lanes)
+        ]
 
-    def _lane(self, m: Module, lane: int, weight: Signal, tap: Any, ends: Signal) -> None:
-        """Multiply and add; `tap` is the one whose product is there."""
-        value = Signal(signed(8), name=f"value{lane}", reset_less=True)
+    def _lane(
+        self, m: Module, lane: int, weights: Sequence[Value], tap: Any, group: int
+    ) -> Signal:
+        """Multiply and add; `tap` is the one whose product is there. `group` cycles late."""
+        inside = Mux(self.tap.inside, self.bytes[lane].as_signed(), self.descriptor.padding)
+        value = _delayed(m, f"value{lane}", inside, 1 + group)
+        weight = _delayed(m, f"weight{lane}", weights[lane], 1 + group)
         product = Signal(signed(16), name=f"product{lane}", reset_less=True)
         total = Signal(signed(32), name=f"total{lane}", reset_less=True)
-        inside = self.bytes[lane].as_signed()
-        m.d.sync += [
-            value.eq(Mux(self.tap.inside, inside, self.descriptor.padding)),
-            product.eq(value * weight),
-        ]
+        m.d.sync += product.eq(value * weight)
         with m.If(tap.valid):
             m.d.sync += total.eq((Mux(tap.first, 0, total) + product)[:32].as_signed())
-        m.d.comb += self.sums[lane].eq(Mux(ends, total, 0))
+        return total
+
+
+def _delayed(m: Module, name: str, value: Value, cycles: int) -> Signal:
+    """An int8, some cycles later."""
+    for cycle in range(cycles):
+        later = Signal(signed(8), name=f"{name}_{cycle}", reset_less=True)
+        m.d.sync += later.eq(value)
+        value = later
+    assert isinstance(value, Signal)
+    return value

@@ -118,7 +118,7 @@ PARAMETER_BITS = {"bias": 32, "multiplier": 31, "shift": 5}
 
 
 class ParameterMemory(wiring.Component):
-    """Bias, multiplier and shift of every channel; `lanes` neighbouring channels a word.
+    """Bias, multiplier and shift of every channel; `requantisers` neighbouring channels a word.
 
     The three are separate memories, so that each is read in the cycle in which the requantisation
     needs it, rather than carried along.
@@ -128,10 +128,10 @@ class ParameterMemory(wiring.Component):
     Members
     -------
     bias_address, multiplier_address, shift_address : In(...)
-        Word to read: a channel's number divided by `lanes`.
-    bias : Out(ArrayLayout(32, lanes))
-    multiplier : Out(ArrayLayout(31, lanes))
-    shift : Out(ArrayLayout(5, lanes))
+        Word to read: a channel's number divided by `requantisers`.
+    bias : Out(ArrayLayout(32, requantisers))
+    multiplier : Out(ArrayLayout(31, requantisers))
+    shift : Out(ArrayLayout(5, requantisers))
     host : In(HostPort)
         While it reads, the values are not the engine's.
     """
@@ -149,12 +149,12 @@ class ParameterMemory(wiring.Component):
         members: dict[str, Any] = {"host": In(HostPort())}
         for name, bits in PARAMETER_BITS.items():
             members[f"{name}_address"] = In(config.channel_word_bits)
-            members[name] = Out(data.ArrayLayout(bits, config.lanes))
+            members[name] = Out(data.ArrayLayout(bits, config.requantisers))
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        lanes = self.config.lanes
+        lanes = self.config.requantisers
         lane_bits = exact_log2(lanes)
         parameter = self.host.offset[:2]
         lane = self.host.offset[2:][:lane_bits]

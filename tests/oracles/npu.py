@@ -188,11 +188,11 @@ class NaiveNpu:
         return (first + row * d["row_stride"] + offset) % (1 << 32)
 
     def _requantise(self, d: Descriptor) -> None:
-        beats = -(-d["channels"] // self.config.lanes)
+        beats = -(-d["channels"] // self.config.requantisers)
         for pixel in range(d["out_width"] * d["out_height"]):
             vector = self.vectors.pop(0)
             for channel in range(d["channels"]):
-                beat, lane = divmod(channel, self.config.lanes)
+                beat, lane = divmod(channel, self.config.requantisers)
                 word = d["partial"] + pixel * beats + beat
                 total = vector[channel]
                 if d["add_partial"]:
@@ -215,12 +215,12 @@ class NaiveNpu:
         self.activations[place % (1 << 32)] = min(max(value, d["clamp_low"]), d["clamp_high"])
 
     def _add(self, d: Descriptor) -> None:
-        lanes = self.config.lanes
+        width = self.config.requantisers
         for byte in range(d["bytes"]):
-            lane = byte % lanes
+            lane = byte % width
             first, second = (self.activations[d[name] + byte] for name in ("start", "other_start"))
-            total = self._term(d, lane, first << 20) + self._term(d, lanes + lane, second << 20)
-            value = self._scaled(d, 2 * lanes + lane, wrap32(total))
+            total = self._term(d, lane, first << 20) + self._term(d, width + lane, second << 20)
+            value = self._scaled(d, 2 * width + lane, wrap32(total))
             place = d["out_start"] + byte
             self.activations[place] = min(max(value, d["clamp_low"]), d["clamp_high"])
 
@@ -239,15 +239,15 @@ class NaiveNpu:
         self, d: Descriptor, taps: list[int | None], channel: int,
         kernels: list[dict[tuple[int, int], int]],
     ) -> int:
-        lane = channel % self.config.lanes
+        lane, place = channel % self.config.lanes, channel % self.config.requantisers
         match d.opcode:
             case Opcode.MAX_POOL:
                 return max([-128, *(tap for tap in taps if tap is not None)])
             case Opcode.AVERAGE_POOL:
-                return self._scaled(d, lane, sum(tap for tap in taps if tap is not None))
+                return self._scaled(d, place, sum(tap for tap in taps if tap is not None))
         kernel, padded = kernels[d["bank"]], [d["padding"] if tap is None else tap for tap in taps]
         total = sum(tap * kernel.get((number, lane), 0) for number, tap in enumerate(padded))
-        return self._scaled(d, lane, total)
+        return self._scaled(d, channel, total)
 
     def _pixel(
         self, d: Descriptor, oy: int, ox: int, row: int, column: int, channel: int

@@ -70,8 +70,8 @@ class NpuStimulus:
         self.activations = self._arena(config.activation_bytes, wanted, WORD_BYTES)
         groups = self._group_bytes * min(config.macro.groups, 4)
         self.weights = self._arena(config.weight_bytes, max(wanted, groups), config.weight_port)
-        count = min(config.channels, max(16 if self._small else 32, 3 * config.lanes))
-        first = config.lanes * self.below((config.channels - count) // config.lanes + 1)
+        count = min(config.channels, max(16 if self._small else 32, 3 * config.requantisers))
+        first = config.requantisers * self.below((config.channels - count) // config.requantisers + 1)
         self.channels = range(first, first + count)
 
     def _arena(self, size: int, wanted: int, unit: int) -> Arena:
@@ -147,8 +147,8 @@ class NpuStimulus:
             typical=self.random.choice(usual, len(self.channels), p=(0.6, 0.4)),
         )
         if self.chance(0.7):
-            rows[-3 * self.config.lanes :] = addition_parameters(
-                self.random, self.config.lanes, any_multiplier=self.any_multiplier
+            rows[-3 * self.config.requantisers :] = addition_parameters(
+                self.random, self.config.requantisers, any_multiplier=self.any_multiplier
             )
         offset = CHANNEL_BYTES * self.channels.start
         return packets + self.writes(Memory.PARAMETERS, offset, rows.ravel().tolist())

@@ -47,7 +47,7 @@ class RandomProgram:
     activations, weights : Arena
         The bytes that the program may use of these memories.
     channels : range
-        The channels whose parameters it may use; the first is a multiple of the lanes.
+        The channels whose parameters it may use; the first is a multiple of the requantisers.
     any_multiplier : bool
         Whether their multipliers may have more than 24 bits, so that ONNX rounding is not defined.
     vectors : int
@@ -137,7 +137,7 @@ class RandomProgram:
         chunks = self._chunks(depth)
         partial = 0
         if len(chunks) > 1:
-            words = -(-channels // self.config.lanes)
+            words = -(-channels // self.config.requantisers)
             window = self._walks.fewer(window, self.config.partial_sum_words // words)
             vectors = window["out_width"] * window["out_height"]
             partial = self._below(self.config.partial_sum_words - vectors * words + 1)
@@ -163,13 +163,13 @@ class RandomProgram:
 
     def _scaling(self, channels: int) -> Fields:
         """How results are scaled and clipped."""
-        lanes = self.config.lanes
-        start = self._below((len(self._channels) - channels) // lanes + 1)
+        width = self.config.requantisers
+        start = self._below((len(self._channels) - channels) // width + 1)
         low, high = sorted(int(v) for v in self._random.integers(-128, 128, 2))
         wide = self._chance(0.8)
         return {
             "channels": channels,
-            "channel": self._channels.start + lanes * start,
+            "channel": self._channels.start + width * start,
             "rounding": self._roundings[self._below(len(self._roundings))],
             "zero_point": self._walks.zero_point(),
             "clamp_low": -128 if wide else low,
@@ -187,13 +187,13 @@ class RandomProgram:
         if rows > 1 and split and self._chance(0.3):
             # What is computed at once is taken at once.
             first = 1 + self._below(rows - 1)
-            words = -(-requantise["channels"] // self.config.lanes)
+            words = -(-requantise["channels"] // self.config.requantisers)
             computes = self._walks.split(compute, first)
             requantises = self._walks.split_output(requantise, first, words)
         elif rows > 1 and not split and self._chance(0.3):
             computes = self._walks.split(compute, 1 + self._below(rows - 1))
         elif rows > 1 and not split and self._chance(0.4):
-            words = -(-requantise["channels"] // self.config.lanes)
+            words = -(-requantise["channels"] // self.config.requantisers)
             requantises = self._walks.split_output(requantise, 1 + self._below(rows - 1), words)
         loads = self._loads(bank, compute["depth"]) if self._chance(0.9) else []
         return _Pass(bank, loads, computes, requantises, self._chance(0.7))

@@ -60,7 +60,7 @@ def rounding_program(
     The first row group at the start of `weights` should hold small numbers.
     """
     count = min(config.macro.columns, len(channels))
-    step = config.lanes * -(-count // config.lanes)
+    step = config.requantisers * -(-count // config.requantisers)
     starts = range(channels.start, channels.stop - count + 1, step)
     # As many as fit beside the load and the END, two descriptors each.
     chosen = [start for start in starts for _ in Rounding][: config.descriptors // 2 - 1]

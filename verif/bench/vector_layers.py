@@ -66,7 +66,7 @@ class VectorLayers:
         return VectorLayer(Opcode.MAX_POOL, walks.pool() | self._clamp())
 
     def _average_pool(self, walks: Walks) -> VectorLayer:
-        fields = walks.pool() | self._scaling(walks, self.config.lanes)
+        fields = walks.pool() | self._scaling(walks, self.config.requantisers)
         return VectorLayer(Opcode.AVERAGE_POOL, fields)
 
     def _depthwise(self, walks: Walks) -> VectorLayer:
@@ -88,13 +88,13 @@ class VectorLayers:
         return VectorLayer(Opcode.DEPTHWISE, fields, load)
 
     def _add(self, walks: Walks) -> VectorLayer:
-        lanes = self.config.lanes
-        count = 1 + self._below(3 * lanes if self._chance(0.3) else 40)
+        width = self.config.requantisers
+        count = 1 + self._below(3 * width if self._chance(0.3) else 40)
         start, other = walks.bytes(count), walks.bytes(count)
         places = (start, other, walks.bytes(count), walks.bytes(count))
-        first = self._channels.stop - 3 * lanes
+        first = self._channels.stop - 3 * width
         if self._chance(0.3):
-            first = self._first_channel(3 * lanes)
+            first = self._first_channel(3 * width)
         fields = {
             "start": start, "other_start": start if self._chance(0.1) else other, "bytes": count,
             "out_start": places[self._below(len(places))], "zero_point": walks.zero_point(),
@@ -111,10 +111,10 @@ class VectorLayers:
         }
 
     def _first_channel(self, channels: int) -> int:
-        """The first of so many channels, a multiple of the lanes."""
-        lanes = self.config.lanes
-        most = max(0, len(self._channels) - channels) // lanes
-        return self._channels.start + lanes * self._below(most + 1)
+        """The first of so many channels, a multiple of the requantisers."""
+        width = self.config.requantisers
+        most = max(0, len(self._channels) - channels) // width
+        return self._channels.start + width * self._below(most + 1)
 
     def _clamp(self) -> Fields:
         low, high = sorted(int(v) for v in self._random.integers(-128, 128, 2))
@@ -129,15 +129,15 @@ class VectorLayers:
 
 
 def addition_parameters(
-    random: np.random.Generator, lanes: int, *, any_multiplier: bool
+    random: np.random.Generator, requantisers: int, *, any_multiplier: bool
 ) -> NDArray[np.uint32]:
-    """Parameters with which additions stay within int8, shape (3 * lanes, 4).
+    """Parameters with which additions stay within int8, shape (3 * requantisers, 4).
 
     Addends, moved up by 20 bits, are divided by a little, their sum by about as much as they were
     moved. Some of them have halves to round.
     """
-    count = 3 * lanes
-    is_sum = np.arange(count) >= 2 * lanes
+    count = 3 * requantisers
+    is_sum = np.arange(count) >= 2 * requantisers
     shift = random.integers(np.where(is_sum, 17, 0), np.where(is_sum, 22, 6))
     multiplier = random.integers(1 << 30, 1 << 31, count)
     multiplier = np.where(random.random(count) < 0.3, 1 << 30, multiplier)

@@ -29,8 +29,8 @@ class Memories:
         One more than there are: the last one stands for whatever a tap outside an image reads as.
     unknown : array of bool, shape (activation_bytes + 1,)
         Activations whose value cannot be predicted.
-    partial, partial_known : arrays of int64 and bool, shape (partial_sum_words * lanes,)
-        Partial sums, lane after lane, and whether anything has been kept there.
+    partial, partial_known : arrays of int64 and bool, shape (partial_sum_words * requantisers,)
+        Partial sums, word after word, and whether anything has been kept there.
     taps, taps_known : arrays of int8 and bool, shapes (2, taps, lanes) and (2, taps)
         Both banks of depthwise kernels, and which of their taps can be predicted.
     """
@@ -43,7 +43,7 @@ class Memories:
             memory: np.zeros(memory_bytes(config, memory), np.uint8)
             for memory in (Memory.WEIGHTS, Memory.PARAMETERS, Memory.PROGRAM)
         } | {Memory.ACTIVATIONS: self.activations[:-1]}
-        self.partial = np.zeros(config.partial_sum_words * config.lanes, np.int64)
+        self.partial = np.zeros(config.partial_sum_words * config.requantisers, np.int64)
         self.partial_known = np.zeros(self.partial.shape, bool)
         self.taps = np.zeros((TAP_BANKS, config.taps, config.lanes), np.int8)
         self.taps_known = np.ones(self.taps.shape[:2], bool)

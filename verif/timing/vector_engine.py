@@ -47,16 +47,19 @@ class VectorTiming:
         """A descriptor of the vector queue begins; called at the end of a cycle."""
         self._time = self._reads = 0
         self._until_done = None
-        lanes, port = self._config.lanes, self._config.activation_port
+        config = self._config
         match descriptor.opcode:
             case Opcode.REQUANTISE:
                 self._start_store(descriptor)
             case Opcode.MAX_POOL:
-                self._walk(_taps(descriptor, port), after=READ_CYCLES + 1)
+                self._walk(descriptor, config.activation_port, 1, after=READ_CYCLES + 1)
             case Opcode.DEPTHWISE | Opcode.AVERAGE_POOL:
-                self._walk(_taps(descriptor, lanes), after=READ_CYCLES + WINDOW_SUM_CYCLES + _LANES)
+                self._walk(
+                    descriptor, config.lanes, config.sum_beats,
+                    after=READ_CYCLES + WINDOW_SUM_CYCLES + _LANES,
+                )
             case Opcode.ADD:
-                pieces = -(-descriptor["bytes"] // lanes)
+                pieces = -(-descriptor["bytes"] // config.requantisers)
                 self._pace = ADD_READS, ADD_TURNS
                 self._reads = ADD_READS * pieces
                 self._until_done = (
@@ -64,17 +67,28 @@ class VectorTiming:
                     + SUM_WAITS + _LANES
                 )
 
-    def _walk(self, taps: int, after: int) -> None:
-        """A tap is read a cycle; `after` the last one so many cycles pass."""
-        self._pace = 1, 1
-        self._reads = taps
-        self._until_done = taps + after
+    def _walk(self, descriptor: Descriptor, width: int, beats: int, after: int) -> None:
+        """A tap of a chunk of `width` channels is read a cycle; the next chunk's not before its
+        results have had `beats` cycles to leave. `after` the last tap so many cycles pass, and one
+        for each beat of the last chunk behind its first.
+        """
+        windows = descriptor["out_width"] * descriptor["out_height"]
+        taps = descriptor["kernel_width"] * descriptor["kernel_height"]
+        chunks_of_window, channels = -(-descriptor["channels"] // width), descriptor["channels"]
+        chunks = windows * chunks_of_window
+        last = channels - width * (chunks_of_window - 1)
+        interval = max(taps, beats)
+        self._pace = taps, interval
+        self._reads = taps * chunks
+        self._until_done = (
+            interval * (chunks - 1) + taps + -(-last * beats // width) - 1 + after
+        )
 
     def _start_store(self, descriptor: Descriptor) -> None:
         self._running = True
         self._keeps = bool(descriptor["keep_partial"])
         self._pixels = descriptor["out_width"] * descriptor["out_height"]
-        self._beats_of_pixel = self._beats_left = -(-descriptor["channels"] // self._config.lanes)
+        self._beats_of_pixel = self._beats_left = -(-descriptor["channels"] // self._config.requantisers)
         self._round = 1 << descriptor["split"]
         self._place = 0
 
@@ -127,10 +141,3 @@ class VectorTiming:
             self._running = False
             # Sums are registered, then kept or sent to the lanes.
             self._until_done = 2 if self._keeps else 1 + _LANES
-
-
-def _taps(descriptor: Descriptor, width: int) -> int:
-    """Taps of all windows, `width` channels each."""
-    windows = descriptor["out_width"] * descriptor["out_height"]
-    taps = descriptor["kernel_width"] * descriptor["kernel_height"]
-    return windows * taps * -(-descriptor["channels"] // width)

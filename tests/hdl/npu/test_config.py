@@ -11,7 +11,7 @@ from cimple.hdl.npu.config import NpuConfig
 
 NAMES = (
     "name, macro, macros, activation_bytes, activation_port, weight_bytes, weight_port, channels, "
-    "lanes, partial_sum_words, taps, descriptors, queue_depth, stamps"
+    "lanes, requantisers, partial_sum_words, taps, descriptors, queue_depth, stamps"
 )
 PATTERN = "^[a-z][a-z0-9_]{0,47}$"
 MACRO = {"rows": 12, "columns": 6}
@@ -33,6 +33,7 @@ RANGES = {
 }
 CHOICES = {
     "activation_port": (4, 8, 16, 32), "weight_port": (4, 8, 16, 32), "lanes": (1, 2, 4, 8, 16),
+    "requantisers": (1, 2, 4, 8, 16),
     "macros": (1, 2, 4, 8), "stamps": (16, 32, 64, 128), "taps": (16, 32, 64, 128, 256),
 }
 
@@ -67,19 +68,22 @@ CHOICES = {
         ),
         (
             {"lanes": 8, "activation_port": 4},
-            ("lanes must be at most activation_port (4), as a cycle's outputs are written at once, "
+            ("lanes must be at most activation_port (4), as the channels of a tap are read at once, "
              "not 8"),
         ),
+        ({"requantisers": 8},
+         "requantisers must be at most lanes (4), as sums come from so many, not 8"),
         ({"activation_bytes": 16380}, "activation_bytes must be a multiple of 8, not 16380"),
         ({"weight_bytes": 264, "weight_port": 16},
          "weight_bytes must be a multiple of 16, not 264"),
         ({"macros": 2, "lanes": 4},
-         "lanes must divide macro.columns (6) where there are several macros, not 4"),
+         "requantisers must divide macro.columns (6) where there are several macros, not 4"),
         ({"channels": 130}, "channels must be a multiple of 4, not 130"),
+        ({"channels": 129, "requantisers": 2}, "channels must be a multiple of 2, not 129"),
         (
             {"channels": 40, "lanes": 16, "activation_port": 16},
-            ("channels must be at least three times lanes (48), as an addition takes so many, not "
-             "40"),
+            ("channels must be at least three times requantisers (48), as an addition takes so many, "
+             "not 40"),
         ),
     ],
 )
@@ -102,8 +106,10 @@ def test_macro_is_required():
     "fields",
     [
         *({field: end, "lanes": 2} for field, ends in RANGES.items() for end in ends),
-        *({"activation_port": 32, field: choice}
-          for field, choices in CHOICES.items() for choice in choices),
+        *({"activation_port": 32, "requantisers": 1, field: choice}
+          for field, choices in CHOICES.items() if field != "requantisers" for choice in choices),
+        *({"activation_port": 32, "lanes": 16, "requantisers": choice}
+          for choice in CHOICES["requantisers"]),
         {"lanes": 4, "activation_port": 4},
     ],
 )
@@ -134,24 +140,24 @@ EXAMPLES = [
             # 20 products of at most 255 times -128, on either side of zero.
             "array": MacroConfig(rows=20, columns=8, cell=Cell.LOOKUP, banks=2),
             "columns": 16, "most_split": 1, "output_layout": data.ArrayLayout(signed(21), 16),
-            "beats": 8,
+            "beats": 8, "sum_beats": 1,
         },
     ),
     (
         {
             "macro": {"rows": 1, "columns": 1, "cell": "bitcell"},
             "activation_bytes": 256, "activation_port": 4, "weight_bytes": 256, "weight_port": 4,
-            "channels": 16, "lanes": 4, "partial_sum_words": 16, "descriptors": 16, "stamps": 16,
+            "channels": 16, "lanes": 4, "requantisers": 2, "partial_sum_words": 16, "descriptors": 16, "stamps": 16,
         },
         {
             "activation_address_bits": 8, "activation_lane_bits": 2, "weight_words": 64,
             "row_words": 1, "group_words": 1, "group_bytes": 4, "load_interval": 1,
             "tap_words": 1, "tap_bytes": 4,
-            "channel_words": 4, "weight_word_bits": 6, "channel_word_bits": 2,
+            "channel_words": 8, "weight_word_bits": 6, "channel_word_bits": 3,
             "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "stamp_bits": 4,
             "array": MacroConfig(rows=1, columns=1, cell=Cell.BITCELL),
             "columns": 1, "most_split": 0, "output_layout": data.ArrayLayout(signed(16), 1),
-            "beats": 1,
+            "beats": 1, "sum_beats": 2,
         },
     ),
 ]
@@ -182,3 +188,12 @@ def test_loading(macro, port, row_words, load_interval):
     fields = {"macro": macro, "weight_port": port}
     config = NpuConfig.from_mapping(fields, source="npu.yaml")
     assert (config.row_words, config.load_interval) == (row_words, load_interval)
+
+
+def test_as_many_requantisers_as_lanes_unless_said():
+    macro = {"macro": {"rows": 4, "columns": 8}}
+    for fields in ({}, {"lanes": 8}, {"lanes": 1}):
+        config = NpuConfig.from_mapping(macro | fields, source="npu.yaml")
+        assert config.requantisers == config.lanes
+    config = NpuConfig(macro=MacroConfig(rows=4, columns=8), lanes=8, requantisers=2)
+    assert (config.lanes, config.requantisers) == (8, 2)

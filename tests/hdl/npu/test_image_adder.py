@@ -15,29 +15,33 @@ def surroundings(engine, config, source):
     """Addends are moved up by 20 bits, scaled down a little; their sum is scaled down by much."""
     around = ParameterMemories(engine, config, source)
     for channel in range(config.channels):
-        is_sum = channel // config.lanes % 3 == 2
+        is_sum = channel // config.requantisers % 3 == 2
         around.shift[channel] = source.randint(18, 21) if is_sum else source.randint(0, 3)
         around.bias[channel] = 0 if is_sum else source.randint(-128, 127) << 20
     return around
 
 
-def expected_writes(fields, content, around, lanes):
+def expected_writes(fields, content, around, width):
     results = []
     for byte in range(fields["bytes"]):
-        first = fields["channel"] + byte % lanes
+        first = fields["channel"] + byte % width
         terms = [
-            around.scaled(int8(content[fields[name] + byte]) << 20, first + place * lanes)
+            around.scaled(int8(content[fields[name] + byte]) << 20, first + place * width)
             for place, name in enumerate(("start", "other_start"))
         ]
-        value = around.result(sum(terms), first + 2 * lanes, fields)
+        value = around.result(sum(terms), first + 2 * width, fields)
         results.append((fields["out_start"] + byte, value & 0xFF))
     return results
 
 
-@pytest.mark.parametrize(("port", "lanes"), [(4, 1), (8, 4), (16, 16), (32, 2)])
-def test_random_additions(simulate, npu_config, readable_bytes, port, lanes):
-    """One right after the other, of a few bytes and of many."""
-    config = npu_config(activation_port=port, lanes=lanes, activation_bytes=512, channels=96)
+@pytest.mark.parametrize(
+    ("port", "lanes", "width"), [(4, 1, 1), (8, 4, 4), (16, 16, 16), (32, 2, 2), (8, 8, 2)]
+)
+def test_random_additions(simulate, npu_config, readable_bytes, port, lanes, width):
+    """One right after the other, of a few bytes and of many, `width` at a time."""
+    config = npu_config(
+        activation_port=port, lanes=lanes, requantisers=width, activation_bytes=512, channels=96
+    )
     engine = VectorEngine(config)
     source = random.Random(lanes)
     content = source.randbytes(512)
@@ -48,20 +52,20 @@ def test_random_additions(simulate, npu_config, readable_bytes, port, lanes):
     async def bench(ctx):
         nonlocal within
         for _ in range(12):
-            count = source.choice([1, source.randint(1, 3 * lanes), source.randint(1, 60)])
+            count = source.choice([1, source.randint(1, 3 * width), source.randint(1, 60)])
             low, high = sorted(source.choice([(-128, 127), (-60, 90)]))
             fields = {
                 "start": source.randrange(450), "other_start": source.randrange(450),
                 "out_start": source.randrange(450), "bytes": count, "clamp_low": low,
                 "clamp_high": high, "zero_point": source.randint(-20, 20),
-                "channel": 3 * lanes * source.randrange(96 // (3 * lanes)),
+                "channel": 3 * width * source.randrange(96 // (3 * width)),
             }
             writes, cycles = await run(ctx, engine, Opcode.ADD, fields, engine.store_write)
-            assert writes == expected_writes(fields, content, around, lanes), fields
+            assert writes == expected_writes(fields, content, around, width), fields
             within += sum(low < int8(byte) < high for _, byte in writes)
-            # 3 cycles for `lanes` bytes. From the first read, a cycle after `start`, 13 to the
+            # 3 cycles for `width` bytes. From the first read, a cycle after `start`, 13 to the
             # beat of the sum, 8 through the lanes.
-            assert cycles == 1 + 3 * (-(-count // lanes) - 1) + 13 + 8
+            assert cycles == 1 + 3 * (-(-count // width) - 1) + 13 + 8
 
     simulate(engine, bench, background=[memory.serve, around.serve])
     assert within > 20

@@ -74,7 +74,8 @@ def test_sizes_of_the_memories(npu_config):
 
 
 def test_identity(npu_config):
-    config = npu_config({"rows": 300, "columns": 6}, stamps=64, activation_port=16, weight_port=32)
+    config = npu_config({"rows": 300, "columns": 6}, stamps=64, activation_port=16, weight_port=32,
+                        requantisers=2)
     words = identity(config)
     assert len(words) == IDENTITY_WORDS
     assert b"".join(word.to_bytes(4, "little") for word in words[:1]) == b"CIMP"
@@ -84,7 +85,7 @@ def test_identity(npu_config):
     assert words[7:11] == [512, 512, 32, 16]
     assert words[11] == 64 << 24 | 32 << 16 | 16 << 8 | 4
     assert words[12] == config.partial_sum_words
-    assert words[13] == config.macros | config.taps << 16
+    assert words[13] == config.macros | 2 << 8 | config.taps << 16
 
 
 def test_answers_are_taken_apart():

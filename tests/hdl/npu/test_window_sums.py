@@ -27,27 +27,32 @@ async def load_kernel(ctx, engine, config, bank, kernel):
     ctx.set(engine.kernel.enable, 0)
 
 
-def expected_writes(fields, content, around, lanes, kernel=None):
+def expected_writes(fields, content, around, config, kernel=None):
     """Address and byte of every result, in the order of writing."""
 
     def value(oy, ox, channel):
-        lane = channel % lanes
+        lane = channel % config.lanes
         total = sum(
             (fields.get("padding", 0) if seen is None else seen)
             * (kernel[tap][lane] if kernel else 1)
             for tap, seen in enumerate(window_taps(fields, content, oy, ox, channel))
         )
-        return around.result(total, fields["channel"] + lane, fields)
+        place = lane if kernel else channel % config.requantisers
+        return around.result(total, fields["channel"] + place, fields)
 
     return window_results(fields, value)
 
 
-@pytest.mark.parametrize(("port", "lanes"), [(4, 1), (8, 4), (16, 16)])
-def test_random_windows(simulate, npu_config, readable_bytes, port, lanes):
+@pytest.mark.parametrize(
+    ("port", "lanes", "requantisers"),
+    [(4, 1, 1), (8, 4, 4), (16, 16, 16), (16, 16, 8), (8, 8, 2), (4, 4, 1)],
+)
+def test_random_windows(simulate, npu_config, readable_bytes, port, lanes, requantisers):
     """Both kinds, one right after the other; the memory is busy at times. Kernels of both banks
     stay what they are until they are loaded again."""
     config = npu_config(
-        activation_port=port, lanes=lanes, activation_bytes=1024, channels=64
+        activation_port=port, lanes=lanes, requantisers=requantisers, activation_bytes=1024,
+        channels=64,
     )
     engine = VectorEngine(config)
     source = random.Random(lanes)
@@ -60,7 +65,7 @@ def test_random_windows(simulate, npu_config, readable_bytes, port, lanes):
         for turn in range(14):
             fields = random_windows(source, config) | {
                 "zero_point": source.randint(-20, 20),
-                "channel": lanes * source.randrange(64 // lanes),
+                "channel": requantisers * source.randrange((64 - lanes) // requantisers + 1),
             }
             bank = source.randrange(2)
             if not kernels[bank] or source.random() < 0.5:
@@ -74,7 +79,7 @@ def test_random_windows(simulate, npu_config, readable_bytes, port, lanes):
                 fields["channels"] = min(fields["channels"], lanes)
                 fields |= {"bank": bank, "padding": source.randint(-128, 127)}
             writes, _ = await run(ctx, engine, opcode, fields, engine.store_write)
-            assert writes == expected_writes(fields, content, around, lanes, kernel), fields
+            assert writes == expected_writes(fields, content, around, config, kernel), fields
 
     simulate(engine, bench, background=[memory.serve, around.serve])
 
@@ -102,24 +107,31 @@ def test_the_largest_sums(simulate, npu_config, readable_bytes):
     simulate(engine, bench, background=[memory.serve, around.serve])
 
 
-@pytest.mark.parametrize(("kernel", "channels"), [((1, 1), 4), ((2, 2), 9), ((3, 1), 8)])
-def test_a_tap_a_cycle(simulate, npu_config, readable_bytes, kernel, channels):
-    config = npu_config(activation_port=8, lanes=4)
+@pytest.mark.parametrize("requantisers", [4, 2, 1])
+@pytest.mark.parametrize(
+    ("kernel", "channels"), [((1, 1), 4), ((2, 2), 9), ((3, 1), 8), ((1, 2), 10), ((1, 1), 7)]
+)
+def test_a_tap_a_cycle(simulate, npu_config, readable_bytes, kernel, channels, requantisers):
+    """Unless its window's sums take longer to leave than its taps to come."""
+    config = npu_config(activation_port=8, lanes=4, requantisers=requantisers)
     engine = VectorEngine(config)
     memory = readable_bytes(engine.read, bytes(512), 8, 0, seed=1)
     around = ParameterMemories(engine, config, random.Random(1))
     fields = {
-        "row_stride": 36, "row_bytes": 36, "pixel_bytes": channels, "height": 8,
+        "row_stride": 40, "row_bytes": 40, "pixel_bytes": channels, "height": 8,
         "channels": channels, "kernel_width": kernel[0], "kernel_height": kernel[1],
         "out_width": 3, "out_height": 2, "clamp_low": -128, "clamp_high": 127,
     }
-    taps_in_all = 3 * 2 * kernel[0] * kernel[1] * -(-channels // 4)
+    taps, beats = kernel[0] * kernel[1], 4 // requantisers
+    chunks = 3 * 2 * -(-channels // 4)
+    last_beats = -(-((channels - 1) % 4 + 1) // requantisers)
 
     async def bench(ctx):
         _, cycles = await run(ctx, engine, Opcode.AVERAGE_POOL, fields, engine.store_write)
         # The first tap is asked for a cycle after `start`, its bytes are there a cycle later; 3
-        # cycles to the sum, 8 through the lanes.
-        assert cycles == 1 + (taps_in_all - 1) + 1 + 3 + 8
-        assert len(memory.log) == taps_in_all
+        # cycles to the first sums, then those of the other requantisations; 8 through the lanes.
+        asked = (chunks - 1) * max(taps, beats) + taps
+        assert cycles == 1 + (asked - 1) + 1 + 3 + (last_beats - 1) + 8
+        assert len(memory.log) == taps * chunks
 
     simulate(engine, bench, background=[memory.serve, around.serve])

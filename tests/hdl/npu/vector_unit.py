@@ -79,7 +79,7 @@ class ParameterMemories:
 
     async def serve(self, ctx):
         """Background bench."""
-        engine, lanes = self.engine, self.config.lanes
+        engine, lanes = self.engine, self.config.requantisers
         ports = [
             (engine.bias, engine.bias_address, self.bias),
             (engine.multiplier, engine.multiplier_address, self.multiplier),

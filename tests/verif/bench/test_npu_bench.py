@@ -37,10 +37,12 @@ SHAPES = {
         "macro": {"rows": 5, "columns": 2, "banks": 2, "skip_zero_planes": True}, "macros": 2,
         "activation_port": 8, "weight_port": 4, "lanes": 2, "channels": 48, "partial_sum_words": 40,
     },
-    # Tables that take far longer to fill than their rows to read; memories of odd sizes.
+    # Tables that take far longer to fill than their rows to read; memories of odd sizes; windows
+    # whose sums take longer to leave than some have taps.
     "block RAM": SMALL | {
         "macro": {"rows": 10, "columns": 6, "table": "blockram", "banks": 2},
-        "activation_bytes": 776, "lanes": 4, "channels": 32, "partial_sum_words": 40,
+        "activation_bytes": 776, "lanes": 8, "requantisers": 2, "channels": 32,
+        "partial_sum_words": 40,
     },
 }
 

@@ -28,9 +28,9 @@ class Add(Operation):
         super().__init__(number, descriptor, config)
         self.require("bytes", 1, config.activation_bytes, "activation_bytes")
         self.require("clamp_low", -128, descriptor["clamp_high"], "up to clamp_high")
-        self.require_multiple("channel", config.lanes, "lanes")
-        most = config.channels
-        self.require("channel", 0, most - 3 * config.lanes, f"channels = {most}, less three lanes'")
+        self.require_multiple("channel", config.requantisers, "requantisers")
+        highest = config.channels - 3 * config.requantisers
+        self.require("channel", 0, highest, f"channels = {config.channels}, less its own")
         self._first, self._second, self._result = (
             descriptor[name] + np.arange(descriptor["bytes"])
             for name in ("start", "other_start", "out_start")
@@ -70,7 +70,7 @@ class Add(Operation):
         return scale(values << ADD_SHIFT, bias, multiplier, shift, Rounding.TFLITE)
 
     def _parameters(self, place: int) -> Integers:
-        """Whose parameters each byte takes: bytes go through the lanes in order."""
-        lanes = self.config.lanes
+        """Whose parameters each byte takes: bytes go through the requantisers in order."""
+        width = self.config.requantisers
         byte = np.arange(self.descriptor["bytes"])
-        return self.descriptor["channel"] + place * lanes + byte % lanes
+        return self.descriptor["channel"] + place * width + byte % width

@@ -19,8 +19,8 @@ __all__ = ["Requantise"]
 class Requantise(Operation):
     """Adds and keeps partial sums (int32, wrapping), or adds bias, scales, rounds, clips, stores.
 
-    Partial sums lie in words of `lanes` sums, each vector's in whole words. Lanes of its last word
-    that have no channel are not defined.
+    Partial sums lie in words of `requantisers` sums, each vector's in whole words. Sums of its last
+    word that have no channel are not defined.
     """
 
     opcode = Opcode.REQUANTISE
@@ -31,11 +31,11 @@ class Requantise(Operation):
         self.require("split", 0, config.most_split, f"macros = {config.macros}")
         self._columns = config.columns >> descriptor["split"]
         self.require("channels", 1, self._columns, "the columns of its macros")
-        self.require_multiple("channel", config.lanes, "lanes")
+        self.require_multiple("channel", config.requantisers, "requantisers")
         highest = config.channels - descriptor["channels"]
         self.require("channel", 0, highest, f"channels = {config.channels}, less the descriptor's")
         self.require_tractable(self.vectors * descriptor["channels"])
-        self._words = self.vectors * -(-descriptor["channels"] // config.lanes)
+        self._words = self.vectors * -(-descriptor["channels"] // config.requantisers)
         if descriptor["add_partial"] or descriptor["keep_partial"]:
             highest = config.partial_sum_words - self._words
             self.require("partial", 0, highest, "partial_sum_words, less those of all vectors")
@@ -105,12 +105,12 @@ class Requantise(Operation):
     @cached_property
     def _partial(self) -> NDArray[np.int64]:
         """Index of each channel's sum of each vector, shape (vectors, channels)."""
-        lanes, channels = self.config.lanes, np.arange(self.descriptor["channels"])
-        first = self.descriptor["partial"] * lanes
-        stride = self._words // self.vectors * lanes
+        width, channels = self.config.requantisers, np.arange(self.descriptor["channels"])
+        first = self.descriptor["partial"] * width
+        stride = self._words // self.vectors * width
         return first + stride * np.arange(self.vectors).reshape(-1, 1) + channels
 
     @property
     def _partial_words(self) -> slice:
-        lanes, first = self.config.lanes, self.descriptor["partial"]
-        return slice(first * lanes, (first + self._words) * lanes)
+        width, first = self.config.requantisers, self.descriptor["partial"]
+        return slice(first * width, (first + self._words) * width)

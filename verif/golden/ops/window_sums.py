@@ -33,7 +33,7 @@ class _WindowSums(PixelWindows):
         raise NotImplementedError
 
     def _require_parameters(self, channels: int) -> None:
-        self.require_multiple("channel", self.config.lanes, "lanes")
+        self.require_multiple("channel", self.config.requantisers, "requantisers")
         highest = self.config.channels - channels
         self.require(
             "channel", 0, highest, f"channels = {self.config.channels}, less the descriptor's"
@@ -77,20 +77,20 @@ class Depthwise(_WindowSums):
 class AveragePool(_WindowSums):
     """``sum[v, c] = sum over taps t of x[t, c]``; taps outside the image count as 0.
 
-    What to divide by lies in the parameters, which are those of the same `lanes` channels for every
-    group of so many channels.
+    What to divide by lies in the parameters, which are those of the same `requantisers` channels for
+    every group of so many channels.
     """
 
     opcode = Opcode.AVERAGE_POOL
 
     def __init__(self, number: int, descriptor: Descriptor, config: NpuConfig) -> None:
         super().__init__(number, descriptor, config)
-        self._require_parameters(min(descriptor["channels"], config.lanes))
+        self._require_parameters(min(descriptor["channels"], config.requantisers))
 
     @property
     def _channels(self) -> Integers:
-        lanes = np.arange(self.descriptor["channels"]) % self.config.lanes
-        return self.descriptor["channel"] + lanes
+        places = np.arange(self.descriptor["channels"]) % self.config.requantisers
+        return self.descriptor["channel"] + places
 
     def _weights(self, state: State) -> Integers:
         return np.ones((1, 1), np.int64)
