@@ -34,7 +34,10 @@ def bounds(layer: Layer, steps: Sequence[Step], config: NpuConfig) -> dict[str, 
             matrix_steps = [step for step in steps if isinstance(step, MatrixStep)]
             return _matrix_cycles(layer, matrix_steps, config)
         case DepthwiseLayer() | AverageLayer():
-            return {"taps": _tap_cycles(layer, config.lanes)}
+            return {
+                "taps": _tap_cycles(layer, config.lanes),
+                "requantisers": _result_cycles(layer, config.requantisers),
+            }
         case AddLayer():
             return {"add": _ADD_PASSES * -(-layer.result.size // config.requantisers)}
         case _:
@@ -102,6 +105,11 @@ def _reads(run_bytes: int, step: MatrixStep, port: int) -> int:
         reads += -(-(stop - first) // port)
         first = stop
     return reads
+
+
+def _result_cycles(layer: WindowLayer, channels: int) -> int:
+    """Cycles for all results, so many channels at once."""
+    return layer.result.height * layer.result.width * -(-layer.source.channels // channels)
 
 
 def _tap_cycles(layer: WindowLayer, channels: int) -> int:

@@ -79,7 +79,8 @@ class _Placer:
     def _uniform(self, group: _Uniform) -> None:
         """Once, whoever needs it."""
         if group not in self.groups:
-            self.groups[group] = self._place(p for p in group for _ in range(self.config.requantisers))
+            width = self.config.requantisers
+            self.groups[group] = self._place(p for p in group for _ in range(width))
 
 
 def _channels(

@@ -179,14 +179,16 @@ def npu_presets() -> str:
     rows = [
         (code(name), f"{config.macro.rows} x {config.macro.columns}", code(config.macro.cell.value),
          config.macro.banks, config.activation_bytes, config.activation_port, config.weight_bytes,
-         config.weight_port, config.channels, config.lanes, config.macro.binary_operations)
+         config.weight_port, config.channels, config.lanes, config.requantisers,
+         config.macro.binary_operations)
         for name, config in _presets(NpuConfig)
     ]
     if not rows:
         return "There is none.\n"
     return table(
         ["Preset", "Rows x columns", "Cell", "Banks", "`activation_bytes`", "`activation_port`",
-         "`weight_bytes`", "`weight_port`", "`channels`", "`lanes`", "Binary operations a cycle"],
+         "`weight_bytes`", "`weight_port`", "`channels`", "`lanes`", "`requantisers`",
+         "Binary operations a cycle"],
         rows,
     )
 

@@ -27,8 +27,8 @@ class ImageAdder(wiring.Component):
     result. Reads are one byte in three cycles a lane and image, so nothing holds it up: the
     activation memory serves the vector engine first.
 
-    Throughput: 3 cycles for `requantisers` bytes. Latency: 13 cycles from a read of the first image to the
-    beat of the sum.
+    Throughput: 3 cycles for `requantisers` bytes. Latency: 13 cycles from a read of the first image
+    to the beat of the sum.
 
     Members
     -------

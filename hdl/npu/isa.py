@@ -194,7 +194,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         BitField("add_partial", 12, 26, 1, "add the partial sums of the earlier passes"),
         BitField("keep_partial", 12, 27, 1, "keep the sums as partial sums, write no results"),
         BitField("channels", 13, 0, 16, "outputs of each vector, 1 to the columns of its macros"),
-        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the requantisers"),
+        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of `requantisers`"),
         BitField("partial", 14, 0, 16, "first word of the partial sums"),
         BitField("split", 14, 16, 2, "that of the COMPUTE whose vectors it takes"),
     ),
@@ -219,7 +219,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         *_OUTPUT,
         _ZERO_POINT,
         _ROUNDING,
-        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of the requantisers"),
+        BitField("channel", 13, 16, 16, "first channel's parameters, a multiple of `requantisers`"),
     ),
     Opcode.AVERAGE_POOL: (
         *_HEADER,
@@ -228,7 +228,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         *_OUTPUT,
         _ZERO_POINT,
         _ROUNDING,
-        BitField("channel", 13, 16, 16, "parameters of `requantisers` channels, for all such groups"),
+        BitField("channel", 13, 16, 16, "parameters of `requantisers` channels, for all groups"),
     ),
     Opcode.ADD: (
         *_HEADER,

@@ -152,8 +152,9 @@ class WindowSums(wiring.Component):
         self, m: Module, lane: int, weights: Sequence[Value], tap: Any, group: int
     ) -> Signal:
         """Multiply and add; `tap` is the one whose product is there. `group` cycles late."""
-        inside = Mux(self.tap.inside, self.bytes[lane].as_signed(), self.descriptor.padding)
-        value = _delayed(m, f"value{lane}", inside, 1 + group)
+        inside = self.bytes[lane].as_signed()
+        padded = Mux(self.tap.inside, inside, self.descriptor.padding)
+        value = _delayed(m, f"value{lane}", padded, 1 + group)
         weight = _delayed(m, f"weight{lane}", weights[lane], 1 + group)
         product = Signal(signed(16), name=f"product{lane}", reset_less=True)
         total = Signal(signed(32), name=f"total{lane}", reset_less=True)

@@ -21,12 +21,12 @@ from tests.oracles.litert import tensors_of
 IMAGES = 2
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[4, 1])
 def board(request: pytest.FixtureRequest) -> NpuConfig:
-    """The preset; and the same with its columns in two macros."""
+    """The preset, which has four macros; and the same with its columns in one."""
     config = load_config("ulx3s_85f")
     assert isinstance(config, NpuConfig)
-    macro = config.macro.replace(columns=config.macro.columns // request.param)
+    macro = config.macro.replace(columns=config.columns // request.param)
     return config.replace(macros=request.param, macro=macro)
 
 
@@ -51,15 +51,42 @@ def compare(path: Path, config: NpuConfig, images: np.ndarray) -> tuple[Inferenc
     return result, compared
 
 
-@pytest.fixture(params=["kws", "resnet8"])
+DATA = ("kws", "resnet8")
+
+
+def path_of(name: str, root: Path) -> Path:
+    path = root.parent / "shared" / "data" / "mlperf_tiny" / f"{name}.tflite"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    return path
+
+
+@pytest.fixture(params=DATA)
 def given(request: pytest.FixtureRequest, root: Path) -> tuple[Path, np.ndarray, np.ndarray]:
     """A network's file, inputs and the outputs that they must have."""
-    folder = root.parent / "shared" / "data" / "mlperf_tiny"
-    path, vectors = (folder / f"{request.param}{end}" for end in (".tflite", "_vectors.npz"))
-    if not (path.exists() and vectors.exists()):
-        pytest.skip(f"{path} and its vectors are not there")
+    path = path_of(request.param, root)
+    vectors = path.with_name(f"{request.param}_vectors.npz")
+    if not vectors.exists():
+        pytest.skip(f"{vectors} is not there")
     with np.load(vectors) as arrays:
         return path, arrays["inputs"], arrays["outputs"]
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("resnet8", 54_000), ("kws", 40_000), ("mobilenet", 110_000), ("autoencoder", 20_000)],
+)
+def test_the_preset_runs_all_four_in_so_many_cycles(
+    name: str, most: int, root: Path, tmp_path: Path
+) -> None:
+    if name in DATA:
+        path = path_of(name, root)
+    else:
+        path = tmp_path / "net.tflite"
+        {"mobilenet": mobilenet, "autoencoder": autoencoder}[name](path).save(path)
+    report = compile_network(path, load_config("ulx3s_85f")).report
+    assert report.cycles is not None
+    assert most // 2 < report.cycles <= most
 
 
 def test_outputs_of_all_given_inputs(
@@ -88,7 +115,7 @@ def test_networks_of_the_other_shapes(
     builder = make(path)
     builder.save(path)
     config = board.replace(
-        activation_bytes=1 << 19, weight_bytes=1 << 19, channels=4096, descriptors=2048
+        activation_bytes=1 << 19, weight_bytes=1 << 19, descriptors=2048
     )
     images = builder.images(1)
     result, _ = compare(path, config, images)

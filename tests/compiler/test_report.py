@@ -27,7 +27,7 @@ def test_a_convolution(tmp_path: Path) -> None:
     # Runs of 12 bytes: 12 + 6 and 6 + 12, so 2 + 1 reads each.
     assert layer.bounds["feeder"] == 4 * 9 * 3
     # 4 and 2 channels in lanes of 2.
-    assert layer.bounds["lanes"] == 9 * 2 * (2 + 1)
+    assert layer.bounds["requantisers"] == 9 * 2 * (2 + 1)
     assert (layer.bound_by, layer.ideal_cycles) == ("array", 288)
     # 18 rows are 5 groups of 4. The first is read in 4 cycles, the others' tables and its own are
     # filled in 16 each, and the last entry is stored a cycle later.
@@ -52,12 +52,13 @@ def test_the_vector_engine_s_layers(tmp_path: Path) -> None:
     made = compile_network(builder.save(tmp_path / "net.tflite"), config).report
     depthwise, add, average = made.layers[:3]
     assert depthwise.macs == 36 * 9 * 9
-    assert depthwise.bounds == {"taps": 36 * 9 * 3}
+    assert depthwise.bounds == {"taps": 36 * 9 * 3, "requantisers": 36 * 3}
     # A word a tap; what the lanes lack is filled up.
     assert (depthwise.load_cycles, depthwise.weight_bytes) == (27, 27 * 8)
     assert (depthwise.depth, depthwise.channel_tiles, depthwise.descriptors) == (9, 3, 6)
     assert (add.bounds, add.macs, add.descriptors) == ({"add": 3 * 81}, 0, 1)
-    assert (average.bounds, average.areas, average.descriptors) == ({"taps": 36 * 4 * 3}, 4, 4)
+    assert average.bounds == {"taps": 36 * 4 * 3, "requantisers": 36 * 3}
+    assert (average.areas, average.descriptors) == (4, 4)
     (host,) = made.host
     assert (host.name, host.kind, host.shape) == ("5", "SOFTMAX", (4,))
     assert sum(layer.descriptors for layer in made.layers) + 1 == (
@@ -75,7 +76,7 @@ def test_several_macros(tmp_path: Path) -> None:
     layer, last = made.layers
     assert (layer.windows, layer.macros, last.windows, last.macros) == (2, 2, 1, 4)
     # 18 bytes are 3 reads, 6 channels 3 beats: of every window.
-    assert layer.bounds == {"array": 13 * 8, "feeder": 25 * 3, "lanes": 25 * 3}
+    assert layer.bounds == {"array": 13 * 8, "feeder": 25 * 3, "requantisers": 25 * 3}
     # As in `test_a_convolution`, but for the first row group, which two macros take in turn.
     assert layer.load_cycles == 2 * 4 + 4 * 16 + 17
     assert (layer.weight_bytes, layer.descriptors) == (2 * 5 * 4 * 8, 3)

@@ -70,8 +70,9 @@ class NpuStimulus:
         self.activations = self._arena(config.activation_bytes, wanted, WORD_BYTES)
         groups = self._group_bytes * min(config.macro.groups, 4)
         self.weights = self._arena(config.weight_bytes, max(wanted, groups), config.weight_port)
-        count = min(config.channels, max(16 if self._small else 32, 3 * config.requantisers))
-        first = config.requantisers * self.below((config.channels - count) // config.requantisers + 1)
+        width = config.requantisers
+        count = min(config.channels, max(16 if self._small else 32, 3 * width))
+        first = width * self.below((config.channels - count) // width + 1)
         self.channels = range(first, first + count)
 
     def _arena(self, size: int, wanted: int, unit: int) -> Arena:

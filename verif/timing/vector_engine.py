@@ -88,7 +88,8 @@ class VectorTiming:
         self._running = True
         self._keeps = bool(descriptor["keep_partial"])
         self._pixels = descriptor["out_width"] * descriptor["out_height"]
-        self._beats_of_pixel = self._beats_left = -(-descriptor["channels"] // self._config.requantisers)
+        beats = -(-descriptor["channels"] // self._config.requantisers)
+        self._beats_of_pixel = self._beats_left = beats
         self._round = 1 << descriptor["split"]
         self._place = 0
 

@@ -68,8 +68,8 @@ CHOICES = {
         ),
         (
             {"lanes": 8, "activation_port": 4},
-            ("lanes must be at most activation_port (4), as the channels of a tap are read at once, "
-             "not 8"),
+            ("lanes must be at most activation_port (4), as the channels of a tap are read at "
+             "once, not 8"),
         ),
         ({"requantisers": 8},
          "requantisers must be at most lanes (4), as sums come from so many, not 8"),
@@ -82,8 +82,8 @@ CHOICES = {
         ({"channels": 129, "requantisers": 2}, "channels must be a multiple of 2, not 129"),
         (
             {"channels": 40, "lanes": 16, "activation_port": 16},
-            ("channels must be at least three times requantisers (48), as an addition takes so many, "
-             "not 40"),
+            ("channels must be at least three times requantisers (48), as an addition takes so "
+             "many, not 40"),
         ),
     ],
 )
@@ -147,7 +147,8 @@ EXAMPLES = [
         {
             "macro": {"rows": 1, "columns": 1, "cell": "bitcell"},
             "activation_bytes": 256, "activation_port": 4, "weight_bytes": 256, "weight_port": 4,
-            "channels": 16, "lanes": 4, "requantisers": 2, "partial_sum_words": 16, "descriptors": 16, "stamps": 16,
+            "channels": 16, "lanes": 4, "requantisers": 2, "partial_sum_words": 16, "descriptors": 16,
+            "stamps": 16,
         },
         {
             "activation_address_bits": 8, "activation_lane_bits": 2, "weight_words": 64,

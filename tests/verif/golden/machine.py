@@ -29,7 +29,8 @@ CONFIGS = {
     "bitcell": npu(12, 6, "bitcell", activation_port=4, weight_port=4, lanes=2, queue_depth=1),
     "lookup": npu(20, 8, "lookup", 2, activation_port=8, partial_sum_words=64),
     "banks": npu(
-        9, 5, "lookup", 4, activation_port=16, lanes=16, requantisers=4, partial_sum_words=32, channels=48
+        9, 5, "lookup", 4, activation_port=16, lanes=16, requantisers=4, partial_sum_words=32,
+        channels=48,
     ),
     "macros": npu(
         9, 4, "lookup", 2, macros=4, activation_port=8, lanes=2, partial_sum_words=32

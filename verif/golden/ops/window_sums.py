@@ -77,8 +77,8 @@ class Depthwise(_WindowSums):
 class AveragePool(_WindowSums):
     """``sum[v, c] = sum over taps t of x[t, c]``; taps outside the image count as 0.
 
-    What to divide by lies in the parameters, which are those of the same `requantisers` channels for
-    every group of so many channels.
+    What to divide by lies in the parameters, which are those of the same `requantisers` channels
+    for every group of so many channels.
     """
 
     opcode = Opcode.AVERAGE_POOL
