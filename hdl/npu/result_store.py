@@ -17,7 +17,8 @@ __all__ = ["ResultStore"]
 
 
 class ResultStore(wiring.Component):
-    """Takes output vectors beat by beat (`requantisers` outputs), adds partial sums, hands on, keeps.
+    """Takes output vectors beat by beat (`requantisers` outputs), adds partial sums; hands on or
+    keeps them.
 
     Sums of a pass that is not the last are kept as 32-bit partial sums, a word of `requantisers` of
     them a beat; a later pass over the same pixels adds them. What takes the beats never stalls.

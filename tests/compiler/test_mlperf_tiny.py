@@ -84,7 +84,9 @@ def test_the_preset_runs_all_four_in_so_many_cycles(
     else:
         path = tmp_path / "net.tflite"
         {"mobilenet": mobilenet, "autoencoder": autoencoder}[name](path).save(path)
-    report = compile_network(path, load_config("ulx3s_85f")).report
+    config = load_config("ulx3s_85f")
+    assert isinstance(config, NpuConfig)
+    report = compile_network(path, config).report
     assert report.cycles is not None
     assert most // 2 < report.cycles <= most
 

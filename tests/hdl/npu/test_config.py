@@ -147,8 +147,8 @@ EXAMPLES = [
         {
             "macro": {"rows": 1, "columns": 1, "cell": "bitcell"},
             "activation_bytes": 256, "activation_port": 4, "weight_bytes": 256, "weight_port": 4,
-            "channels": 16, "lanes": 4, "requantisers": 2, "partial_sum_words": 16, "descriptors": 16,
-            "stamps": 16,
+            "channels": 16, "lanes": 4, "requantisers": 2, "partial_sum_words": 16,
+            "descriptors": 16, "stamps": 16,
         },
         {
             "activation_address_bits": 8, "activation_lane_bits": 2, "weight_words": 64,
