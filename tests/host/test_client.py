@@ -100,10 +100,11 @@ def test_counters_that_are_too_few() -> None:
 
 def test_a_program_for_another_npu_is_refused_and_nothing_written(tmp_path: Path) -> None:
     program = small_program(tmp_path)
-    device = GoldenDevice(npu(rows=16, lanes=8, weight_bytes=65536))
+    device = GoldenDevice(npu(rows=16, lanes=8, requantisers=2, weight_bytes=65536))
     assert error(lambda: NpuClient(device).load(program)) == (
         "golden: the program is for another NPU; it has macro.rows 16, not 12, weight_bytes 65536, "
-        "not 32768, lanes 8, not 4; compile the network for this one, or generate the NPU again"
+        "not 32768, lanes 8, not 4, requantisers 2, not 4; compile the network for this one, or "
+        "generate the NPU again"
     )
     assert not device.model.memories.weights.any()
 

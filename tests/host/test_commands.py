@@ -120,7 +120,7 @@ def test_a_difference_is_found(
 def test_errors(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = compile_small(files)
     x = files / "x.npy"
-    save_npu(files / "other.yaml", npu(lanes=8))
+    save_npu(files / "other.yaml", npu(lanes=8, requantisers=4))
     (files / "broken.cim").write_bytes(program.read_bytes()[:-9])
     np.save(files / "wide.npy", np.zeros((1, 2, 4, 5), np.float32))
     cases: dict[tuple[object, ...], str] = {

@@ -151,7 +151,7 @@ MANIFEST_CASES: dict[str, tuple[str, Any, str]] = {
     ),
     "entry": ("entry", 99, f"entry 99 is beyond the program; {CURE}"),
     "type": ("entry", "0", f"manifest.json: entry: Input should be a valid integer; {CURE}"),
-    "NPU": ("npu.lanes", 2, f"digest of the NPU's configuration differs; {CURE}"),
+    "NPU": ("npu.lanes", 8, f"digest of the NPU's configuration differs; {CURE}"),
     "NPU's field": (
         "npu.lanes", 3,
         f"manifest.json: npu: lanes: must be one of 1, 2, 4, 8, 16, not 3; {CURE}",
