@@ -177,18 +177,18 @@ def _width(layout: data.Layout) -> int:
 def npu_presets() -> str:
     """The NPU presets."""
     rows = [
-        (code(name), f"{config.macro.rows} x {config.macro.columns}", code(config.macro.cell.value),
-         config.macro.banks, config.activation_bytes, config.activation_port, config.weight_bytes,
-         config.weight_port, config.channels, config.lanes, config.requantisers,
-         config.macro.binary_operations)
+        (code(name), config.macros, f"{config.macro.rows} x {config.macro.columns}",
+         code(config.macro.cell.value), config.macro.banks, config.activation_bytes,
+         config.activation_port, config.weight_bytes, config.weight_port, config.channels,
+         config.lanes, config.requantisers, config.macros * config.macro.binary_operations)
         for name, config in _presets(NpuConfig)
     ]
     if not rows:
         return "There is none.\n"
     return table(
-        ["Preset", "Rows x columns", "Cell", "Banks", "`activation_bytes`", "`activation_port`",
-         "`weight_bytes`", "`weight_port`", "`channels`", "`lanes`", "`requantisers`",
-         "Binary operations a cycle"],
+        ["Preset", "Macros", "Rows x columns", "Cell", "Banks", "`activation_bytes`",
+         "`activation_port`", "`weight_bytes`", "`weight_port`", "`channels`", "`lanes`",
+         "`requantisers`", "Binary operations a cycle"],
         rows,
     )
 
