@@ -15,7 +15,7 @@ from .ir import Graph, Softmax
 from .layers import ChannelParameters, Image, MatrixLayer, Network
 from .legalise import legalise
 from .memory import plan_activations
-from .onnx_qdq import read_qdq
+from .onnx_graph import read_onnx_int8
 from .parameters import ParameterTable, place_parameters
 from .report import MemoryUse, Report, build_report
 from .schedule import schedule
@@ -68,14 +68,16 @@ class Compiled:
 
 
 #: Reads the graph in a file, by the end of the file's name.
-_READERS: dict[str, Callable[[Path], Graph]] = {".onnx": read_qdq, ".tflite": read_tflite_int8}
+_READERS: dict[str, Callable[[Path], Graph]] = {
+    ".onnx": read_onnx_int8, ".tflite": read_tflite_int8,
+}
 
 
 def compile_network(
     path: Path, config: NpuConfig, *, keep_all: bool = False, all_planes: bool = False,
     progress: Progress = lambda stage: None,
 ) -> Compiled:
-    """Compile an int8 network: ONNX in QDQ form, or TFLite.
+    """Compile an int8 network: ONNX in QDQ or QOperator form, or TFLite.
 
     Args:
         path: the file, by whose name it is known what it holds: `.onnx` or `.tflite`.

@@ -152,23 +152,40 @@ class MaxPool(_Pool):
 
 @dataclass(frozen=True)
 class AveragePool(_Pool):
-    """Mean over windows of each channel, halves away from zero, clamped; as in TFLite.
+    """Mean over windows of each channel, clamped.
 
+    TFLite's has one scale and rounds halves away from zero. ONNX's has two, and takes float32 sums.
     Taps in the padding do not count: the mean is that of the pixels in the image.
     """
+
+    rounding: Rounding = Rounding.TFLITE_SINGLE
+    #: ONNX: divide by all pixels of the window; those in the padding stand for zero.
+    counts_padding: bool = False
 
 
 @dataclass(frozen=True)
 class Mean(Operator):
-    """Mean of each channel over all rows and columns, rounded as TFLite's MEAN."""
+    """Mean of each channel over all rows and columns, clamped.
+
+    Rounded as TFLite's MEAN, or as onnxruntime's integer kernel of GlobalAveragePool does it. With
+    `floating` the values are summed as float32, in an order that is not known (ReduceMean).
+    """
+
+    clamp: Clamp = ALL
+    rounding: Rounding = Rounding.TFLITE
+    floating: bool = False
 
 
 @dataclass(frozen=True)
 class Add(Operator):
-    """Sum of two tensors of the same shape, each with its own scale, rounded as TFLite's ADD."""
+    """Sum of two tensors of the same shape, each with its own scale.
+
+    Rounded as TFLite's ADD, or as onnxruntime's kernel QLinearAdd.
+    """
 
     other: Tensor
     clamp: Clamp = ALL
+    rounding: Rounding = Rounding.TFLITE
 
     @property
     def sources(self) -> tuple[Tensor, ...]:

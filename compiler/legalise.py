@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hdl.npu.isa import Rounding
 from .errors import ModelError
 from .ir import (
     Add,
@@ -175,7 +176,8 @@ class _Legaliser:
 
     def _average_pool(self, node: AveragePool) -> None:
         source, result = self._source(node), self._make(node.result)
-        _need_same_scale(node)
+        if node.rounding is not Rounding.ONNX:
+            _need_same_scale(node)
         window = Window(*node.kernel, *node.strides, node.pads.top, node.pads.left)
         self.layers.append(average_layer(node, source, result, window))
 
@@ -184,9 +186,14 @@ class _Legaliser:
 
     def _addition(self, node: Add) -> None:
         source, other = (self._image_of(tensor, node.label) for tensor in node.sources)
-        # Byte by byte: in TFLite all images have the network's order in memory.
-        assert source.interleave == other.interleave == 1
-        self.layers.append(add_layer(node, source, other, self._make(node.result)))
+        result = self._make(node.result)
+        # Byte by byte, so the three must have one order in memory.
+        if not source.interleave == other.interleave == result.interleave:
+            raise ModelError(
+                f"{node.label}: its inputs have their bytes in different orders in memory, as one "
+                "of them comes from a reshape; add before reshaping"
+            )
+        self.layers.append(add_layer(node, source, other, result))
 
     def _pad(self, node: Pad) -> None:
         self._source(node)

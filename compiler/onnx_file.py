@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from .errors import ModelError
 from .model_file import read_model
+from .onnx_forms import INTEGER_OPERATORS
 
 __all__ = ["OnnxGraph", "OnnxNode", "read_onnx"]
 
 #: The operators a network may have; Constant only gives constants.
 SUPPORTED = (
     "QuantizeLinear", "DequantizeLinear", "Conv", "Gemm", "MatMul", "Add", "Relu", "MaxPool",
-    "Flatten", "Reshape", "Constant",
+    "AveragePool", "GlobalAveragePool", "ReduceMean", "Pad", "Flatten", "Reshape",
+    *INTEGER_OPERATORS, "Constant",
 )
 
 

@@ -1,83 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operators between DequantizeLinear and QuantizeLinear: what each takes, and its shape."""
+"""ONNX's operators on int8 tensors: what each takes, and its shape."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..hdl.npu.isa import Rounding
 from .errors import ModelError
-from .ir import (
-    Convolution,
-    Depthwise,
-    FullyConnected,
-    MaxPool,
-    Node,
-    Relu,
-    Reshape,
-    Tensor,
-    relu_clamp,
-)
+from .ir import Add, Convolution, Depthwise, FullyConnected, Pad, Pads, Relu, Reshape, Tensor
 from .onnx_file import OnnxGraph, OnnxNode
+from .onnx_pending import Operands, Pending, image_shape, read_bias
+from .onnx_pools import average_pool, global_average_pool, max_pool, reduce_mean
 from .onnx_quantisation import Constant
 from .onnx_windows import read_sliding
 
-__all__ = ["BUILDERS", "Parameters", "Pending"]
+__all__ = ["BUILDERS"]
 
-#: The inputs behind the first one, in order: None where one is left out or no constant.
-Parameters = list[Constant | None]
-
-#: Rows, columns and channels of an image: what the network's order calls [C, H, W].
-_IMAGE_RANK = 3
-
-
-@dataclass(frozen=True)
-class Pending:
-    """An operator whose result is not quantised yet."""
-
-    node: OnnxNode
-    source: Tensor
-    shape: tuple[int, ...]
-    operator: type[Node]
-    fields: Mapping[str, Any]
-
-    @property
-    def label(self) -> str:
-        """How messages name it."""
-        return self.node.label
-
-    def absorb(self, node: OnnxNode, constants: list[Constant]) -> "Pending":
-        """This operator with the next node taken into it: a Relu, or the Add of a bias.
-
-        Raises ModelError where the next node is none that can be.
-        """
-        if node.kind == "Relu" and self.fields.get("relu") is False:
-            return replace(self, fields={**self.fields, "relu": True})
-        if node.kind == "Add" and self.node.kind == "MatMul" and len(constants) == 1 and not (
-            self.fields["relu"] or self.fields["bias"].any()
-        ):
-            weight_scales = self.fields["weight_scales"]
-            bias = _bias(node, constants[0], self.source, weight_scales)
-            return replace(self, fields={**self.fields, "bias": bias})
-        raise ModelError(
-            f"{node.label}: its input '{self.node.outputs[0]}' must be quantised first: between "
-            "an operator and its QuantizeLinear only Relu, and the Add of an int32 bias to a "
-            "MatMul, may come"
-        )
-
-    def finish(self, result: Tensor) -> Node:
-        """The operator, now that it is known how its result is quantised."""
-        fields = dict(self.fields)
-        if fields.pop("relu", False):
-            fields["clamp"] = relu_clamp(result.quantisation)
-        return self.operator(self.node.name, self.node.kind, self.source, result, **fields)
-
-
-def _convolution(node: OnnxNode, source: Tensor, parameters: Parameters, _: OnnxGraph) -> Pending:
-    channels, *image = _image(node, source)
-    weights = _weights(node, parameters)
+def _convolution(node: OnnxNode, source: Tensor, operands: Operands, _: OnnxGraph) -> Pending:
+    channels, *image = image_shape(node, source)
+    weights = _weights(node, operands)
     if weights.values.ndim != 4:
         raise ModelError(f"{node.label}: weights must have 4 axes, not {weights.values.ndim}")
     out_channels, in_channels, *kernel = weights.values.shape
@@ -101,7 +42,7 @@ def _convolution(node: OnnxNode, source: Tensor, parameters: Parameters, _: Onnx
             # A depthwise kernel has one input channel; the graph has the others last.
             "weights": weights.values[:, 0].transpose(1, 2, 0) if depthwise else weights.values,
             "weight_scales": scales,
-            "bias": _bias(node, parameters[1] if len(parameters) > 1 else None, source, scales),
+            "bias": read_bias(node, operands, source, scales),
             "strides": sliding.strides,
             "pads": sliding.pads,
             "relu": False,
@@ -110,14 +51,14 @@ def _convolution(node: OnnxNode, source: Tensor, parameters: Parameters, _: Onnx
 
 
 def _fully_connected(
-    node: OnnxNode, source: Tensor, parameters: Parameters, _: OnnxGraph
+    node: OnnxNode, source: Tensor, operands: Operands, _: OnnxGraph
 ) -> Pending:
     if len(source.shape) != 1:
         raise ModelError(
             f"{node.label}: its input must have one axis after the batch, not shape "
             f"{list(source.shape)}; put a Flatten before it"
         )
-    weights = _weights(node, parameters)
+    weights = _weights(node, operands)
     for name, wanted in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)):
         if (value := node.attributes.get(name, wanted)) != wanted:
             raise ModelError(f"{node.label}: {name} must be {wanted:g}, not {value:g}")
@@ -130,37 +71,68 @@ def _fully_connected(
         raise ModelError(
             f"{node.label}: weights are for {matrix.shape[0]} inputs, there are {source.shape[0]}"
         )
-    bias = _bias(node, parameters[1] if len(parameters) > 1 else None, source, scales)
+    bias = read_bias(node, operands, source, scales)
     fields = {"weights": matrix, "weight_scales": scales, "bias": bias, "relu": False}
     return Pending(node, source, (matrix.shape[1],), FullyConnected, fields)
 
 
-def _max_pool(node: OnnxNode, source: Tensor, _: Parameters, __: OnnxGraph) -> Pending:
-    channels, *image = _image(node, source)
-    if len(node.outputs) > 1 and node.outputs[1]:
-        raise ModelError(f"{node.label}: its second output, the indices, is not supported")
-    kernel = list(node.attributes["kernel_shape"])
-    if len(kernel) != 2:
-        raise ModelError(f"{node.label}: kernel_shape must have 2 values, not {len(kernel)}")
-    sliding = read_sliding(node, (image[0], image[1]), (kernel[0], kernel[1]))
-    fields = {
-        "kernel": sliding.kernel, "strides": sliding.strides, "pads": sliding.pads, "relu": False,
-    }
-    return Pending(node, source, (channels, *sliding.out), MaxPool, fields)
+def _add(node: OnnxNode, source: Tensor, operands: Operands, _: OnnxGraph) -> Pending:
+    other = operands.other
+    if other is None:
+        raise ModelError(
+            f"{node.label}: both its inputs must be int8 results of earlier nodes, not constants, "
+            "except the int32 bias of a MatMul before its QuantizeLinear; add a constant as the "
+            "bias of the layer before"
+        )
+    if source.shape != other.shape:
+        raise ModelError(
+            f"{node.label}: both inputs must have one shape, not {list(source.shape)} and "
+            f"{list(other.shape)} behind the batch; the NPU repeats no values"
+        )
+    fields = {"other": other, "relu": False, "rounding": Rounding.ONNX}
+    return Pending(node, source, source.shape, Add, fields)
 
 
-def _relu(node: OnnxNode, source: Tensor, _: Parameters, __: OnnxGraph) -> Pending:
+def _pad(node: OnnxNode, source: Tensor, operands: Operands, graph: OnnxGraph) -> Pending:
+    channels, height, width = image_shape(node, source)
+    if (mode := node.attributes.get("mode", b"constant")) != b"constant":
+        raise ModelError(f"{node.label}: mode must be constant, not {mode.decode()}")
+    pads = graph.constants.get(node.input(1))
+    if node.input(3) or pads is None or pads.size != 8:
+        raise ModelError(
+            f"{node.label}: its padding must be a constant of 8 numbers, before and then behind "
+            "each axis"
+        )
+    amounts = [int(value) for value in pads]
+    top, left, bottom, right = *amounts[2:4], *amounts[6:8]
+    if min(amounts) < 0 or any(amounts[index] for index in (0, 1, 4, 5)):
+        raise ModelError(
+            f"{node.label}: only rows and columns can be padded, by 0 or more, not {amounts}"
+        )
+    zero = source.quantisation.zero_point if operands.on_int8 else 0
+    value = graph.constants.get(node.input(2)) if node.input(2) else np.zeros(1)
+    given = None if value is None else value.reshape(-1).tolist()
+    if given != [zero]:
+        raise ModelError(
+            f"{node.label}: it must pad with the constant {zero}, which stands for zero, not "
+            f"{given}; pad with 0 before the network is quantised"
+        )
+    shape = (channels, height + top + bottom, width + left + right)
+    return Pending(node, source, shape, Pad, {"pads": Pads(top, left)})
+
+
+def _relu(node: OnnxNode, source: Tensor, _: Operands, __: OnnxGraph) -> Pending:
     return Pending(node, source, source.shape, Relu, {})
 
 
-def _flatten(node: OnnxNode, source: Tensor, _: Parameters, __: OnnxGraph) -> Pending:
+def _flatten(node: OnnxNode, source: Tensor, _: Operands, __: OnnxGraph) -> Pending:
     axis = node.attributes.get("axis", 1)
     if axis not in (1, -len(source.shape)):
         raise ModelError(f"{node.label}: axis must be 1, which keeps the batch, not {axis}")
     return Pending(node, source, (source.size,), Reshape, {})
 
 
-def _reshape(node: OnnxNode, source: Tensor, _: Parameters, graph: OnnxGraph) -> Pending:
+def _reshape(node: OnnxNode, source: Tensor, _: Operands, graph: OnnxGraph) -> Pending:
     target = graph.constants.get(node.input(1))
     if target is None:
         raise ModelError(f"{node.label}: its shape must be a constant")
@@ -185,18 +157,8 @@ def _reshape(node: OnnxNode, source: Tensor, _: Parameters, graph: OnnxGraph) ->
     return Pending(node, source, tuple(sizes), Reshape, {})
 
 
-def _image(node: OnnxNode, source: Tensor) -> tuple[int, ...]:
-    if len(source.shape) != _IMAGE_RANK:
-        raise ModelError(
-            f"{node.label}: its input must be [batch, channels, rows, columns], not of shape "
-            f"[batch, {', '.join(str(size) for size in source.shape)}]; the NPU has "
-            "two-dimensional windows only"
-        )
-    return source.shape
-
-
-def _weights(node: OnnxNode, parameters: Parameters) -> Constant:
-    weights = parameters[0] if parameters else None
+def _weights(node: OnnxNode, operands: Operands) -> Constant:
+    weights = operands.weights
     if weights is None or weights.values.dtype != np.int8 or not weights.values.size:
         raise ModelError(
             f"{node.label}: its weights must be an int8 constant behind DequantizeLinear; "
@@ -205,42 +167,18 @@ def _weights(node: OnnxNode, parameters: Parameters) -> Constant:
     return weights
 
 
-def _bias(
-    node: OnnxNode, bias: Constant | None, source: Tensor, weight_scales: NDArray[np.float32]
-) -> NDArray[np.int32]:
-    """The bias in units of source scale times weight scale; zeros where there is none."""
-    size = weight_scales.size
-    if bias is None:
-        if len(node.inputs) > 2 and node.inputs[2]:
-            raise ModelError(
-                f"{node.label}: its bias must be an int32 constant behind DequantizeLinear; "
-                "quantise with the extra option QuantizeBias=True"
-            )
-        return np.zeros(size, np.int32)
-    if bias.values.dtype != np.int32 or bias.values.size not in (1, size):
-        raise ModelError(
-            f"{node.label}: bias '{bias.name}' must be {size} int32 values, not "
-            f"{bias.values.size} of {bias.values.dtype}"
-        )
-    wanted = np.float32(source.quantisation.scale) * weight_scales
-    scales = np.broadcast_to(bias.scales, (size,))
-    # Tools round the product in different ways; a wrong scale is off by far more.
-    bad = np.flatnonzero(np.abs(scales - wanted) > 1e-5 * wanted)
-    if bad.size:
-        raise ModelError(
-            f"{node.label}: scale of bias '{bias.name}' must be source scale x weight scale "
-            f"({wanted[bad[0]]:g} for channel {bad[0]}), not {scales[bad[0]]:g}"
-        )
-    return np.broadcast_to(bias.values.reshape(-1), (size,))
-
-
-#: Builds each operator whose input comes from DequantizeLinear.
-BUILDERS: dict[str, Callable[[OnnxNode, Tensor, Parameters, OnnxGraph], Pending]] = {
+#: Builds each operator; those in QOperator form by the operator whose integer form they are.
+BUILDERS: dict[str, Callable[[OnnxNode, Tensor, Operands, OnnxGraph], Pending]] = {
     "Conv": _convolution,
     "Gemm": _fully_connected,
     "MatMul": _fully_connected,
-    "MaxPool": _max_pool,
+    "Add": _add,
     "Relu": _relu,
+    "MaxPool": max_pool,
+    "AveragePool": average_pool,
+    "GlobalAveragePool": global_average_pool,
+    "ReduceMean": reduce_mean,
+    "Pad": _pad,
     "Flatten": _flatten,
     "Reshape": _reshape,
 }

@@ -19,6 +19,8 @@ class Sliding:
     strides: tuple[int, int]
     pads: Pads
     out: tuple[int, int]
+    #: Whether there is any padding, on whichever side.
+    padded: bool
 
 
 def read_sliding(node: OnnxNode, image: tuple[int, int], kernel: tuple[int, int]) -> Sliding:
@@ -54,7 +56,8 @@ def read_sliding(node: OnnxNode, image: tuple[int, int], kernel: tuple[int, int]
             f"{node.label}: a {kernel[0]}x{kernel[1]} window with strides {list(strides)} and pads "
             f"{[*begin, *end]} does not fit into an image of {image[0]}x{image[1]}"
         )
-    return Sliding(kernel, (strides[0], strides[1]), Pads(*begin), (out[0], out[1]))
+    padded = any([*begin, *end])
+    return Sliding(kernel, (strides[0], strides[1]), Pads(*begin), (out[0], out[1]), padded)
 
 
 def _pair(node: OnnxNode, name: str, default: list[int]) -> list[int]:

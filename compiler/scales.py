@@ -85,15 +85,16 @@ def effective_scales(
         return np.float32(source) * weights.astype(np.float32) / np.float32(result)
 
 
-def encode_scale(scale: np.float32, label: str) -> tuple[int, int]:
+def encode_scale(scale: np.float32, label: str, what: str = _PRODUCT) -> tuple[int, int]:
     """Multiplier (0, or from 2**30 to below 2**31) and shift (0 to 31) of a float32 factor.
 
     A factor below 2**-32 makes every int32 less than a half, so that 0 is exact for it. Raises
-    ModelError for a factor of 1 or more, which the requantiser cannot express.
+    ModelError for a factor of 1 or more, which the requantiser cannot express; `what` says how it
+    is made of scales.
     """
     value = float(scale)
     if not 0.0 < value < 1.0:
-        raise beyond(value, label)
+        raise beyond(value, label, what)
     mantissa, exponent = math.frexp(value)
     if -exponent > MAX_SHIFT:
         return 0, 0

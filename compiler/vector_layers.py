@@ -11,8 +11,10 @@ from itertools import groupby
 import numpy as np
 
 from ..hdl.npu.isa import ADD_SHIFT, Rounding
-from .ir import ALL, Add, AveragePool, Depthwise, Mean
+from .ir import Add, AveragePool, Depthwise, Mean
 from .layers import AddLayer, Area, AverageLayer, ChannelParameters, DepthwiseLayer, Image, Window
+from .onnx_addition import AddParameters, addition_parameters
+from .onnx_averages import global_parameters, mean_parameters, pool_parameters
 from .scales import (
     beyond,
     check_sums,
@@ -46,20 +48,34 @@ def depthwise_layer(
 def average_layer(node: AveragePool, source: Image, result: Image, window: Window) -> AverageLayer:
     """An average pool: a part of the result for each number of pixels that a window may have.
 
-    Source and result have one scale, so that the sum of bytes need only be divided.
+    Source and result have one scale in TFLite, so that the sum of bytes need only be divided.
+    Raises ModelError where ONNX's float32 sums cannot be had (`onnx_averages`).
     """
+    areas = list(_areas(source, result, window))
+    if node.rounding is Rounding.ONNX:
+        counts = [pixels for _, pixels in areas]
+        divisor = window.height * window.width if node.counts_padding else None
+        parameters, zero_point, rounding = pool_parameters(
+            counts, divisor, source.quantisation, result.quantisation, node.label
+        )
+    else:
+        parameters = [average_parameters(pixels) for _, pixels in areas]
+        zero_point, rounding = 0, node.rounding
+    parts = tuple((area, each) for (area, _), each in zip(areas, parameters, strict=True))
+    return AverageLayer(
+        node.name, node.kind, source, result, window, parts, zero_point, node.clamp, rounding
+    )
+
+
+def _areas(source: Image, result: Image, window: Window) -> Iterator[tuple[Area, int]]:
+    """Parts of the result whose windows have as many pixels in the image, and how many."""
     rows = _runs(source.height, window.height, window.stride_y, window.pad_top, result.height)
     columns = list(
         _runs(source.width, window.width, window.stride_x, window.pad_left, result.width)
     )
-    parts = tuple(
-        (Area(y, x, height, width), average_parameters(row_pixels * column_pixels))
-        for y, height, row_pixels in rows
-        for x, width, column_pixels in columns
-    )
-    return AverageLayer(
-        node.name, node.kind, source, result, window, parts, 0, node.clamp, Rounding.TFLITE_SINGLE
-    )
+    for y, height, row_pixels in rows:
+        for x, width, column_pixels in columns:
+            yield Area(y, x, height, width), row_pixels * column_pixels
 
 
 def _runs(
@@ -95,12 +111,30 @@ def average_parameters(count: int) -> ChannelParameters:
 
 
 def mean_layer(node: Mean, source: Image, result: Image) -> AverageLayer:
-    """A mean over the whole image: one window.
-
-    TFLite divides the multiplier, not the sum, and rounds it down. Raises ModelError where even
-    then the sum would have to be scaled up.
-    """
+    """A mean over the whole image: one window. Raises ModelError for scales that cannot be had."""
     count = source.height * source.width
+    rounding, zero_point = node.rounding, result.quantisation.zero_point
+    if node.floating:
+        (parameters,), zero_point, rounding = mean_parameters(
+            count, source.quantisation, result.quantisation, node.label
+        )
+    elif rounding is Rounding.ONNX:
+        parameters = global_parameters(
+            count, source.quantisation, result.quantisation, node.label
+        )
+    else:
+        parameters = _mean_parameters(count, source, result, node.label)
+    return AverageLayer(
+        node.name, node.kind, source, result, Window(source.height, source.width),
+        ((Area(0, 0, 1, 1), parameters),), zero_point, node.clamp, rounding,
+    )
+
+
+def _mean_parameters(count: int, source: Image, result: Image, label: str) -> ChannelParameters:
+    """TFLite divides the multiplier, not the sum, and rounds it down.
+
+    Raises ModelError where even then the sum would have to be scaled up.
+    """
     factor = source.quantisation.scale / result.quantisation.scale
     multiplier, exponent = quantise_multiplier(factor)
     bits = min(count.bit_length() - 1, 31 + exponent)
@@ -108,15 +142,24 @@ def mean_layer(node: Mean, source: Image, result: Image) -> AverageLayer:
     if shift < 0:
         multiplier, shift = multiplier << -shift, 0
     if multiplier >= 1 << 31:
-        raise beyond(factor / count, node.label, "source scale / result scale / pixels")
-    parameters = ChannelParameters(-source.quantisation.zero_point * count, multiplier, shift)
-    return AverageLayer(
-        node.name, node.kind, source, result, Window(source.height, source.width),
-        ((Area(0, 0, 1, 1), parameters),), result.quantisation.zero_point, ALL, Rounding.TFLITE,
-    )
+        raise beyond(factor / count, label, "source scale / result scale / pixels")
+    return ChannelParameters(-source.quantisation.zero_point * count, multiplier, shift)
 
 
 def add_layer(node: Add, source: Image, other: Image, result: Image) -> AddLayer:
+    """An addition, byte by byte. Raises ModelError for scales for which the NPU has none."""
+    if node.rounding is Rounding.ONNX:
+        parameters = addition_parameters(
+            source.quantisation, other.quantisation, result.quantisation, node.label
+        )
+    else:
+        parameters = _add_parameters(source, other, result, node.label)
+    return AddLayer(
+        node.name, node.kind, source, result, other, parameters, node.clamp
+    )
+
+
+def _add_parameters(source: Image, other: Image, result: Image, label: str) -> AddParameters:
     """TFLite's addition: both images to a scale of twice the larger one, from there to the result.
 
     Raises ModelError for a result scale so small that the sum would have to be scaled up.
@@ -126,15 +169,12 @@ def add_layer(node: Add, source: Image, other: Image, result: Image) -> AddLayer
     terms = [
         ChannelParameters(
             -(image.quantisation.zero_point << ADD_SHIFT),
-            *encode_factor(scale / common, node.label),
+            *encode_factor(scale / common, label),
         )
         for image, scale in zip((source, other), scales, strict=True)
     ]
     last = encode_factor(
-        common / ((1 << ADD_SHIFT) * result.quantisation.scale), node.label,
+        common / ((1 << ADD_SHIFT) * result.quantisation.scale), label,
         "2 x the larger source scale / result scale / 2**20",
     )
-    return AddLayer(
-        node.name, node.kind, source, result, other,
-        (terms[0], terms[1], ChannelParameters(0, *last)), node.clamp,
-    )
+    return terms[0], terms[1], ChannelParameters(0, *last)

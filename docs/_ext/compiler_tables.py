@@ -7,6 +7,7 @@ from md_pieces import code, table
 
 from cimple.compiler.ir import MOST_CLASSES
 from cimple.compiler.onnx_file import SUPPORTED
+from cimple.compiler.onnx_forms import INTEGER_OPERATORS
 from cimple.compiler.tflite_operators import BUILDERS
 
 __all__ = ["operators", "tflite_operators"]
@@ -41,11 +42,32 @@ _CONDITIONS = {
     "Conv": f"{_WINDOW}; `group` 1, or the number of input and of output channels; {_WEIGHTS}",
     "Gemm": f"`alpha` and `beta` 1, `transA` 0; {_WEIGHTS}",
     "MatMul": "a matrix of constant weights, as in `Gemm`",
-    "Add": "only as the bias of a `MatMul`, before its result is quantised",
+    "Add": (
+        "two int8 results of other nodes, of one shape, with scales for which the NPU's sum is "
+        "exact; or the bias of a `MatMul`, before its result is quantised"
+    ),
     "Relu": "behind another operator (folded into its clamp) or alone; one scale before and after",
     "MaxPool": f"{_WINDOW}; `ceil_mode` 0; no second output; one scale before and after",
+    "AveragePool": (
+        f"{_WINDOW}; `ceil_mode` 0; of a whole image as `GlobalAveragePool`; smaller windows where "
+        "no sum is too close to a half, as for odd numbers of pixels and one scale before and after"
+    ),
+    "GlobalAveragePool": "an image of at most 255 rows and columns",
+    "ReduceMean": (
+        "over rows and columns of an image, kept as axes or not, where no sum is too close to a "
+        "half; rather `GlobalAveragePool`"
+    ),
+    "Pad": (
+        "rows and columns of an image with what stands for zero, where only convolutions read the "
+        "result: they take the padding into their windows"
+    ),
     "Flatten": "`axis` 1: keeps the batch axis",
     "Reshape": "a constant shape that keeps the batch axis",
+    **{
+        name: f"as `{form.kind}`; zero points given"
+        + ("; no `channels_last`" if "Average" in form.kind else "")
+        for name, form in INTEGER_OPERATORS.items()
+    },
     "Constant": "gives constants to the operators above",
 }
 

@@ -28,7 +28,7 @@ def load_npu(source: str) -> NpuConfig:
 
 def compile_(
     network: Annotated[
-        Path, typer.Argument(help="Int8 network: ONNX in QDQ form (.onnx), or TFLite (.tflite).")
+        Path, typer.Argument(help="Int8 network: ONNX (.onnx), or TFLite (.tflite).")
     ],
     *,
     npu: Annotated[

@@ -25,7 +25,7 @@ __all__ = ["networks"]
 
 def networks(
     files: Annotated[
-        list[Path], typer.Argument(help="Int8 networks: ONNX in QDQ form, or TFLite.")
+        list[Path], typer.Argument(help="Int8 networks: ONNX or TFLite.")
     ],
     *,
     npu: Annotated[str, typer.Option(help="The NPU: YAML file or name of a preset.")],

@@ -9,12 +9,12 @@ import numpy as np
 from cimple.compiler.ir import MaxPool, Pads
 from cimple.compiler.layers import MatrixLayer, Network, PoolLayer
 from cimple.compiler.legalise import legalise
-from cimple.compiler.onnx_qdq import read_qdq
+from cimple.compiler.onnx_graph import read_onnx_int8
 from tests.compiler.networks import NetworkBuilder
 
 
 def legalised(builder: NetworkBuilder, directory: Path) -> Network:
-    return legalise(read_qdq(builder.save(directory / "net.onnx")))
+    return legalise(read_onnx_int8(builder.save(directory / "net.onnx")))
 
 
 def weights(builder: NetworkBuilder) -> np.ndarray:
@@ -88,7 +88,8 @@ def test_one_channel_or_one_pixel_needs_no_other_order(tmp_path: Path) -> None:
 
 
 def test_relu_of_what_others_read_too_is_a_layer(tmp_path: Path) -> None:
-    graph = read_qdq(NetworkBuilder([2, 2, 2]).conv(2, (1, 1)).relu().save(tmp_path / "net.onnx"))
+    builder = NetworkBuilder([2, 2, 2]).conv(2, (1, 1)).relu()
+    graph = read_onnx_int8(builder.save(tmp_path / "net.onnx"))
     convolution, relu = graph.nodes
     pooled = replace(convolution.result, name="pooled")
     pool = MaxPool("pool", "MaxPool", convolution.result, pooled, (1, 1), (1, 1), Pads())

@@ -13,8 +13,10 @@ from tests.compiler.faulty import attribute, find, message, replace, saved
 from tests.compiler.networks import NetworkBuilder
 
 SUPPORTED = (
-    "QuantizeLinear, DequantizeLinear, Conv, Gemm, MatMul, Add, Relu, MaxPool, Flatten, Reshape, "
-    "Constant"
+    "QuantizeLinear, DequantizeLinear, Conv, Gemm, MatMul, Add, Relu, MaxPool, AveragePool, "
+    "GlobalAveragePool, ReduceMean, Pad, Flatten, Reshape, QLinearConv, QLinearMatMul, "
+    "com.microsoft.QGemm, com.microsoft.QLinearAdd, com.microsoft.QLinearAveragePool, "
+    "com.microsoft.QLinearGlobalAveragePool, Constant"
 )
 
 

@@ -110,13 +110,3 @@ def test_reshape(shape: list[int], expected: str, tmp_path: Path) -> None:
 
     path = saved(builder, change, tmp_path / "net.onnx")
     assert message(path) == f"node 'reshape0' (Reshape): {expected}"
-
-
-def test_addition_of_two_tensors(tmp_path: Path) -> None:
-    builder = NetworkBuilder([4])
-    builder.value = builder.node("Add", [builder.value, builder.value])
-    path = saved(builder.relu(), lambda model: None, tmp_path / "net.onnx")
-    assert message(path) == (
-        "node 'add0' (Add): Add is supported only for the int32 bias of a MatMul, before its "
-        "QuantizeLinear; export the layer as Gemm"
-    )

@@ -86,7 +86,7 @@ def test_results_are_spread(tmp_path: Path) -> None:
         assert len(np.unique(tensor)) > min(100, tensor.size // 3)
 
 
-class _Calibration(CalibrationDataReader):
+class Calibration(CalibrationDataReader):
     def __init__(self, images: np.ndarray) -> None:
         self.left = iter([{"x": image[None]} for image in images])
 
@@ -102,7 +102,7 @@ def test_what_onnxruntimes_quantiser_makes(
     floats, path = tmp_path / "float.onnx", tmp_path / "int8.onnx"
     images = _float_network(floats)
     quantize_static(
-        floats, path, _Calibration(images), quant_format=QuantFormat.QDQ,
+        floats, path, Calibration(images), quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QInt8, weight_type=QuantType.QInt8, per_channel=per_channel,
         extra_options={"ActivationSymmetric": symmetric, "WeightSymmetric": True},
     )

@@ -19,7 +19,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-__all__ = ["encode_scale", "max_pool", "qgemm", "qlinear_conv", "qlinear_matmul", "run_node"]
+__all__ = [
+    "encode_scale", "max_pool", "qgemm", "qlinear", "qlinear_conv", "qlinear_matmul", "run_node",
+]
 
 Int8 = NDArray[np.int8]
 
@@ -116,6 +118,23 @@ def max_pool(
     """MaxPool of `x` (N, C, H, W)."""
     attributes = {"kernel_shape": kernel, "strides": strides, "pads": pads}
     return run_node("MaxPool", {"x": x}, attributes)
+
+
+def qlinear(
+    operator: str,
+    sources: Sequence[tuple[Int8, Any]],
+    result: Any,
+    attributes: Mapping[str, Any] | None = None,
+) -> Int8:
+    """An operator of onnxruntime's own on int8 tensors, as QLinearAdd; each with `scale` and
+    `zero_point` of an object that has them."""
+    inputs: dict[str, NDArray[Any]] = {}
+    for place, (values, quantisation) in enumerate((*sources, (None, result))):
+        if values is not None:
+            inputs[f"x{place}"] = values
+        inputs[f"scale{place}"] = np.asarray(quantisation.scale, np.float32)
+        inputs[f"zero{place}"] = np.asarray(quantisation.zero_point, np.int8)
+    return run_node(operator, inputs, attributes, domain="com.microsoft")
 
 
 def encode_scale(x_scale: Any, w_scale: Any, y_scale: Any) -> tuple[Any, Any]:
