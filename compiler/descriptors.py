@@ -17,8 +17,8 @@ from .layers import (
     WindowLayer,
 )
 from .parameters import ParameterTable
-from .schedule import MatrixStep, WeightSet
-from .tiling import Channels, macro_parts
+from .schedule import DepthwiseStep, MatrixStep, WeightSet
+from .tiling import Channels, macro_parts, row_phases
 
 __all__ = ["DescriptorFields", "Values", "load_weights"]
 
@@ -63,9 +63,10 @@ class DescriptorFields:
     def compute(self, layer: MatrixLayer, step: MatrixStep) -> Values:
         """Of a COMPUTE."""
         area, rows = step.area, step.weights.rows
-        row, skip = divmod(rows.first, layer.run_bytes)
+        column, within = divmod(rows.first, layer.column_bytes)
+        row, skip = divmod(within, layer.run_bytes)
         return {
-            **self._windows(layer, area, kernel_row=row),
+            **self._windows(layer, area, kernel_row=row, kernel_column=column),
             "run_bytes": layer.run_bytes,
             "skip": skip,
             "depth": rows.depth,
@@ -93,21 +94,23 @@ class DescriptorFields:
             "zero_point": layer.result.quantisation.zero_point,
         }
 
-    def depthwise(self, index: int, layer: DepthwiseLayer, channels: Channels) -> Values:
+    def depthwise(self, layer: DepthwiseLayer, step: DepthwiseStep) -> Values:
         """Of the DEPTHWISE that makes a group of channels."""
+        channels = step.weights.channels
         return {
-            **self._pixel_windows(layer, _whole(layer), channels),
+            **self._pixel_windows(layer, step.area, channels),
             "padding": layer.source.quantisation.zero_point,
             "zero_point": layer.result.quantisation.zero_point,
             "rounding": layer.rounding,
-            "channel": self._parameters.first(index, channels),
+            "channel": self._parameters.first(step.layer, channels),
         }
 
     def vector(self, layer: Layer) -> Iterator[tuple[Opcode, Values]]:
         """Of a layer that takes no weights, in order."""
         match layer:
             case PoolLayer():
-                yield Opcode.MAX_POOL, self._pixel_windows(layer, _whole(layer), _all(layer))
+                (area,) = row_phases(layer)
+                yield Opcode.MAX_POOL, self._pixel_windows(layer, area, _all(layer))
             case AverageLayer():
                 for area, parameters in layer.parts:
                     yield Opcode.AVERAGE_POOL, {
@@ -138,7 +141,7 @@ class DescriptorFields:
         return {
             **self._windows(layer, area, first_channel=channels.first),
             **self._results(layer, area, channels.first),
-            "pixel_bytes": layer.source.channels,
+            "pixel_bytes": layer.window.dilation_x * layer.source.channels,
             "kernel_width": layer.window.width,
             "kernel_height": layer.window.height,
             "channels": channels.count,
@@ -146,30 +149,39 @@ class DescriptorFields:
 
     def _windows(
         self, layer: MatrixLayer | WindowLayer, area: Area, *, kernel_row: int = 0,
-        first_channel: int = 0,
+        kernel_column: int = 0, first_channel: int = 0,
     ) -> Values:
-        """The windows of an area, from a row of the kernel and a channel of the image on."""
+        """The windows of an area, from a tap of the kernel and a channel of the image on.
+
+        All positions of rows count in the image that every `dilation_y` rows are.
+        """
         window, image = layer.window, layer.source
-        origin_y = area.y * window.stride_y - window.pad_top + kernel_row
-        origin_x = (area.x * window.stride_x - window.pad_left) * image.channels + first_channel
-        last_x = (layer.result.width - 1) * window.stride_x - window.pad_left + window.width
-        last_y = (layer.result.height - 1) * window.stride_y - window.pad_top + window.height
+        dilation = window.dilation_y
+        first_row = area.y * window.stride_y - window.pad_top
+        origin_y, phase = first_row // dilation + kernel_row, first_row % dilation
+        step_y = area.rows_apart * window.stride_y
+        pixel = area.x * window.stride_x - window.pad_left + kernel_column * window.dilation_x
+        origin_x = pixel * image.channels + first_channel
+        wide, tall = window.width * window.dilation_x, window.height * dilation
+        last_x = (layer.result.width - 1) * window.stride_x - window.pad_left + wide
+        last_y = (layer.result.height - 1) * window.stride_y - window.pad_top + tall
         if max(last_x * image.channels, last_y, -origin_x, -origin_y) > REACH:
             raise ModelError(
                 f"{layer.label}: windows reach more than {REACH} bytes or rows from the image's "
                 "start; use less padding or smaller images"
             )
-        start = self._addresses[image.name] + origin_y * image.row_bytes + origin_x
+        row = first_row + kernel_row * dilation
+        start = self._addresses[image.name] + row * image.row_bytes + origin_x
         return {
             "start": start & 0xFFFFFFFF,
-            "row_stride": image.row_bytes,
+            "row_stride": dilation * image.row_bytes,
             "row_bytes": image.row_bytes,
             "origin_x": origin_x,
             "origin_y": origin_y,
-            "height": image.height,
+            "height": max(0, -(-(image.height - phase) // dilation)),
             "step_x": window.stride_x * image.channels,
-            "step_y": window.stride_y,
-            "row_step": window.stride_y * image.row_bytes,
+            "step_y": step_y // dilation,
+            "row_step": step_y * image.row_bytes,
             "out_width": area.width,
             "out_height": area.height,
         }
@@ -181,7 +193,7 @@ class DescriptorFields:
         return {
             "out_start": self._addresses[image.name] + offset,
             "out_pixel_stride": image.channels,
-            "out_row_stride": image.row_bytes,
+            "out_row_stride": area.rows_apart * image.row_bytes,
             "clamp_low": layer.clamp[0],
             "clamp_high": layer.clamp[1],
         }
@@ -189,10 +201,6 @@ class DescriptorFields:
 
 def _split(step: MatrixStep) -> Values:
     return {"split": step.weights.split} if step.weights.split else {}
-
-
-def _whole(layer: WindowLayer) -> Area:
-    return Area(0, 0, layer.result.height, layer.result.width)
 
 
 def _all(layer: WindowLayer) -> Channels:

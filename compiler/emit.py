@@ -167,7 +167,7 @@ class _Emitter:
     def _depthwise(self, number: int, step: DepthwiseStep) -> None:
         layer = self.network.layers[step.layer]
         assert isinstance(layer, DepthwiseLayer)
-        values = self.fields.depthwise(step.layer, layer, step.weights.channels)
+        values = self.fields.depthwise(layer, step)
         self._user(number, Opcode.DEPTHWISE, step.layer, values)
 
     def _user(self, number: int, opcode: Opcode, layer: int, values: Values) -> None:

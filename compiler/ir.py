@@ -106,6 +106,8 @@ class Convolution(Operator):
     pads: Pads
     clamp: Clamp = ALL
     rounding: Rounding = Rounding.ONNX
+    #: From a tap to the next, rows and columns.
+    dilations: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class Depthwise(Operator):
     pads: Pads
     clamp: Clamp = ALL
     rounding: Rounding = Rounding.ONNX
+    #: From a tap to the next, rows and columns.
+    dilations: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Window:
-    """How a kernel moves over an image, in pixels."""
+    """How a kernel moves over an image, in pixels; `dilation` is from a tap to the next."""
 
     height: int
     width: int
@@ -52,16 +52,24 @@ class Window:
     stride_x: int = 1
     pad_top: int = 0
     pad_left: int = 0
+    dilation_y: int = 1
+    dilation_x: int = 1
+
+    @property
+    def columns(self) -> int:
+        """Pieces of a row of the window whose bytes are consecutive in the image."""
+        return self.width if self.dilation_x > 1 else 1
 
 
 @dataclass(frozen=True)
 class Area:
-    """A rectangle of a result."""
+    """A rectangle of a result, or of every so many rows of it."""
 
     y: int
     x: int
     height: int
     width: int
+    rows_apart: int = 1
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,8 @@ class MatrixLayer(_Step):
     """Every window of the source times one matrix, then requantised.
 
     ``matrix[k, c]``: `k` counts a window's bytes row after row, pixel after pixel, channel after
-    channel; `c` counts the result's channels. A result is ``round((sum + bias[c]) *
+    channel, and with a dilation along rows one column of the kernel after another; `c` counts the
+    result's channels. A result is ``round((sum + bias[c]) *
     multiplier[c] / 2**(31 + shift[c])) + zero point``, clamped, where the sum takes the source's
     bytes as 0 to 255 (value + 128) and the bias makes up for that and for the zero point.
     """
@@ -123,7 +132,12 @@ class MatrixLayer(_Step):
     @property
     def run_bytes(self) -> int:
         """Consecutive bytes of a window in one row of the image."""
-        return self.window.width * self.source.channels
+        return self.window.width // self.window.columns * self.source.channels
+
+    @property
+    def column_bytes(self) -> int:
+        """Bytes of a window that one pass can have: all, or those of a column of the kernel."""
+        return self.window.height * self.run_bytes
 
 
 @dataclass(frozen=True)

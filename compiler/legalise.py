@@ -129,12 +129,19 @@ class _Legaliser:
         source = self._source(pad or node)
         more = pad.pads if pad else Pads()
         top, left = node.pads.top + more.top, node.pads.left + more.left
-        return source, Window(height, width, *node.strides, top, left)
+        # With one tap along an axis there is no next one.
+        apart = [
+            dilation if taps > 1 else 1
+            for dilation, taps in zip(node.dilations, (height, width), strict=True)
+        ]
+        return source, Window(height, width, *node.strides, top, left, *apart)
 
     def _convolution(self, node: Convolution) -> None:
         out_channels, _, height, width = node.weights.shape
         source, window = self._convolved(node, height, width)
-        matrix = node.weights.transpose(2, 3, 1, 0).reshape(-1, out_channels)
+        # Column after column where their pixels are not neighbours.
+        order = (2, 3, 1, 0) if window.columns == 1 else (3, 2, 1, 0)
+        matrix = node.weights.transpose(order).reshape(-1, out_channels)
         self._matrix(node, source, window, matrix)
 
     def _depthwise(self, node: Depthwise) -> None:

@@ -45,6 +45,7 @@ def _convolution(node: OnnxNode, source: Tensor, operands: Operands, _: OnnxGrap
             "bias": read_bias(node, operands, source, scales),
             "strides": sliding.strides,
             "pads": sliding.pads,
+            "dilations": sliding.dilations,
             "relu": False,
         },
     )

@@ -68,7 +68,13 @@ def _sliding(node: OnnxNode, source: Tensor) -> tuple[int, Sliding]:
     kernel = list(node.attributes["kernel_shape"])
     if len(kernel) != 2:
         raise ModelError(f"{node.label}: kernel_shape must have 2 values, not {len(kernel)}")
-    return channels, read_sliding(node, (height, width), (kernel[0], kernel[1]))
+    sliding = read_sliding(node, (height, width), (kernel[0], kernel[1]))
+    if sliding.dilations != (1, 1):
+        raise ModelError(
+            f"{node.label}: dilations must be 1, not {list(sliding.dilations)}; only convolutions "
+            "have dilated windows"
+        )
+    return channels, sliding
 
 
 def _need_channels_first(node: OnnxNode) -> None:

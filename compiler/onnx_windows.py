@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .errors import ModelError
 from .ir import Pads
 from .onnx_file import OnnxNode
-from .padding import same_padding
+from .padding import same_padding, span
 
 __all__ = ["Sliding", "read_sliding"]
 
@@ -17,6 +17,7 @@ class Sliding:
 
     kernel: tuple[int, int]
     strides: tuple[int, int]
+    dilations: tuple[int, int]
     pads: Pads
     out: tuple[int, int]
     #: Whether there is any padding, on whichever side.
@@ -26,38 +27,39 @@ class Sliding:
 def read_sliding(node: OnnxNode, image: tuple[int, int], kernel: tuple[int, int]) -> Sliding:
     """The window of a Conv or MaxPool over an image of rows x columns.
 
-    Raises ModelError for what the NPU does not do (dilation, ceil_mode) and for windows that do
-    not fit the image.
+    Raises ModelError for what the NPU does not do (ceil_mode) and for windows that do not fit the
+    image.
     """
     if list(node.attributes.get("kernel_shape", kernel)) != list(kernel):
         raise ModelError(
             f"{node.label}: kernel_shape {list(node.attributes['kernel_shape'])} differs from the "
             f"weights' {list(kernel)}"
         )
-    if any(value != 1 for value in _pair(node, "dilations", [1, 1])):
-        raise ModelError(
-            f"{node.label}: dilations must be 1, not {list(node.attributes['dilations'])}; the "
-            "NPU has dense windows only"
-        )
+    dilations = _pair(node, "dilations", [1, 1])
+    if min(dilations) < 1:
+        raise ModelError(f"{node.label}: dilations must be at least 1, not {dilations}")
     if node.attributes.get("ceil_mode", 0):
         raise ModelError(f"{node.label}: ceil_mode must be 0, not 1; use explicit pads instead")
     strides = _pair(node, "strides", [1, 1])
     if min(*strides, *kernel) < 1:
         raise ModelError(f"{node.label}: kernel_shape and strides must be at least 1")
-    begin, end = _pads(node, image, kernel, strides)
+    covered = span(kernel, dilations)
+    begin, end = _pads(node, image, covered, strides)
     out = [
         (size + low + high - window) // stride + 1
         for size, low, high, window, stride in zip(
-            image, begin, end, kernel, strides, strict=True
+            image, begin, end, covered, strides, strict=True
         )
     ]
     if min(out) < 1:
         raise ModelError(
-            f"{node.label}: a {kernel[0]}x{kernel[1]} window with strides {list(strides)} and pads "
-            f"{[*begin, *end]} does not fit into an image of {image[0]}x{image[1]}"
+            f"{node.label}: a {covered[0]}x{covered[1]} window with strides {list(strides)} and "
+            f"pads {[*begin, *end]} does not fit into an image of {image[0]}x{image[1]}"
         )
-    padded = any([*begin, *end])
-    return Sliding(kernel, (strides[0], strides[1]), Pads(*begin), (out[0], out[1]), padded)
+    return Sliding(
+        kernel, (strides[0], strides[1]), (dilations[0], dilations[1]), Pads(*begin),
+        (out[0], out[1]), any([*begin, *end]),
+    )
 
 
 def _pair(node: OnnxNode, name: str, default: list[int]) -> list[int]:
@@ -71,7 +73,7 @@ def _pair(node: OnnxNode, name: str, default: list[int]) -> list[int]:
 
 
 def _pads(
-    node: OnnxNode, image: tuple[int, int], kernel: tuple[int, int], strides: list[int]
+    node: OnnxNode, image: tuple[int, int], kernel: list[int], strides: list[int]
 ) -> tuple[list[int], list[int]]:
     """Pixels before (top, left) and after (bottom, right)."""
     mode = node.attributes.get("auto_pad", b"NOTSET").decode()

@@ -18,6 +18,7 @@ from ..verif.timing.npu import RunTiming
 from .bounds import PLANES, bounds, descriptors, load_cycles
 from .layers import AverageLayer, DepthwiseLayer, Layer, MatrixLayer, Network
 from .schedule import MatrixStep, Schedule, Step, TapSet, WeightSet
+from .tiling import row_phases
 from .weights import WeightImage, set_bytes
 
 __all__ = ["HostReport", "LayerReport", "MemoryUse", "Report", "build_report", "report_table"]
@@ -188,7 +189,8 @@ def _cut(layer: Layer, steps: list[Step], config: NpuConfig) -> dict[str, int]:
         }
     if isinstance(layer, DepthwiseLayer):
         return {
-            "depth": layer.kernels.shape[0], "passes": 1, "channel_tiles": len(steps), "areas": 1,
+            "depth": layer.kernels.shape[0], "passes": 1,
+            "areas": len(row_phases(layer)), "channel_tiles": len(steps) // len(row_phases(layer)),
         }
     return {"areas": len(layer.parts)} if isinstance(layer, AverageLayer) else {}
 

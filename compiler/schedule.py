@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..hdl.npu.config import TAP_BANKS, NpuConfig
 from .errors import ModelError
 from .layers import Area, DepthwiseLayer, Layer, MatrixLayer
-from .tiling import Channels, Pass, Tiling, kernel_groups
+from .tiling import Channels, Pass, Tiling, kernel_groups, row_phases
 
 __all__ = [
     "DepthwiseStep", "Load", "MatrixStep", "Schedule", "Step", "TapSet", "VectorStep",
@@ -55,10 +55,11 @@ class MatrixStep:
 
 @dataclass(frozen=True)
 class DepthwiseStep:
-    """One group of channels of a depthwise layer, all of the image."""
+    """One group of channels of a depthwise layer, and of the image all or some rows."""
 
     layer: int
     weights: TapSet
+    area: Area
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ def layer_steps(
                 f"{layer.window.width}), the NPU takes {config.taps}; raise taps of the NPU"
             )
         for channels in kernel_groups(layer, config):
-            yield DepthwiseStep(index, TapSet(index, channels))
+            for area in row_phases(layer):
+                yield DepthwiseStep(index, TapSet(index, channels), area)
         return
     if not isinstance(layer, MatrixLayer):
         yield VectorStep(index)

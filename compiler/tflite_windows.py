@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """TFLite's operators on windows of an image: convolutions and pools."""
 
+from collections.abc import Sequence
+
 from ..hdl.npu.isa import Rounding
 from .errors import ModelError
 from .ir import AveragePool, Clamp, Convolution, Depthwise, MaxPool, Pads, Tensor
-from .padding import same_padding
+from .padding import same_padding, span
 from .tflite_file import TfliteNode
 from .tflite_inputs import Inputs, bias, channel_scales, clamp, option, values, weights
 
@@ -25,12 +27,13 @@ def convolution(node: TfliteNode, source: Tensor, result: Tensor, inputs: Inputs
         raise ModelError(
             f"{node.label}: weights are for {in_channels} channels, the image has {channels}"
         )
-    _check_dilations(node)
-    strides, pads = _sliding(node, (height, width), (kernel[0], kernel[1]), result, out_channels)
+    dilations = _dilations(node)
+    covered = span(kernel, dilations)
+    strides, pads = _sliding(node, (height, width), covered, result, out_channels)
     return Convolution(
         str(node.number), node.kind, source, result, values(kernels).transpose(0, 3, 1, 2),
         channel_scales(node, kernels, 0), bias(node, inputs, out_channels), strides, pads,
-        clamp(node, result), Rounding.TFLITE,
+        clamp(node, result), Rounding.TFLITE, dilations,
     )
 
 
@@ -52,17 +55,18 @@ def depthwise(
             f"{node.label}: depth multiplier must be 1 for an image of {channels} channels, not "
             f"{multiplier}; use a CONV_2D, or {multiplier} layers with multiplier 1"
         )
-    _check_dilations(node)
-    strides, pads = _sliding(node, (height, width), (kernel[0], kernel[1]), result, out_channels)
+    dilations = _dilations(node)
+    covered = span(kernel, dilations)
+    strides, pads = _sliding(node, (height, width), covered, result, out_channels)
     scales, biases = channel_scales(node, kernels, 3), bias(node, inputs, out_channels)
     if channels == 1:
         return Convolution(
             str(node.number), node.kind, source, result, values(kernels).transpose(3, 0, 1, 2),
-            scales, biases, strides, pads, clamp(node, result), Rounding.TFLITE,
+            scales, biases, strides, pads, clamp(node, result), Rounding.TFLITE, dilations,
         )
     return Depthwise(
         str(node.number), node.kind, source, result, values(kernels)[0], scales, biases, strides,
-        pads, clamp(node, result), Rounding.TFLITE,
+        pads, clamp(node, result), Rounding.TFLITE, dilations,
     )
 
 
@@ -95,19 +99,21 @@ def image_shape(node: TfliteNode, source: Tensor) -> tuple[int, int, int]:
     return source.shape[0], source.shape[1], source.shape[2]
 
 
-def _check_dilations(node: TfliteNode) -> None:
+def _dilations(node: TfliteNode) -> tuple[int, int]:
+    """Of rows and columns."""
     dilations = option(node, "DilationHFactor"), option(node, "DilationWFactor")
-    if dilations != (1, 1):
-        raise ModelError(
-            f"{node.label}: dilations must be 1, not {list(dilations)}; the NPU has dense windows "
-            "only"
-        )
+    if min(dilations) < 1:
+        raise ModelError(f"{node.label}: dilations must be at least 1, not {list(dilations)}")
+    return dilations
 
 
 def _sliding(
-    node: TfliteNode, image: tuple[int, int], kernel: tuple[int, int], result: Tensor, channels: int
+    node: TfliteNode, image: tuple[int, int], kernel: Sequence[int], result: Tensor, channels: int
 ) -> tuple[tuple[int, int], Pads]:
-    """Strides and padding; what they make of an image must be the result's shape."""
+    """Strides and padding; what they make of an image must be the result's shape.
+
+    `kernel`: with the pixels between dilated taps.
+    """
     strides = option(node, "StrideH"), option(node, "StrideW")
     if min(*strides, *kernel) < 1:
         raise ModelError(f"{node.label}: kernel and strides must be at least 1")

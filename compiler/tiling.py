@@ -4,15 +4,23 @@
 A tile of channels fills the columns of the macros that have a window: of all, or with a split of a
 half, a quarter and so on, while the others have the next windows. Windows of more bytes than a
 macro has rows take several passes, whose sums meet in the partial-sum memory; the results are then
-made area by area, each small enough for it.
+made area by area, each small enough for it. So do windows whose columns are dilated, a pass or more
+for each column of the kernel.
+
+Dilated rows take no passes. Every `dilation` rows of an image are an image of their own, in which
+the kernel is dense; an area has the rows of the result that look at the same of these images.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from ..hdl.npu.config import NpuConfig
-from .layers import Area, DepthwiseLayer, MatrixLayer
+from .layers import Area, DepthwiseLayer, MatrixLayer, WindowLayer
 
-__all__ = ["Channels", "Pass", "Tiling", "kernel_groups", "macro_parts", "row_groups", "tile"]
+__all__ = [
+    "Channels", "Pass", "Tiling", "kernel_groups", "macro_parts", "row_groups", "row_phases",
+    "tile",
+]
 
 
 @dataclass(frozen=True)
@@ -46,11 +54,14 @@ def tile(layer: MatrixLayer, config: NpuConfig, split: int = 0) -> Tiling:
     """Cut a layer for an NPU that computes ``2**split`` of its windows at once."""
     depth, outputs = layer.matrix.shape
     rows, columns = config.macro.rows, config.columns >> split
-    passes = tuple(Pass(k, min(rows, depth - k)) for k in range(0, depth, rows))
-    result = layer.result
+    column = layer.column_bytes
+    passes = tuple(
+        Pass(first + k, min(rows, column - k))
+        for first in range(0, depth, column)
+        for k in range(0, column, rows)
+    )
     if len(passes) == 1:
-        areas = (Area(0, 0, result.height, result.width),)
-        return Tiling(_channels(outputs, columns), passes, areas, split)
+        return Tiling(_channels(outputs, columns), passes, row_phases(layer), split)
     # So that the partial sums hold one result at least.
     columns = min(columns, config.partial_sum_words * config.requantisers)
     channels = _channels(outputs, columns)
@@ -74,17 +85,30 @@ def kernel_groups(layer: DepthwiseLayer, config: NpuConfig) -> tuple[Channels, .
     return _channels(layer.source.channels, config.lanes)
 
 
+def row_phases(layer: MatrixLayer | WindowLayer) -> tuple[Area, ...]:
+    """All rows of the result; apart where windows look at different ones of dilated rows."""
+    window, result = layer.window, layer.result
+    apart = window.dilation_y // math.gcd(window.dilation_y, window.stride_y)
+    return tuple(
+        Area(y, 0, -(-(result.height - y) // apart), result.width, apart)
+        for y in range(min(apart, result.height))
+    )
+
+
 def _channels(outputs: int, columns: int) -> tuple[Channels, ...]:
     return tuple(Channels(c, min(columns, outputs - c)) for c in range(0, outputs, columns))
 
 
 def _areas(layer: MatrixLayer, pixels: int) -> tuple[Area, ...]:
     """Rectangles of at most `pixels` results: whole rows where one fits, pieces of rows if not."""
-    height, width = layer.result.height, layer.result.width
-    tall = max(1, min(height, pixels // width))
-    wide = min(width, pixels)
+    width = layer.result.width
+    tall, wide = max(1, pixels // width), min(width, pixels)
     return tuple(
-        Area(y, x, min(tall, height - y), min(wide, width - x))
-        for y in range(0, height, tall)
+        replace(
+            phase, y=phase.y + row * phase.rows_apart, x=x, height=min(tall, phase.height - row),
+            width=min(wide, width - x),
+        )
+        for phase in row_phases(layer)
+        for row in range(0, phase.height, tall)
         for x in range(0, width, wide)
     )

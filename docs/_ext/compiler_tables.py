@@ -32,14 +32,14 @@ def _table(names: Iterable[str], conditions: Mapping[str, str]) -> str:
 
 _WINDOW = (
     "two spatial axes; any kernel, strides and padding (`pads`, or `auto_pad` of `VALID`, "
-    "`SAME_UPPER`, `SAME_LOWER`); dilations of 1"
+    "`SAME_UPPER`, `SAME_LOWER`)"
 )
 _WEIGHTS = "int8 weights with zero point 0, scales per tensor or per output channel; int32 bias"
 
 _CONDITIONS = {
     "QuantizeLinear": "int8; one scale and one zero point for the tensor",
     "DequantizeLinear": "int8 activations; constants: int8 weights and int32 biases, zero point 0",
-    "Conv": f"{_WINDOW}; `group` 1, or the number of input and of output channels; {_WEIGHTS}",
+    "Conv": f"{_WINDOW}; any dilations; `group` 1, or the number of input and of output channels; {_WEIGHTS}",
     "Gemm": f"`alpha` and `beta` 1, `transA` 0; {_WEIGHTS}",
     "MatMul": "a matrix of constant weights, as in `Gemm`",
     "Add": (
@@ -47,9 +47,9 @@ _CONDITIONS = {
         "exact; or the bias of a `MatMul`, before its result is quantised"
     ),
     "Relu": "behind another operator (folded into its clamp) or alone; one scale before and after",
-    "MaxPool": f"{_WINDOW}; `ceil_mode` 0; no second output; one scale before and after",
+    "MaxPool": f"{_WINDOW}; `ceil_mode` 0; dilations 1; no second output; one scale before and after",
     "AveragePool": (
-        f"{_WINDOW}; `ceil_mode` 0; of a whole image as `GlobalAveragePool`; smaller windows where "
+        f"{_WINDOW}; `ceil_mode` 0; dilations 1; of a whole image as `GlobalAveragePool`; smaller windows where "
         "no sum is too close to a half, as for odd numbers of pixels and one scale before and after"
     ),
     "GlobalAveragePool": "an image of at most 255 rows and columns",
@@ -76,9 +76,9 @@ _SLIDING = "padding SAME or VALID, any stride"
 _TFLITE_CONDITIONS = {
     "ADD": "two results of other nodes, of one shape; each may have its own scale; `x + x` too",
     "AVERAGE_POOL_2D": f"{_SLIDING}; at most 255 rows and columns; one scale before and after",
-    "CONV_2D": f"{_SLIDING}; no dilation",
+    "CONV_2D": f"{_SLIDING} and dilation",
     "DEPTHWISE_CONV_2D": (
-        f"{_SLIDING}; no dilation; depth multiplier 1, or any for an image of one channel; at most "
+        f"{_SLIDING} and dilation; depth multiplier 1, or any for an image of one channel; at most "
         "`taps` of the NPU in a kernel"
     ),
     "FULLY_CONNECTED": "default format of the weights",

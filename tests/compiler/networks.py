@@ -101,29 +101,31 @@ class NetworkBuilder:
     def conv(
         self, channels: int, kernel: Sequence[int], strides: Sequence[int] = (1, 1),
         pads: Sequence[int] = (0, 0, 0, 0), *, relu: bool = False, bias: bool = True,
-        per_channel: bool = True,
+        per_channel: bool = True, dilations: Sequence[int] = (1, 1),
     ) -> "NetworkBuilder":
         """Conv, then Relu if wanted."""
         depth = self.shape[0] * kernel[0] * kernel[1]
         self._matrix(
             "Conv", [channels, self.shape[0], *kernel], 0, depth, bias=bias,
             per_channel=per_channel, strides=list(strides), pads=list(pads),
+            dilations=list(dilations),
         )
-        self._slide(channels, kernel, strides, pads)
+        self._slide(channels, kernel, strides, pads, dilations)
         return self._finish(relu=relu)
 
     def depthwise(
         self, kernel: Sequence[int], strides: Sequence[int] = (1, 1),
         pads: Sequence[int] = (0, 0, 0, 0), *, relu: bool = False, bias: bool = True,
-        per_channel: bool = True,
+        per_channel: bool = True, dilations: Sequence[int] = (1, 1),
     ) -> "NetworkBuilder":
         """Conv with as many groups as channels, then Relu if wanted."""
         channels = self.shape[0]
         self._matrix(
             "Conv", [channels, 1, *kernel], 0, kernel[0] * kernel[1], bias=bias,
             per_channel=per_channel, strides=list(strides), pads=list(pads), group=channels,
+            dilations=list(dilations),
         )
-        self._slide(channels, kernel, strides, pads)
+        self._slide(channels, kernel, strides, pads, dilations)
         return self._finish(relu=relu)
 
     def gemm(
@@ -170,10 +172,12 @@ class NetworkBuilder:
         return self._finish()
 
     def _slide(
-        self, channels: int, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int]
+        self, channels: int, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int],
+        dilations: Sequence[int] = (1, 1),
     ) -> None:
         height, width = (
-            (self.shape[1 + axis] + pads[axis] + pads[axis + 2] - kernel[axis]) // strides[axis] + 1
+            (self.shape[1 + axis] + pads[axis] + pads[axis + 2] - (kernel[axis] - 1)
+             * dilations[axis] - 1) // strides[axis] + 1
             for axis in (0, 1)
         )
         self.shape = (channels, height, width)

@@ -118,8 +118,8 @@ CASES: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
         ),
     ),
     "dilations": (
-        attribute("Conv", dilations=[1, 2]),
-        "node 'conv0' (Conv): dilations must be 1, not [1, 2]; the NPU has dense windows only",
+        attribute("Conv", dilations=[1, 0]),
+        "node 'conv0' (Conv): dilations must be at least 1, not [1, 0]",
     ),
     "auto_pad": (
         attribute("Conv", auto_pad="SAME"),

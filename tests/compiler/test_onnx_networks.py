@@ -116,11 +116,12 @@ def test_what_onnxruntimes_quantiser_makes(
 
 @pytest.mark.xdist_group("npu_tiny")
 def test_on_the_verilog(tmp_path: Path) -> None:
-    """Under Verilator: a block of a residual network and means, all their values."""
+    """Under Verilator: a block of a residual network, dilation and means, all their values."""
     builder = OnnxBuilder([2, 5, 5], 3)
     builder.conv(4, (3, 3), pads=(1, 1, 1, 1), relu=True)
     fork = builder.fork()
-    builder.depthwise((3, 3), pads=(1, 1, 1, 1)).conv(4, (1, 1))
+    builder.depthwise((3, 3), pads=(2, 1, 2, 1), dilations=(2, 1))
+    builder.conv(4, (2, 3), pads=(2, 2, 1, 2), dilations=(3, 2))
     builder.add(fork, relu=True).average_pool((3, 3), (1, 1), same=True)
     builder.global_average_pool().flatten().gemm(3)
     path = saved(builder, "QOperator", tmp_path / "net.onnx")

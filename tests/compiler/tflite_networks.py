@@ -42,27 +42,30 @@ class TfliteBuilder:
     def conv(
         self, channels: int, kernel: tuple[int, int], strides: tuple[int, int] = (1, 1),
         padding: int = VALID, activation: int = NONE, *, per_channel: bool = True,
+        dilations: tuple[int, int] = (1, 1),
     ) -> "TfliteBuilder":
         height, width, depth = self.shape
         inputs = self._matrix((channels, *kernel, depth), per_channel, bias=True)
-        self.shape = (*_sizes((height, width), kernel, strides, padding), channels)
-        options = ("Conv2DOptions", {"Padding": padding, "StrideH": strides[0],
-                                     "StrideW": strides[1], "FusedActivationFunction": activation,
-                                     "DilationHFactor": 1, "DilationWFactor": 1})
+        self.shape = (*_sizes((height, width), kernel, strides, padding, dilations), channels)
+        options = ("Conv2DOptions", {
+            "Padding": padding, "StrideH": strides[0], "StrideW": strides[1],
+            "FusedActivationFunction": activation, "DilationHFactor": dilations[0],
+            "DilationWFactor": dilations[1]})
         return self._product("CONV_2D", inputs, options, kernel[0] * kernel[1] * depth)
 
     def depthwise(
         self, kernel: tuple[int, int], strides: tuple[int, int] = (1, 1), padding: int = VALID,
         activation: int = NONE, *, per_channel: bool = True, multiplier: int = 1,
+        dilations: tuple[int, int] = (1, 1),
     ) -> "TfliteBuilder":
         height, width, depth = self.shape
         channels = depth * multiplier
         inputs = self._matrix((1, *kernel, channels), per_channel, bias=True, axis=3)
-        self.shape = (*_sizes((height, width), kernel, strides, padding), channels)
+        self.shape = (*_sizes((height, width), kernel, strides, padding, dilations), channels)
         options = ("DepthwiseConv2DOptions", {
             "Padding": padding, "StrideH": strides[0], "StrideW": strides[1],
             "FusedActivationFunction": activation, "DepthMultiplier": multiplier,
-            "DilationHFactor": 1, "DilationWFactor": 1})
+            "DilationHFactor": dilations[0], "DilationWFactor": dilations[1]})
         return self._product("DEPTHWISE_CONV_2D", inputs, options, kernel[0] * kernel[1])
 
     def add(self, other: int, activation: int = NONE) -> "TfliteBuilder":
@@ -229,10 +232,11 @@ class TfliteBuilder:
 
 
 def _sizes(
-    image: tuple[int, int], kernel: tuple[int, int], strides: tuple[int, int], padding: int
+    image: tuple[int, int], kernel: tuple[int, int], strides: tuple[int, int], padding: int,
+    dilations: tuple[int, int] = (1, 1),
 ) -> tuple[int, int]:
     first, second = (
-        -(-size // stride) if padding == SAME else (size - window) // stride + 1
-        for size, window, stride in zip(image, kernel, strides, strict=True)
+        -(-size // stride) if padding == SAME else (size - (taps - 1) * apart - 1) // stride + 1
+        for size, taps, stride, apart in zip(image, kernel, strides, dilations, strict=True)
     )
     return first, second
