@@ -39,7 +39,10 @@ _WEIGHTS = "int8 weights with zero point 0, scales per tensor or per output chan
 _CONDITIONS = {
     "QuantizeLinear": "int8; one scale and one zero point for the tensor",
     "DequantizeLinear": "int8 activations; constants: int8 weights and int32 biases, zero point 0",
-    "Conv": f"{_WINDOW}; any dilations; `group` 1, or the number of input and of output channels; {_WEIGHTS}",
+    "Conv": (
+        f"{_WINDOW}; any dilations; `group` 1, or the number of input and of output channels; "
+        f"{_WEIGHTS}"
+    ),
     "Gemm": f"`alpha` and `beta` 1, `transA` 0; {_WEIGHTS}",
     "MatMul": "a matrix of constant weights, as in `Gemm`",
     "Add": (
@@ -47,10 +50,12 @@ _CONDITIONS = {
         "exact; or the bias of a `MatMul`, before its result is quantised"
     ),
     "Relu": "behind another operator (folded into its clamp) or alone; one scale before and after",
-    "MaxPool": f"{_WINDOW}; `ceil_mode` 0; dilations 1; no second output; one scale before and after",
+    "MaxPool": (
+        f"{_WINDOW}; `ceil_mode` 0; dilations 1; no second output; one scale before and after"
+    ),
     "AveragePool": (
-        f"{_WINDOW}; `ceil_mode` 0; dilations 1; of a whole image as `GlobalAveragePool`; smaller windows where "
-        "no sum is too close to a half, as for odd numbers of pixels and one scale before and after"
+        f"{_WINDOW}; `ceil_mode` 0; dilations 1; of a whole image as `GlobalAveragePool`; smaller "
+        "windows where no sum is too close to a half, as for odd numbers of pixels and one scale before and after"
     ),
     "GlobalAveragePool": "an image of at most 255 rows and columns",
     "ReduceMean": (
