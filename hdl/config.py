@@ -128,9 +128,16 @@ class Config(BaseModel):
         return dump_yaml(self.to_mapping())
 
     def digest(self) -> str:
-        """SHA-256 (64 hex digits) over the canonical JSON of all fields, defaults included."""
-        text = json.dumps(self.to_mapping(), sort_keys=True, separators=(",", ":"))
+        """SHA-256 (64 hex digits) over the canonical JSON of all fields, defaults included.
+
+        Equal digests mean equal configurations.
+        """
+        text = json.dumps(self._digested(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def _digested(self) -> dict[str, Any]:
+        """What the digest is made of: a subclass may leave out a later field at its default."""
+        return self.to_mapping()
 
 
 class FieldRow(NamedTuple):

@@ -55,7 +55,8 @@ _CONDITIONS = {
     ),
     "AveragePool": (
         f"{_WINDOW}; `ceil_mode` 0; dilations 1; of a whole image as `GlobalAveragePool`; smaller "
-        "windows where no sum is too close to a half, as for odd numbers of pixels and one scale before and after"
+        "windows where no sum is too close to a half, as for odd numbers of pixels and one scale "
+        "before and after"
     ),
     "GlobalAveragePool": "an image of at most 255 rows and columns",
     "ReduceMean": (

@@ -50,7 +50,8 @@ _IDENTITY: tuple[tuple[str, Callable[[NpuConfig], int]], ...] = (
     ("`lanes`, `activation_port`, `weight_port`, `stamps`: a byte each, from the lowest",
      lambda config: int.from_bytes(
          (config.lanes, config.activation_port, config.weight_port, config.stamps), "little")),
-    ("`partial_sum_words`", lambda config: config.partial_sum_words),
+    ("`partial_sum_words`, and `external_port` in bits 31:24",
+     lambda config: config.partial_sum_words | config.external_port << 24),
     ("`macros`, `requantisers` in bits 15:8, and `taps` in bits 31:16",
      lambda config: config.macros | config.requantisers << 8 | config.taps << 16),
 )

@@ -33,7 +33,7 @@ IMAGE, FEATURES, POOLED, RESULT = 0x000, 0x040, 0x140, 0x180
 GROUPS_1 = -(-9 // CONFIG.macro.rows_per_group)
 GROUPS_2 = -(-16 // CONFIG.macro.rows_per_group)
 
-LOAD, COMPUTE, VECTOR = (1 << queue for queue in Queue)
+LOAD, COMPUTE, VECTOR = (1 << queue for queue in (Queue.LOAD, Queue.COMPUTE, Queue.VECTOR))
 
 PROGRAM = [
     # Both layers' weights, each into a bank of its own, so the second need not wait for the first.

@@ -56,7 +56,7 @@ def manifest(
             "core": f"{name}.core",
             **({"header": f"{name}.h"} if wrapper.protocol is Protocol.AXI_LITE else {}),
         },
-        **_around(wrapper),
+        **_around(config, wrapper),
         "ports": _ports(component, with_clock=not is_axi),
         "streams": _streams(component),
         "facts": _FACTS[kind.name](config),
@@ -68,12 +68,14 @@ def manifest(
     }
 
 
-def _around(wrapper: WrapperConfig) -> dict[str, Any]:
-    """Clock and reset; of a wrapper also its parameters and its interfaces."""
+def _around(config: Config, wrapper: WrapperConfig) -> dict[str, Any]:
+    """Clock and reset, and interfaces of AXI; of a wrapper also its parameters."""
+    buses = [each._asdict() for each in interfaces(config, wrapper)]
     if wrapper.protocol is Protocol.NONE:
         return {
             "clock": {"port": "clk", "edge": "rising"},
             "reset": {"port": "rst", "active": "high", "synchronous": True},
+            **({"interfaces": buses} if buses else {}),
         }
     facts = wrapper.to_mapping()
     registers = [
@@ -86,7 +88,7 @@ def _around(wrapper: WrapperConfig) -> dict[str, Any]:
     return {
         "clock": {"port": "aclk", "edge": "rising"},
         "reset": {"port": "aresetn", "active": "low", "synchronous": True},
-        "wrapper": {**facts, "interfaces": [each._asdict() for each in interfaces(wrapper)]},
+        "wrapper": {**facts, "interfaces": buses},
     }
 
 

@@ -22,7 +22,7 @@ _COMPONENTS = {
 
 
 class Interface(NamedTuple):
-    """One interface of AXI at the ports of a wrapper."""
+    """One interface of AXI at the ports of a design."""
 
     name: str
     """What the names of its ports begin with: `s_axi` of `s_axi_awaddr`."""
@@ -30,6 +30,17 @@ class Interface(NamedTuple):
     """As `AXI4-Lite`."""
     role: str
     """`subordinate` or `manager`."""
+
+
+#: The interfaces of each wrapper.
+_INTERFACES: dict[Protocol, tuple[Interface, ...]] = {
+    Protocol.NONE: (),
+    Protocol.AXI_LITE: (Interface("s_axi", "AXI4-Lite", "subordinate"),),
+    Protocol.AXI_STREAM: (
+        Interface("s_axis_command", "AXI4-Stream", "subordinate"),
+        Interface("m_axis_response", "AXI4-Stream", "manager"),
+    ),
+}
 
 
 def check_wrapper(config: Config, wrapper: WrapperConfig) -> None:
@@ -48,13 +59,11 @@ def wrap(config: NpuConfig, wrapper: WrapperConfig) -> wiring.Component:
     return getattr(import_module(place, __package__), name)(config, wrapper)
 
 
-def interfaces(wrapper: WrapperConfig) -> tuple[Interface, ...]:
-    """The interfaces of AXI that a wrapper has."""
-    if wrapper.protocol is Protocol.AXI_LITE:
-        return (Interface("s_axi", "AXI4-Lite", "subordinate"),)
-    if wrapper.protocol is Protocol.AXI_STREAM:
-        return (
-            Interface("s_axis_command", "AXI4-Stream", "subordinate"),
-            Interface("m_axis_response", "AXI4-Stream", "manager"),
-        )
-    return ()
+def interfaces(config: Config, wrapper: WrapperConfig) -> tuple[Interface, ...]:
+    """The interfaces of AXI that a design has: the wrapper's, and that to external memory."""
+    return _INTERFACES[wrapper.protocol] + _external(config)
+
+
+def _external(config: Config) -> tuple[Interface, ...]:
+    has_port = isinstance(config, NpuConfig) and config.external_port
+    return (Interface("m_axi", "AXI4", "manager"),) if has_port else ()

@@ -8,10 +8,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from ..npu.config import NpuConfig
-from ..npu.npu import Npu
+from ..npu.npu import Npu, external_pins
 from .axi_lite_port import AxiLiteBus, AxiLitePort
 from .clocking import add_domain
 from .config import WrapperConfig
+from .external import pass_external
 from .registers import Registers
 
 __all__ = ["AxiLiteNpu"]
@@ -42,6 +43,8 @@ class AxiLiteNpu(wiring.Component):
         The members of `AxiLiteBus`.
     irq : Out(1)
         High while an answer can be read, where CONTROL enables it.
+    m_axi_araddr and so on
+        The members of `AxiReadBus`, where the NPU has an external port.
     """
 
     aclk: Signal
@@ -58,6 +61,7 @@ class AxiLiteNpu(wiring.Component):
                 "aresetn": In(1),
                 **{f"s_axi_{name}": member for name, member in bus.items()},
                 "irq": Out(1),
+                **external_pins(config),
             }
         )
 
@@ -65,7 +69,7 @@ class AxiLiteNpu(wiring.Component):
         m = Module()
         # The NPU can be reset by itself, while the bus gets its response.
         outside = DomainRenamer("axi")
-        m.submodules.npu = npu = Npu(self.config)
+        m.submodules.npu = npu = Npu(self.config, bus_domain="axi")
         m.submodules.port = port = outside(AxiLitePort())
         m.submodules.registers = registers = outside(Registers(self.depth))
         add_domain(m, "axi", self.aclk, ~self.aresetn)
@@ -82,4 +86,5 @@ class AxiLiteNpu(wiring.Component):
             else:
                 m.d.comb += pin.eq(inner)
         m.d.comb += self.irq.eq(registers.irq)
+        pass_external(m, self, npu, self.aresetn)
         return m

@@ -8,9 +8,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..npu.config import NpuConfig
-from ..npu.npu import Npu
+from ..npu.npu import Npu, external_pins
 from .clocking import add_domain
 from .config import WrapperConfig
+from .external import pass_external
 
 __all__ = ["AxiStreamNpu"]
 
@@ -37,6 +38,8 @@ class AxiStreamNpu(wiring.Component):
         Requests, 32 bits a word.
     m_axis_response_tdata, m_axis_response_tlast, m_axis_response_tvalid, m_axis_response_tready
         Answers, 32 bits a word.
+    m_axi_araddr and so on
+        The members of `AxiReadBus`, where the NPU has an external port.
     """
 
     aclk: Signal
@@ -64,6 +67,7 @@ class AxiStreamNpu(wiring.Component):
                 "m_axis_response_tlast": Out(1),
                 "m_axis_response_tvalid": Out(1),
                 "m_axis_response_tready": In(1),
+                **external_pins(config),
             }
         )
 
@@ -81,4 +85,5 @@ class AxiStreamNpu(wiring.Component):
             self.m_axis_response_tvalid.eq(npu.response.valid & self.aresetn),
             npu.response.ready.eq(self.m_axis_response_tready),
         ]
+        pass_external(m, self, npu, self.aresetn)
         return m

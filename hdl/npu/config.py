@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from ..config import Config
 from ..macro.config import Cell, MacroConfig
-from .isa import WORDS
+from .isa import WORDS, Opcode, Queue
 
 __all__ = ["TAP_BANKS", "WORD_BYTES", "NpuConfig"]
 
@@ -60,6 +60,10 @@ class NpuConfig(Config):
     weight_port: Annotated[
         Literal[4, 8, 16, 32], Field(description="bytes a cycle read from the weight memory")
     ] = 8
+    external_port: Annotated[
+        Literal[0, 4, 8, 16, 32],
+        Field(description="bytes a beat of the AXI4 port for weights in external memory; 0: none"),
+    ] = 0
     channels: Annotated[
         int, Field(ge=8, le=16384, description="channels whose requantisation is kept on chip")
     ] = 128
@@ -120,6 +124,11 @@ class NpuConfig(Config):
                 f"requantisers must be at most lanes ({self.lanes}), as sums come from so many, "
                 f"not {self.requantisers}"
             )
+        if self.external_port > self.weight_port:
+            raise ValueError(
+                f"external_port must be at most weight_port ({self.weight_port}), as a beat is "
+                f"written to the weight memory at once, not {self.external_port}"
+            )
         if self.macros > 1 and self.macro.columns % self.requantisers:
             raise ValueError(
                 f"requantisers must divide macro.columns ({self.macro.columns}) where there are "
@@ -138,6 +147,40 @@ class NpuConfig(Config):
             if value % unit:
                 raise ValueError(f"{field} must be a multiple of {unit}, not {value}")
         return self
+
+    def _digested(self) -> dict[str, Any]:
+        """An NPU without an external port is the one that it was before there were such ports."""
+        fields = self.to_mapping()
+        if not self.external_port:
+            del fields["external_port"]
+        return fields
+
+    # External memory ----------------------------------------------------------------------------
+
+    @property
+    def queues(self) -> tuple[Queue, ...]:
+        """The queues of the engines that it has."""
+        return tuple(q for q in Queue if q is not Queue.FETCH or self.external_port)
+
+    @property
+    def opcodes(self) -> tuple[Opcode, ...]:
+        """The opcodes that it knows; any other ends a program."""
+        return tuple(opcode for opcode in Opcode if opcode.queue in (None, *self.queues))
+
+    @property
+    def beat_bits(self) -> int:
+        """Low bits of an external address: the byte within a beat of the port."""
+        return exact_log2(self.external_port)
+
+    @property
+    def weight_beat_bits(self) -> int:
+        """Width of a beat's number in the weight memory."""
+        return bits_for(self.weight_bytes // self.external_port - 1)
+
+    @property
+    def burst_beats(self) -> int:
+        """Bursts end at multiples of so many beats: AXI's most, and no page of 4 KiB is left."""
+        return min(256, 4096 // self.external_port)
 
     # Memories -----------------------------------------------------------------------------------
 

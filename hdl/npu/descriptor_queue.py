@@ -6,7 +6,7 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
-from .isa import WORDS, Opcode, Queue, layout
+from .isa import WORDS, Opcode, layout
 
 __all__ = ["DescriptorQueue"]
 
@@ -20,11 +20,11 @@ class DescriptorQueue(wiring.Component):
     Members
     -------
     i : In(stream of 32-bit words)
-    tokens : In(len(Queue))
+    tokens : In(len(config.queues))
         A token from that queue is there.
-    take : Out(len(Queue))
+    take : Out(len(config.queues))
         Tokens are taken in this cycle.
-    give : Out(len(Queue))
+    give : Out(len(config.queues))
         Tokens are given to those queues in this cycle.
     start : Out(1)
         Tells the engine to start; `descriptor` stays until it is done.
@@ -52,9 +52,9 @@ class DescriptorQueue(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(32)),
-                "tokens": In(len(Queue)),
-                "take": Out(len(Queue)),
-                "give": Out(len(Queue)),
+                "tokens": In(len(config.queues)),
+                "take": Out(len(config.queues)),
+                "give": Out(len(config.queues)),
                 "start": Out(1),
                 "descriptor": Out(32 * WORDS),
                 "done": In(1),
@@ -69,6 +69,7 @@ class DescriptorQueue(wiring.Component):
             width=32, depth=WORDS * self.config.queue_depth
         )
         header = data.View(layout(Opcode.END), self.descriptor)
+        wait, signal = header.wait[: len(self.take)], header.signal[: len(self.give)]
         count = Signal(range(WORDS))
         m.d.comb += [
             words.w_data.eq(self.i.payload),
@@ -85,14 +86,14 @@ class DescriptorQueue(wiring.Component):
                     ]
                     with m.If(count == WORDS - 1):
                         m.next = "Wait"
-            with m.State("Wait"), m.If((header.wait & ~self.tokens) == 0):
-                m.d.comb += [self.take.eq(header.wait), self.start.eq(1)]
+            with m.State("Wait"), m.If((wait & ~self.tokens) == 0):
+                m.d.comb += [self.take.eq(wait), self.start.eq(1)]
                 m.next = "Run"
             with m.State("Run"):
                 m.d.comb += self.busy.eq(1)
                 with m.If(self.done):
                     m.next = "Give"
             with m.State("Give"):
-                m.d.comb += self.give.eq(header.signal)
+                m.d.comb += self.give.eq(signal)
                 m.next = "Collect"
         return m

@@ -51,6 +51,10 @@ class FrontDoor(wiring.Component):
         The descriptor at fault, with `fault`.
     stuck : In(1)
         The program waits for ever: `Watchdog`.
+    refused : In(1)
+        External memory has refused a read; only with an external port, as is the next.
+    refused_at : In(32)
+        Its address, with `refused`.
     running : Out(1)
         From `run` to the end.
     engine_reset : Out(1)
@@ -71,6 +75,8 @@ class FrontDoor(wiring.Component):
     fault: Signal
     fault_at: Signal
     stuck: Signal
+    refused: Signal
+    refused_at: Signal
     running: Signal
     engine_reset: Signal
     counter_index: Signal
@@ -79,8 +85,10 @@ class FrontDoor(wiring.Component):
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
+        external = {"refused": In(1), "refused_at": In(32)} if config.external_port else {}
         super().__init__(
             {
+                **external,
                 "command": In(stream.Signature(StreamWord)),
                 "response": Out(stream.Signature(StreamWord)),
                 "memories": Out(HostPort()).array(len(Memory)),
@@ -278,6 +286,14 @@ class FrontDoor(wiring.Component):
                 m.d.comb += self.engine_reset.eq(1)
                 m.d.sync += request.status.eq(Status.DEADLOCK)
                 m.next = "Ended"
+            if self.config.external_port:
+                with m.Elif(self.refused):
+                    m.d.comb += self.engine_reset.eq(1)
+                    m.d.sync += [
+                        request.status.eq(Status.BUS_ERROR),
+                        request.detail.eq(self.refused_at),
+                    ]
+                    m.next = "Send"
             with m.Elif(self.command.valid & word.last & (waiting.opcode == Request.RESET)):
                 # The packet stays where it is and gets its own answer next.
                 m.d.comb += self.engine_reset.eq(1)

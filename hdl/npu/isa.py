@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The instruction set: descriptors of 16 words, defined once for all who read or write them.
 
-A program is a list of descriptors. The sequencer hands each to the queue of its engine; the three
+A program is a list of descriptors. The sequencer hands each to the queue of its engine; the
 engines run at once and order themselves by tokens, as in VTA (Moreau et al., IEEE Micro 39(5),
 2019) and BISMO (Umuroglu et al., FPL 2018). A descriptor is a whole loop over a tile of an image.
 
@@ -36,6 +36,8 @@ class Queue(enum.IntEnum):
     LOAD = 0
     COMPUTE = 1
     VECTOR = 2
+    #: Only where the NPU has an external port.
+    FETCH = 3
 
 
 class Opcode(enum.IntEnum):
@@ -50,6 +52,8 @@ class Opcode(enum.IntEnum):
     DEPTHWISE = 6
     AVERAGE_POOL = 7
     ADD = 8
+    #: Unknown to an NPU without an external port.
+    FETCH = 9
 
     @property
     def queue(self) -> Queue | None:
@@ -66,6 +70,7 @@ _QUEUES = {
     Opcode.DEPTHWISE: Queue.VECTOR,
     Opcode.AVERAGE_POOL: Queue.VECTOR,
     Opcode.ADD: Queue.VECTOR,
+    Opcode.FETCH: Queue.FETCH,
 }
 
 
@@ -111,8 +116,8 @@ class BitField:
 _HEADER = (
     BitField("opcode", 0, 0, 8, "what the descriptor does"),
     BitField("version", 0, 8, 4, "version of the instruction set"),
-    BitField("wait", 0, 16, 3, "queues from which one token each is taken before the start"),
-    BitField("signal", 0, 20, 3, "queues to which one token each is given at the end"),
+    BitField("wait", 0, 16, 4, "queues from which one token each is taken before the start"),
+    BitField("signal", 0, 20, 4, "queues to which one token each is given at the end"),
     BitField("stamp", 0, 24, 1, "leave the cycle count of the end in a time stamp"),
     BitField("stamp_index", 0, 25, 7, "which time stamp"),
 )
@@ -239,6 +244,12 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         *_CLAMP,
         _ZERO_POINT,
         BitField("channel", 13, 16, 16, "`requantisers` equal ones of each: first, second, sum"),
+    ),
+    Opcode.FETCH: (
+        *_HEADER,
+        BitField("source", 1, 0, 32, "byte address in external memory, a multiple of its port"),
+        BitField("address", 2, 0, 32, "byte address in the weight memory, likewise"),
+        BitField("bytes", 3, 0, 32, "bytes to copy, at least one beat of the port, likewise"),
     ),
 }
 

@@ -3,25 +3,34 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, ResetInserter, Value
+from amaranth.hdl import Cat, DomainRenamer, Module, ResetInserter, ResetSignal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .activation_memory import ActivationMemory
+from .axi_reader import AxiReadBus, AxiReader
 from .config import NpuConfig
 from .descriptor_queue import DescriptorQueue
+from .fetch_engine import FetchEngine
 from .front_door import FrontDoor
 from .isa import Opcode, Queue, layout
 from .matrix_engine import MatrixEngine
 from .packets import Memory, StreamWord
-from .run_counters import RunCounters
+from .run_counters import COUNTED, RunCounters
 from .sequencer import Sequencer
 from .token_board import TokenBoard
 from .vector_engine import VectorEngine
 from .watchdog import Watchdog
 from .word_memories import PARAMETER_BITS, ParameterMemory, ProgramMemory, WeightMemory
 
-__all__ = ["Npu"]
+__all__ = ["Npu", "external_pins"]
+
+
+def external_pins(config: NpuConfig) -> dict[str, Any]:
+    """The pins of the external port, members of the NPU and of what is around it; or none."""
+    if not config.external_port:
+        return {}
+    return {f"m_axi_{name}": member for name, member in AxiReadBus(config).members.items()}
 
 
 class Npu(wiring.Component):
@@ -37,23 +46,37 @@ class Npu(wiring.Component):
                                weight loader -> macro -> vector engine
                                          window feeder
 
+    With an external port there is a fourth queue, whose fetch engine writes the weight memory::
+
+        m_axi <-> AXI reader -> fetch engine -> weights
+
+    Parameters
+    ----------
+    config : NpuConfig
+    bus_domain : str
+        Clock domain of the AXI reader: that of the bus, where the NPU can be reset by itself.
+
     Members
     -------
     command : In(stream of StreamWord)
         Requests: `hdl.npu.packets`.
     response : Out(stream of StreamWord)
         Answers, one for each request, in order.
+    m_axi_araddr and so on
+        The members of `AxiReadBus`, where there is an external port.
     """
 
     command: stream.Interface
     response: stream.Interface
 
-    def __init__(self, config: NpuConfig) -> None:
+    def __init__(self, config: NpuConfig, bus_domain: str = "sync") -> None:
         self.config = config
+        self.bus_domain = bus_domain
         super().__init__(
             {
                 "command": In(stream.Signature(StreamWord)),
                 "response": Out(stream.Signature(StreamWord)),
+                **external_pins(config),
             }
         )
 
@@ -80,10 +103,10 @@ class Npu(wiring.Component):
         # What a RESET packet resets; memories and counters are not among it.
         resettable = ResetInserter(door.engine_reset)
         m.submodules.sequencer = sequencer = resettable(Sequencer(config))
-        m.submodules.tokens = tokens = resettable(TokenBoard())
+        m.submodules.tokens = tokens = resettable(TokenBoard(config))
         m.submodules.matrix = matrix = resettable(MatrixEngine(config))
         m.submodules.vector = vector = resettable(VectorEngine(config))
-        queues = {queue: resettable(DescriptorQueue(config)) for queue in Queue}
+        queues = {queue: resettable(DescriptorQueue(config)) for queue in config.queues}
         for queue, component in queues.items():
             m.submodules[f"queue_{queue.name.lower()}"] = component
 
@@ -106,9 +129,17 @@ class Npu(wiring.Component):
                 getattr(vector, name).eq(getattr(parameters, name)),
             ]
         self._count(m, counters, queues, matrix)
+        external = []
+        if config.external_port:
+            m.submodules.fetch = fetch = resettable(FetchEngine(config))
+            self._connect_external(m, door, queues[Queue.FETCH], fetch, weights)
+            # Whoever answers reads takes the time that it takes.
+            external = [queues[Queue.FETCH].busy]
         m.d.comb += [
             watchdog.running.eq(door.running),
-            watchdog.progress.eq(self._progress(sequencer, queues, matrix, vector)),
+            watchdog.progress.eq(
+                self._progress(sequencer, queues, matrix, vector) | Cat(external).any()
+            ),
             door.stuck.eq(watchdog.stuck),
         ]
         return m
@@ -144,7 +175,7 @@ class Npu(wiring.Component):
     def _connect_engines(
         self, m: Module, sequencer: Any, queues: Any, matrix: Any, vector: Any
     ) -> None:
-        load, compute, results = (queues[queue] for queue in Queue)
+        load, compute, results = (queues[q] for q in (Queue.LOAD, Queue.COMPUTE, Queue.VECTOR))
         m.d.comb += [
             sequencer.settled.eq(matrix.load_settled),
             matrix.load_start.eq(load.start),
@@ -164,13 +195,36 @@ class Npu(wiring.Component):
         starts = [queue.start for queue in queues.values()]
         moves = [sequencer.sent, matrix.row_taken, ~matrix.load_settled, matrix.vector_taken]
         return Cat(*transfers, *starts, *moves).any()
+    def _connect_external(
+        self, m: Module, door: Any, queue: Any, fetch: Any, weights: Any
+    ) -> None:
+        """The fetch engine between its queue, the weight memory, and the bus."""
+        reader = DomainRenamer(self.bus_domain)(AxiReader(self.config))
+        m.submodules.axi_reader = reader
+        connect(m, fetch.burst, reader.burst)
+        connect(m, reader.beat, fetch.beat)
+        connect(m, fetch.write, weights.fetch)
+        m.d.comb += [
+            fetch.start.eq(queue.start),
+            fetch.descriptor.as_value().eq(queue.descriptor),
+            queue.done.eq(fetch.done),
+            door.refused.eq(fetch.fault),
+            door.refused_at.eq(fetch.fault_at),
+        ]
+        resets: Any = door.engine_reset
+        if self.bus_domain != "sync":
+            resets |= ResetSignal()
+        m.d.comb += reader.discard.eq(resets)
+        for name, member in AxiReadBus(self.config).members.items():
+            inner, pin = getattr(reader.bus, name), getattr(self, f"m_axi_{name}")
+            m.d.comb += pin.eq(inner) if member.flow is Out else inner.eq(pin)
 
     def _count(self, m: Module, counters: Any, queues: Any, matrix: Any) -> None:
         """Busy cycles, and the time stamps of the vector queue's descriptors."""
         results = queues[Queue.VECTOR]
         header = data.View(layout(Opcode.END), results.descriptor)
         m.d.comb += [
-            counters.busy.eq(Cat(queue.busy for queue in queues.values())),
+            counters.busy.eq(Cat(queues[queue].busy for queue in COUNTED)),
             counters.vector_taken.eq(matrix.vector_taken),
             counters.top_plane.eq(matrix.top_plane),
             counters.stamp.eq(results.busy & results.done & header.stamp),

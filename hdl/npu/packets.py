@@ -99,6 +99,8 @@ class Status(enum.IntEnum):
     ABORTED = 7
     #: Everything in the program waits for something else in it. Detail: cycles until then.
     DEADLOCK = 8
+    #: External memory refused a read of a FETCH. Detail: its byte address.
+    BUS_ERROR = 9
 
 
 class Memory(enum.IntEnum):
@@ -205,7 +207,7 @@ def identity(config: NpuConfig) -> list[int]:
         config.channels,
         config.descriptors,
         config.lanes | config.activation_port << 8 | config.weight_port << 16 | config.stamps << 24,
-        config.partial_sum_words,
+        config.partial_sum_words | config.external_port << 24,
         config.macros | config.requantisers << 8 | config.taps << 16,
     ]
 

@@ -6,14 +6,14 @@ from typing import Any
 from amaranth.hdl import Module, Signal, ValueLike
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out, Signature
-from amaranth.utils import bits_for
+from amaranth.utils import bits_for, exact_log2
 
 from .config import TAP_BANKS, WORD_BYTES, NpuConfig
 from .packets import MEMORY_SHIFT
 
 __all__ = [
-    "ActivationReadPort", "ActivationWritePort", "HostPort", "KernelWritePort", "answer_host",
-    "byte_lanes",
+    "ActivationReadPort", "ActivationWritePort", "BeatPort", "BurstRequest", "HostPort",
+    "KernelWritePort", "WeightWritePort", "answer_host", "byte_lanes",
 ]
 
 
@@ -67,6 +67,43 @@ class KernelWritePort(Signature):
                 "enable": Out(1),
                 "address": Out(bits_for(TAP_BANKS * config.taps - 1)),
                 "data": Out(data.ArrayLayout(8, config.lanes)),
+            }
+        )
+
+
+class BurstRequest(data.StructLayout):
+    """Consecutive beats of external memory, from number `beat` on; addresses are of 32 bits."""
+
+    def __init__(self, config: NpuConfig) -> None:
+        super().__init__(
+            {
+                "beat": 32 - config.beat_bits,
+                "beats_less_one": exact_log2(config.burst_beats),
+            }
+        )
+
+
+class BeatPort(Signature):
+    """The reader's view of what comes from external memory: a beat, which is always taken.
+
+    ``error``: the memory refused it, and ``data`` means nothing.
+    """
+
+    def __init__(self, config: NpuConfig) -> None:
+        super().__init__(
+            {"valid": Out(1), "error": Out(1), "data": Out(8 * config.external_port)}
+        )
+
+
+class WeightWritePort(Signature):
+    """A writer's view of the weight memory: a beat of the external port, by its number."""
+
+    def __init__(self, config: NpuConfig) -> None:
+        super().__init__(
+            {
+                "enable": Out(1),
+                "beat": Out(config.weight_beat_bits),
+                "data": Out(8 * config.external_port),
             }
         )
 

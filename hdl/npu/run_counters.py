@@ -10,7 +10,10 @@ from .config import NpuConfig
 from .isa import Queue
 from .packets import COUNTERS, Counter
 
-__all__ = ["RunCounters"]
+__all__ = ["COUNTED", "RunCounters"]
+
+#: Queues whose busy cycles are counted, in the order of their bits.
+COUNTED = (Queue.LOAD, Queue.COMPUTE, Queue.VECTOR)
 
 
 class RunCounters(wiring.Component):
@@ -21,8 +24,8 @@ class RunCounters(wiring.Component):
     clear : In(1)
         A run begins; time stamps stay.
     running : In(1)
-    busy : In(len(Queue))
-        Engines with a descriptor at work.
+    busy : In(len(COUNTED))
+        Engines of these queues with a descriptor at work.
     vector_taken : In(1)
         The planes of another vector, or of several at once, have met the array.
     top_plane : In(config.macro.plane_bits)
@@ -55,7 +58,7 @@ class RunCounters(wiring.Component):
             {
                 "clear": In(1),
                 "running": In(1),
-                "busy": In(len(Queue)),
+                "busy": In(len(COUNTED)),
                 "vector_taken": In(1),
                 "top_plane": In(config.macro.plane_bits),
                 "stamp": In(1),

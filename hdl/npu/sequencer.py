@@ -29,8 +29,8 @@ class Sequencer(wiring.Component):
     address : Out(config.program_word_bits)
     data : In(32)
         As in `ProgramMemory`.
-    queues : Out(stream of 32-bit words) per queue
-    empty : In(len(Queue))
+    queues : Out(stream of 32-bit words) per queue of the NPU
+    empty : In(len(config.queues))
         The queue is empty and its engine idle.
     settled : In(1)
         As in `WeightLoader`.
@@ -38,7 +38,7 @@ class Sequencer(wiring.Component):
         The program has ended with END.
     fault : Out(1)
         It has come to a descriptor of unknown opcode or version, or to the end of the memory; the
-        engines must be reset.
+        engines must be reset. FETCH is unknown where there is no external port.
     sent : Out(1)
         A word goes to a queue in this cycle.
     current : Out(config.fetch_bits)
@@ -65,8 +65,8 @@ class Sequencer(wiring.Component):
                 "first": In(config.descriptor_bits),
                 "address": Out(config.program_word_bits),
                 "data": In(32),
-                "queues": Out(stream.Signature(32)).array(len(Queue)),
-                "empty": In(len(Queue)),
+                "queues": Out(stream.Signature(32)).array(len(config.queues)),
+                "empty": In(len(config.queues)),
                 "settled": In(1),
                 "done": Out(1),
                 "fault": Out(1),
@@ -86,7 +86,7 @@ class Sequencer(wiring.Component):
         send = Signal()
 
         with m.Switch(header.opcode):
-            for opcode in Opcode:
+            for opcode in self.config.opcodes:
                 if opcode.queue is not None:
                     with m.Case(opcode):
                         m.d.comb += [chosen.eq(opcode.queue), legal.eq(header.version == VERSION)]
@@ -97,7 +97,7 @@ class Sequencer(wiring.Component):
             Mux(self.sent, (position + 1)[: len(self.address)], position[: len(self.address)])
         )
         destination = Mux(word == 0, chosen, target)
-        for queue in Queue:
+        for queue in self.config.queues:
             port = self.queues[queue]
             m.d.comb += [
                 port.payload.eq(self.data),

@@ -5,19 +5,16 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .isa import Queue
+from .config import NpuConfig
 
 __all__ = ["TokenBoard"]
 
 #: Width of a counter. A program that has more tokens outstanding is in error.
 TOKEN_BITS = 8
 
-#: A bit for each queue, by queue.
-_MASKS = data.ArrayLayout(len(Queue), len(Queue))
-
 
 class TokenBoard(wiring.Component):
-    """A counter of tokens for each ordered pair of queues.
+    """A counter of tokens for each ordered pair of the NPU's queues.
 
     Members
     -------
@@ -33,13 +30,16 @@ class TokenBoard(wiring.Component):
     take: data.View
     tokens: data.View
 
-    def __init__(self) -> None:
-        super().__init__({"give": In(_MASKS), "take": In(_MASKS), "tokens": Out(_MASKS)})
+    def __init__(self, config: NpuConfig) -> None:
+        self.queues = config.queues
+        # A bit for each queue, by queue.
+        masks = data.ArrayLayout(len(self.queues), len(self.queues))
+        super().__init__({"give": In(masks), "take": In(masks), "tokens": Out(masks)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for giver in Queue:
-            for taker in Queue:
+        for giver in self.queues:
+            for taker in self.queues:
                 if giver is taker:
                     m.d.comb += self.tokens[taker][giver].eq(0)
                     continue

@@ -10,13 +10,16 @@ from amaranth.utils import bits_for, exact_log2
 
 from .config import WORD_BYTES, NpuConfig
 from .isa import WORDS
-from .ports import HostPort, answer_host
+from .ports import HostPort, WeightWritePort, answer_host
 
 __all__ = ["ParameterMemory", "ProgramMemory", "WeightMemory"]
 
 
 class WeightMemory(wiring.Component):
     """Words of `weight_port` bytes for the weight loader, of 32 bits for the host.
+
+    With an external port the fetch engine writes beats of it; the host does not write then, as a
+    program is running.
 
     Latency: 1 cycle from `address` to `data`.
 
@@ -27,21 +30,25 @@ class WeightMemory(wiring.Component):
     data : Out(8 * config.weight_port)
     host : In(HostPort)
         While it reads, `data` is not the loader's.
+    fetch : In(WeightWritePort(config))
+        Only with an external port.
     """
 
     address: Signal
     data: Signal
     host: Any
+    fetch: Any
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
-        super().__init__(
-            {
-                "address": In(config.weight_word_bits),
-                "data": Out(8 * config.weight_port),
-                "host": In(HostPort()),
-            }
-        )
+        members: dict[str, Any] = {
+            "address": In(config.weight_word_bits),
+            "data": Out(8 * config.weight_port),
+            "host": In(HostPort()),
+        }
+        if config.external_port:
+            members["fetch"] = In(WeightWritePort(config))
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -60,11 +67,30 @@ class WeightMemory(wiring.Component):
             write.data.eq(Cat(self.host.write_data for _ in range(lanes))),
             write.en.eq(self.host.write << lane),
         ]
+        if self.config.external_port:
+            self._fetch(m, write)
         lane_read = Signal(bits_for(lanes - 1))
         m.d.sync += lane_read.eq(lane)
         choices = Array(read.data[index] for index in range(lanes))
         answer_host(m, self.host, choices[lane_read])
         return m
+
+    def _fetch(self, m: Module, write: Any) -> None:
+        """A beat has its lanes in a word, at a place that its number tells."""
+        lanes = self.config.external_port // WORD_BYTES
+        beats = self.config.weight_port // self.config.external_port
+        beat_bits = exact_log2(beats)
+        with m.If(self.fetch.enable):
+            m.d.comb += [
+                write.addr.eq(self.fetch.beat[beat_bits:]),
+                write.data.eq(Cat(self.fetch.data for _ in range(beats))),
+                write.en.eq(
+                    Cat(
+                        (self.fetch.beat[:beat_bits] == beat).replicate(lanes)
+                        for beat in range(beats)
+                    )
+                ),
+            ]
 
 
 class ProgramMemory(wiring.Component):

@@ -73,6 +73,10 @@ class Channel:
         pin = self.valid if self.is_sent else self.ready
         require(not int(pin.value), f"{pin._name} is high in a reset")
 
+    def restart(self) -> None:
+        """Expect nothing of the next cycle, as a reset ends this one."""
+        self._waiting = None
+
     def forget(self) -> None:
         """Count anew, as a reset has cut off what was under way."""
         self.offered.clear()

@@ -19,6 +19,7 @@ from ..golden.npu import NpuModel
 from .axi_channels import Channels
 from .case import bench_config, report_alive
 from .check import require
+from .external_memory import EXTERNAL_BYTES, ExternalMemory, contents
 from .npu_malformed import MalformedPackets
 from .npu_stimulus import NpuStimulus, Packet
 from .protocol import WRAPPER_VARIABLE
@@ -51,9 +52,19 @@ class AxiEnvironment(ABC):
         self.random = Random(seed)
         self.stimulus = NpuStimulus(self.config, seed, _EFFORT)
         self.malformed = MalformedPackets(self.config, self.stimulus.random)
-        self.model = NpuModel(self.config, seed)
+        self.memory, external = self._attach_memory()
+        self.model = NpuModel(self.config, seed, external=external)
         self.answers = 0
         self._edge = RisingEdge(dut.aclk)
+
+    def _attach_memory(self) -> tuple[ExternalMemory | None, bytes]:
+        """What is at the NPU's external port, if it has one, and its contents."""
+        if not self.config.external_port:
+            return None, b""
+        memory = ExternalMemory(
+            self.dut, self.config, self.random, self.dut.aclk, self.dut.aresetn, is_wrapped=True
+        )
+        return memory, contents()
 
     async def open(self) -> None:
         """Start clock and watch, and reset the design."""
@@ -63,6 +74,8 @@ class AxiEnvironment(ABC):
         if "verilator" not in cocotb.SIM_NAME.lower():
             Clock(self.dut.aclk, _PERIOD, "ns", impl="gpi").start()
         cocotb.start_soon(self._watch())
+        if self.memory is not None:
+            self.memory.set_stalls("light")
         await self.step(2)
         self.dut.aresetn.value = 1
         await self.step()
@@ -152,7 +165,7 @@ class AxiEnvironment(ABC):
         """New data, a random program, its results and all counters."""
         self.stimulus.move()
         await self.exchange(self.stimulus.data())
-        program = self.stimulus.program(24)
+        program = self.stimulus.program(24, EXTERNAL_BYTES if self.memory else 0)
         packets, run = self.stimulus.run(program.builder.finish())
         await self.exchange([*packets, run], cycles=program.cycles)
         counters = self.stimulus.simple(Request.COUNTERS)

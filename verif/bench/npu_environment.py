@@ -2,18 +2,19 @@
 """An NPU under test joined to its golden model: both get the same packets, answers are compared."""
 
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
 import cocotb
 from amaranth.lib import data
+from cocotb.triggers import Timer
 
 from ...hdl.npu.config import WORD_BYTES, NpuConfig
-from ...hdl.npu.isa import Descriptor
+from ...hdl.npu.isa import Descriptor, Opcode
 from ...hdl.npu.packets import Memory, Request, Status, StreamWord, memory_bytes
-from ..golden.npu import NpuModel
+from ..golden.npu import NpuModel, Planes
 from ..golden.packets import Expected
-from ..timing.npu import predict
+from ..timing.npu import RunTiming, predict
 from .case import bench_config
 from .check import require
 from .coverage import Coverage
@@ -47,6 +48,8 @@ class NpuEnvironment:
         Answers that came and were right.
     unanswered : deque of packets
         Requests whose answers have not come.
+    memory : ExternalMemory or None
+        What is at the external port, where there is one.
     """
 
     def __init__(self, dut: Any) -> None:
@@ -54,17 +57,35 @@ class NpuEnvironment:
         seed = cocotb.RANDOM_SEED
         self.stimulus = NpuStimulus(config, seed, self.effort)
         self.malformed = MalformedPackets(config, self.stimulus.random)
-        self.model = NpuModel(config, seed, predict)
         self.tb = Testbench(dut, patience=5000)
+        self.memory, external = self._attach_memory(dut)
+        self.model = NpuModel(config, seed, _known_times, external)
         self.command = self.tb.add_source("command", _LAYOUT, lambda transfer: None)
         self.response = self.tb.add_sink("response", _LAYOUT, self._on_response)
         self.answers = 0
         self.unanswered: deque[tuple[Packet, Expected]] = deque()
         self._words: list[int] = []
 
+    def _attach_memory(self, dut: Any) -> tuple[Any, bytes]:
+        """What is at the external port, and its contents, which nothing changes."""
+        if not self.config.external_port:
+            return None, b""
+        # It needs a package that other NPUs do without.
+        from .external_memory import ExternalMemory, contents
+
+        memory = ExternalMemory(
+            dut, self.config, self.tb.random, dut.clk, dut.rst, is_wrapped=False
+        )
+        return memory, contents()
+
     @classmethod
-    async def start(cls, dut: Any) -> "NpuEnvironment":
+    async def start(cls, dut: Any) -> Self:
         """An environment after a reset. Memories are as they were, or zero at first."""
+        if bench_config(NpuConfig).external_port:
+            # Its drivers look at the pins at the first edge already, which may be now.
+            dut.rst.value = 1
+            dut.m_axi_arready.value = dut.m_axi_rvalid.value = 0
+            await Timer(1, "ns")
         environment = cls(dut)
         await environment.tb.reset(2)
         if _left:
@@ -212,6 +233,15 @@ class NpuEnvironment:
         self._words.clear()
         self.answers += 1
         COVERAGE.hit(*events_of_answer(expected))
+
+
+def _known_times(
+    config: NpuConfig, descriptors: Sequence[Descriptor], planes: Planes
+) -> RunTiming | None:
+    """When things happen in a run; None where that depends on external memory."""
+    if any(descriptor.opcode is Opcode.FETCH for descriptor in descriptors):
+        return None
+    return predict(config, descriptors, planes)
 
 
 def _show(packet: Packet) -> str:

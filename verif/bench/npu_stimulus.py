@@ -197,11 +197,15 @@ class NpuStimulus:
             values = self.random.integers(-128, 128, count)
         return values.astype(np.int8).view("<u4").tolist()
 
-    def program(self, vectors: int) -> RandomProgram:
-        """A program of about so many vectors for the data that is there."""
+    def program(self, vectors: int, external: int = 0) -> RandomProgram:
+        """A program of about so many vectors for the data that is there.
+
+        It may fetch weights from external memory of so many bytes.
+        """
         return RandomProgram(
             self.config, self.random, activations=self.activations, weights=self.weights,
             channels=self.channels, any_multiplier=self.any_multiplier, vectors=vectors,
+            external=external,
         )
 
     def run(self, descriptors: Sequence[Descriptor]) -> tuple[list[Packet], Packet]:
@@ -255,10 +259,10 @@ class NpuStimulus:
 
     def bad_descriptor(self) -> list[int]:
         """Words that no hardware takes for a descriptor: unknown opcode, or another version."""
-        opcode = Opcode(self.below(len(Opcode)))
-        words = Descriptor(opcode, {}).encode()
+        known = self.config.opcodes
+        words = Descriptor(known[self.below(len(known))], {}).encode()
         if self.chance(0.5):
-            words[0] = words[0] & ~0xFF | (len(Opcode) + self.below(256 - len(Opcode)))
+            words[0] = words[0] & ~0xFF | (len(known) + self.below(256 - len(known)))
         else:
             words[0] ^= (1 + self.below(15)) << 8
         return words

@@ -18,6 +18,7 @@ from ..golden.operation import Operation, ProgramError
 from ..golden.ops.compute import Compute
 from ..golden.ops.requantise import Requantise
 from ..golden.program import OPERATIONS
+from .fetches import Fetches
 from .program_builder import ProgramBuilder
 from .roundings import allowed_roundings
 from .vector_layers import VectorLayer, VectorLayers
@@ -52,6 +53,8 @@ class RandomProgram:
         Whether their multipliers may have more than 24 bits, so that ONNX rounding is not defined.
     vectors : int
         About how many output vectors and pools' pixels to make.
+    external : int
+        Bytes of external memory that weights may be fetched from; 0: none are fetched.
     """
 
     def __init__(
@@ -64,8 +67,10 @@ class RandomProgram:
         channels: range,
         any_multiplier: bool,
         vectors: int = 150,
+        external: int = 0,
     ) -> None:
         self.config = config
+        self._fetches = Fetches(config, random, external)
         self.builder = ProgramBuilder()
         self._random = random
         self._weights = weights
@@ -91,6 +96,7 @@ class RandomProgram:
         self.cycles = 0
         while self._budget > 0 and self._room > 0 and self._layer():
             pass
+        self.cycles += self._fetches.cycles
 
     @property
     def _room(self) -> int:
@@ -117,7 +123,8 @@ class RandomProgram:
 
     def _product(self) -> None:
         passes = self._passes()
-        needed = sum(len(p.loads) + len(p.computes) + len(p.requantises) for p in passes)
+        per_load = 1 + self._fetches.most
+        needed = sum(per_load * len(p.loads) + len(p.computes) + len(p.requantises) for p in passes)
         if needed > self._room:
             raise ProgramError("the program would be too long")
         early = self.config.macro.banks > 1 and self._chance(0.5)
@@ -237,7 +244,9 @@ class RandomProgram:
             return
         loaded.add(index)
         for fields in current.loads:
+            self._fetch(Opcode.LOAD_WEIGHTS, fields)
             load = self.builder.add(Opcode.LOAD_WEIGHTS, fields)
+            self._fetches.order(self.builder, load)
             if current.bank in self._last_compute:
                 self.builder.link(self._last_compute[current.bank], load)
             self._link_any(load)
@@ -246,6 +255,13 @@ class RandomProgram:
             # Row groups are written one after the other, or between vectors of the bank.
             cycles = self.config.load_interval + self.config.macro.fill_cycles + 16
             self.cycles += fields["groups"] * max(1, fields["parts"]) * cycles
+
+    def _fetch(self, opcode: Opcode, load: Fields) -> None:
+        """Maybe have what a load reads come from external memory."""
+        number = self._fetches.before(self.builder, opcode, load)
+        if number is not None:
+            self._link_any(number, 0.5)
+            self._settled.append(number)
 
     def _emit(self, current: _Pass) -> None:
         computes: list[int] = []
@@ -285,11 +301,13 @@ class RandomProgram:
 
     def _vector(self) -> None:
         layer, operation = self._legal_vector_layer()
-        if (layer.load is not None) + 1 > self._room:
+        if (layer.load is not None) * (1 + self._fetches.most) + 1 > self._room:
             raise ProgramError("the program would be too long")
         bank = layer.fields.get("bank", 0)
         if layer.load is not None:
+            self._fetch(Opcode.LOAD_TAPS, layer.load)
             self._last_kernels[bank] = load = self.builder.add(Opcode.LOAD_TAPS, layer.load)
+            self._fetches.order(self.builder, load)
             if bank in self._last_depthwise:
                 self.builder.link(self._last_depthwise[bank], load)
             self._settled.append(load)
@@ -324,9 +342,9 @@ class RandomProgram:
         self.cycles += vectors * (2 * reads + 40)
         return number
 
-    def _link_any(self, number: int) -> None:
+    def _link_any(self, number: int, probability: float = 0.2) -> None:
         """Now and then wait for something that need not be waited for."""
-        if self._settled and self._chance(0.2):
+        if self._settled and self._chance(probability):
             recent = self._settled[-8:]
             self.builder.link(recent[self._below(len(recent))], number)
 

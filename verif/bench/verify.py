@@ -17,6 +17,7 @@ from ...hdl.generate import Design, generate
 from ...hdl.generate.wrapping import check_wrapper
 from ...hdl.kinds import kind_of
 from ...hdl.link.config import Protocol, WrapperConfig
+from ...hdl.npu.config import NpuConfig
 from .build import build_bench
 from .junit import Suite, write_junit
 from .protocol import WRAPPER_VARIABLE
@@ -30,6 +31,11 @@ __all__ = [
 
 #: The bench of each kind of configuration: a module beside this one.
 BENCHES = {"macro": "macro_bench", "npu": "npu_bench"}
+
+#: The benches that have more cases for an NPU with a port to external memory.
+EXTERNAL_BENCHES = {
+    "npu_bench": "npu_external_bench", "axi_lite_bench": "axi_lite_external_bench"
+}
 
 #: The bench of an NPU in each wrapper.
 WRAPPER_BENCHES = {
@@ -178,16 +184,24 @@ def bench_of(config: Config, wrapper: WrapperConfig | None = None) -> str:
     Raises:
         CimpleError: there is no bench for this kind, or it needs a package that is not there.
     """
-    if wrapper is not None and wrapper.protocol in WRAPPER_BENCHES:
-        if find_spec("cocotbext") is None or find_spec("cocotbext.axi") is None:
-            raise CimpleError(
-                "the bench of a wrapper needs the package cocotbext-axi: pip install 'cimple[axi]'"
-            )
-        return f"{__package__}.{WRAPPER_BENCHES[wrapper.protocol]}"
     kind = kind_of(config).name
     if kind not in BENCHES:
         raise CimpleError(f"there is no bench for the kind {kind!r}; kinds: {', '.join(BENCHES)}")
-    return f"{__package__}.{BENCHES[kind]}"
+    bench = BENCHES[kind]
+    if wrapper is not None and wrapper.protocol in WRAPPER_BENCHES:
+        _require_axi("a wrapper")
+        bench = WRAPPER_BENCHES[wrapper.protocol]
+    if isinstance(config, NpuConfig) and config.external_port:
+        _require_axi("an external port")
+        bench = EXTERNAL_BENCHES.get(bench, bench)
+    return f"{__package__}.{bench}"
+
+
+def _require_axi(what: str) -> None:
+    if find_spec("cocotbext") is None or find_spec("cocotbext.axi") is None:
+        raise CimpleError(
+            f"the bench of {what} needs the package cocotbext-axi: pip install 'cimple[axi]'"
+        )
 
 
 def variables_of(wrapper: WrapperConfig) -> dict[str, str]:

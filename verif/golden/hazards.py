@@ -2,7 +2,8 @@
 """Pairs of accesses to the same place that nothing orders.
 
 Operations of one queue follow each other, so what remains is the matrix engine reading activations
-that the vector engine writes, and both reading weights that the loader writes. Such a pair is in
+that the vector engine writes, both reading weights that the loader writes, and the loader reading
+the weight memory, which the fetch engine writes. Such a pair is in
 order if one operation ends before the other starts, or if the stream of vectors says so: a vector's
 window is read before the vector, or one behind it, is requantised.
 """
@@ -28,6 +29,10 @@ def check_hazards(operations: Sequence[Operation], schedule: Schedule) -> None:
         place = _common(vector.kernels_touched, load.kernels_touched)
         if place is not None:
             raise _error(load, vector, f"tap {place[1]} of bank {place[0]} of the kernels")
+    for load, fetch in _concurrent(operations, schedule, Queue.LOAD, Queue.FETCH):
+        place = _common((0, load.stored_weights_touched), (0, fetch.stored_weights_touched))
+        if place is not None:
+            raise _error(fetch, load, f"address {place[1]:#x} of the weights")
     for compute, vector in _concurrent(operations, schedule, Queue.COMPUTE, Queue.VECTOR):
         address = _activation_conflict(compute, vector, schedule)
         if address is not None:

@@ -23,20 +23,32 @@ _CHANNEL_WORDS = CHANNEL_BYTES // WORD_BYTES
 class Memories:
     """The four memories in the address space, and what no host sees: partial sums and kernels.
 
+    Parameters
+    ----------
+    config : NpuConfig
+    external : bytes
+        External memory, from address 0 on, for an NPU that has a port to it.
+
     Attributes
     ----------
     activations : array of uint8, shape (activation_bytes + 1,)
         One more than there are: the last one stands for whatever a tap outside an image reads as.
     unknown : array of bool, shape (activation_bytes + 1,)
         Activations whose value cannot be predicted.
+    weights_unknown : array of bool, shape (weight_bytes,)
+        Bytes of the weight memory whose value cannot be predicted.
+    external : array of int8
+        As given; nothing writes it.
     partial, partial_known : arrays of int64 and bool, shape (partial_sum_words * requantisers,)
         Partial sums, word after word, and whether anything has been kept there.
     taps, taps_known : arrays of int8 and bool, shapes (2, taps, lanes) and (2, taps)
         Both banks of depthwise kernels, and which of their taps can be predicted.
     """
 
-    def __init__(self, config: NpuConfig) -> None:
+    def __init__(self, config: NpuConfig, external: bytes = b"") -> None:
         self.config = config
+        self.external = np.frombuffer(external, np.int8)
+        self.weights_unknown = np.zeros(config.weight_bytes, bool)
         self.activations = np.zeros(config.activation_bytes + 1, np.uint8)
         self.unknown = np.zeros(config.activation_bytes + 1, bool)
         self._bytes = {
@@ -85,8 +97,9 @@ class Memories:
     def read_masks(self, memory: Memory, offset: int, count: int) -> list[int]:
         """The bits of each of these words that can be predicted."""
         known = np.full(WORD_BYTES * count, 0xFF, np.uint8)
-        if memory is Memory.ACTIVATIONS:
-            known[self.unknown[offset : offset + known.size]] = 0
+        unknown = self._unknown_of(memory)
+        if unknown is not None:
+            known[unknown[offset : offset + known.size]] = 0
         return known.view("<u4").tolist()
 
     def store(self, addresses: NDArray[np.int64], results: NDArray[np.int8]) -> None:
@@ -95,8 +108,12 @@ class Memories:
         self.unknown[addresses] = False
 
     def forget_activations(self) -> None:
-        """Stop predicting activations, and what engines keep to themselves."""
+        """Stop predicting what programs can write: activations, and weights that are fetched.
+
+        What engines keep to themselves is not predicted either.
+        """
         self.unknown[:-1] = True
+        self.weights_unknown[:] = bool(self.config.external_port)
         self.partial_known[:] = False
         self.taps_known[:] = False
 
@@ -108,5 +125,22 @@ class Memories:
             values &= _PARAMETER_MASKS[index % _CHANNEL_WORDS]
         span = slice(offset, offset + WORD_BYTES * values.size)
         self._bytes[memory][span] = values.view(np.uint8)
-        if memory is Memory.ACTIVATIONS:
-            self.unknown[span] = False
+        unknown = self._unknown_of(memory)
+        if unknown is not None:
+            unknown[span] = False
+
+    def put_weights(self, address: int, values: NDArray[np.int8]) -> None:
+        """Replace bytes of the weight memory."""
+        span = slice(address, address + values.size)
+        self.weights[span] = values
+        self.weights_unknown[span] = False
+
+    def knows_weights(self, place: range) -> bool:
+        """Whether these bytes of the weight memory can be predicted."""
+        return not self.weights_unknown[place.start : place.stop].any()
+
+    def _unknown_of(self, memory: Memory) -> NDArray[np.bool_] | None:
+        """Which bytes of a memory cannot be predicted; None where all can."""
+        return {
+            Memory.ACTIVATIONS: self.unknown, Memory.WEIGHTS: self.weights_unknown,
+        }.get(memory)

@@ -44,8 +44,9 @@ class Times(Protocol):
 
 #: For each COMPUTE of a program, in order, the planes of its rounds that meet the array.
 Planes = Sequence[Sequence[int]]
-#: What knows how long the program of these descriptors takes, up to its END.
-Clock = Callable[[NpuConfig, Sequence[Descriptor], Planes], Times]
+#: What knows how long the program of these descriptors takes, up to its END; None where it cannot
+#: be known.
+Clock = Callable[[NpuConfig, Sequence[Descriptor], Planes], Times | None]
 
 
 @dataclass
@@ -55,7 +56,7 @@ class _Compiled:
     program: Program
     order: list[Operation]
     #: What the clock said of the last run, and the planes of that run.
-    timed: tuple[Planes, Times] | None = None
+    timed: tuple[Planes, Times | None] | None = None
 
 
 class NpuModel:
@@ -73,6 +74,8 @@ class NpuModel:
         Of the order in which operations run.
     clock : Clock, optional
         `verif.timing.npu.predict`.
+    external : bytes
+        External memory, from address 0 on. What is beyond it must not be fetched.
 
     Attributes
     ----------
@@ -83,11 +86,13 @@ class NpuModel:
         Of the last run: for each COMPUTE, in order, the planes of its rounds that met the array.
     """
 
-    def __init__(self, config: NpuConfig, seed: int = 0, clock: Clock | None = None) -> None:
+    def __init__(
+        self, config: NpuConfig, seed: int = 0, clock: Clock | None = None, external: bytes = b""
+    ) -> None:
         self.config = config
         self.seed = seed
         self._clock = clock
-        self.memories = Memories(config)
+        self.memories = Memories(config, external)
         self.macros = [MacroModel(config.macro) for _ in range(config.macros)]
         self._rows_known = np.ones((config.macros, config.macro.banks, config.macro.rows), bool)
         self.planes: Planes = ()
@@ -144,6 +149,11 @@ class NpuModel:
         self._forget(fetch(self.memories, packet[1]))
         return Expected.answer(packet[0], status, [0], [0])
 
+    def refuse(self, packet: Sequence[int], address: int) -> Expected:
+        """The answer to a RUN that ended as external memory refused to read an address."""
+        self._forget(fetch(self.memories, packet[1]))
+        return Expected.answer(packet[0], Status.BUS_ERROR, [address])
+
     def lose_counters(self) -> None:
         """Stop predicting counters and time stamps, as after the reset of the whole design."""
         self._counter_masks = [0] * COUNTERS
@@ -163,7 +173,7 @@ class NpuModel:
             self._forget(program)
 
     def forget_engines(self) -> None:
-        """Stop predicting all that any program can change: only three memories are known."""
+        """Stop predicting all that any program can change."""
         self.forget_weights()
         self.lose_counters()
         self.memories.forget_activations()
@@ -224,7 +234,8 @@ class NpuModel:
         if times is not None:
             self._counters[Counter.CYCLES] = times.cycles
             for queue, cycles in times.busy.items():
-                self._counters[Counter[f"{queue.name}_BUSY"]] = cycles
+                if (name := f"{queue.name}_BUSY") in Counter.__members__:
+                    self._counters[Counter[name]] = cycles
         for index in _stamps(program):
             self._stamps[index] = 0 if times is None else times.stamps[index]
             self._stamp_masks[index] = known

@@ -140,6 +140,11 @@ class Operation:
         """Bank and taps of the depthwise kernels that it needs or replaces."""
         return 0, range(0)
 
+    @property
+    def stored_weights_touched(self) -> range:
+        """Bytes of the weight memory that it reads or replaces."""
+        return range(0)
+
     def execute(self, state: State) -> None:
         """Do it."""
         raise NotImplementedError
@@ -209,6 +214,8 @@ class Operation:
         ):
             if self.queue in queues:
                 raise self.error(f"{name} must not name its own queue, {self.queue.name}")
+            if Queue.FETCH in queues and not self.config.external_port:
+                raise self.error(f"{name} must not name FETCH, as the NPU has no external port")
         if self.descriptor["stamp"]:
             if self.queue is not Queue.VECTOR:
                 raise self.error("stamp must be 0, as only the VECTOR queue leaves time stamps")

@@ -8,6 +8,7 @@ from .memories import Memories
 from .operation import Operation, ProgramError
 from .ops.add import Add
 from .ops.compute import Compute
+from .ops.fetch import Fetch
 from .ops.load_taps import LoadTaps
 from .ops.load_weights import LoadWeights
 from .ops.max_pool import MaxPool
@@ -17,7 +18,7 @@ from .ops.window_sums import AveragePool, Depthwise
 __all__ = ["OPERATIONS", "Program", "fetch"]
 
 _KINDS: tuple[type[Operation], ...] = (
-    LoadWeights, Compute, Requantise, MaxPool, LoadTaps, Depthwise, AveragePool, Add,
+    LoadWeights, Compute, Requantise, MaxPool, LoadTaps, Depthwise, AveragePool, Add, Fetch,
 )
 #: The class of each opcode but END.
 OPERATIONS = {kind.opcode: kind for kind in _KINDS}
@@ -28,8 +29,8 @@ class Program:
     """The operations before END, or before a descriptor that no hardware takes."""
 
     operations: list[Operation]
-    #: Number of the descriptor with an unknown opcode or version that ends the program, or of the
-    #: one that would stand behind the end of the memory.
+    #: Number of the descriptor with an opcode or version that the NPU does not know, which ends
+    #: the program, or of the one that would stand behind the end of the memory.
     bad: int | None = None
 
 
@@ -44,6 +45,8 @@ def fetch(memories: Memories, start: int) -> Program:
         try:
             descriptor = decode(words)
         except DescriptorError:
+            return Program(operations, number)
+        if descriptor.opcode not in config.opcodes:
             return Program(operations, number)
         if descriptor.encode() != words:
             raise ProgramError(f"descriptor {number}: bits that no field names must be zero")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """In which order the operations of a program may run, and which of them surely precede which.
 
-The sequencer hands descriptors to three queues in program order; each queue's engine runs them one
+The sequencer hands descriptors to their queues in program order; each queue's engine runs them one
 by one; tokens and the stream of vectors hold them up. Any order that respects this may happen, so
 `Schedule` draws one from a seed, and keeps for each operation a vector clock (Fidge 1988; Mattern
 1989): how many operations of each queue have surely ended when it starts and when it has ended.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Queue
 from .descriptor_queue import QueueTiming, Tokens
+from .external_memory import FixedLatency, MemoryTiming
+from .fetch_engine import FetchTiming
 from .matrix_engine import MatrixTiming
 from .sequencer import SequencerTiming
 from .vector_engine import VectorTiming
@@ -34,11 +36,15 @@ class RunTiming:
 
 
 def predict(
-    config: NpuConfig, descriptors: Sequence[Descriptor], planes: Sequence[Sequence[int]] = ()
+    config: NpuConfig, descriptors: Sequence[Descriptor], planes: Sequence[Sequence[int]] = (),
+    memory: MemoryTiming | None = None,
 ) -> RunTiming:
     """How long a program takes, exactly, by walking through its cycles.
 
     Of the data it needs to know one thing, and that only where planes are skipped.
+
+    What is fetched from external memory comes when `memory` says so; a run after one that was
+    ended while data were under way may wait for the rest of them, which is not predicted.
 
     Parameters
     ----------
@@ -48,32 +54,38 @@ def predict(
     planes : sequence of sequence of int
         For each COMPUTE, in order, the planes of its rounds that meet the array, 1 to 8:
         `NpuModel.planes`. All meet it of those of which nothing is said.
+    memory : MemoryTiming, optional
+        External memory: a `FixedLatency` of `LATENCY` cycles where it is not given.
 
     Raises
     ------
     TimingError
         It waits for ever.
     """
-    return _Run(config, descriptors, planes).run()
+    return _Run(config, descriptors, planes, memory or FixedLatency()).run()
 
 
 class _Run:
     """The sequencer, the queues with their tokens, and the engines."""
 
     def __init__(
-        self, config: NpuConfig, descriptors: Sequence[Descriptor], planes: Sequence[Sequence[int]]
+        self, config: NpuConfig, descriptors: Sequence[Descriptor],
+        planes: Sequence[Sequence[int]], memory: MemoryTiming,
     ) -> None:
-        self._queues = {queue: QueueTiming(queue, config) for queue in Queue}
+        self._queues = {queue: QueueTiming(queue, config) for queue in config.queues}
         self._sequencer = SequencerTiming(descriptors, self._queues)
         self._tokens: Tokens = {
-            (giver, taker): 0 for giver in Queue for taker in Queue if giver != taker
+            (giver, taker): 0
+            for giver in config.queues for taker in config.queues if giver != taker
         }
         self._matrix = MatrixTiming(config, planes)
         self._vector = VectorTiming(config)
+        self._fetch = FetchTiming(config, memory)
         self._starts = {
             Queue.LOAD: self._matrix.loader.start,
             Queue.COMPUTE: self._matrix.feeder.start,
             Queue.VECTOR: self._vector.start,
+            Queue.FETCH: self._fetch.start,
         }
         self._timing = RunTiming()
 
@@ -106,6 +118,7 @@ class _Run:
             self._stamp(now)
         done = {
             Queue.LOAD: load_done, Queue.COMPUTE: compute_done, Queue.VECTOR: vector_done,
+            Queue.FETCH: self._fetch.cycle(),
         }
         word_for = self._sequencer.cycle()
         given, taken, started = [], [], []
@@ -124,6 +137,7 @@ class _Run:
             self._starts[name](descriptor)
         return bool(
             started or given or word_for is not None or self._matrix.moves or self._vector.moves
+            or self._fetch.moves
         )
 
     def _stamp(self, now: int) -> None:

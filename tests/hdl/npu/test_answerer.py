@@ -72,7 +72,7 @@ async def ask(ctx, answerer, request, status, count=0):
 
 @pytest.mark.parametrize("chance", [0, 0.6])
 def test_every_answer(simulate, npu_config, streams, chance):
-    config = npu_config(stamps=16)
+    config = npu_config(stamps=16, external_port=4)
     answerer = Answerer(config)
     around = Surroundings(answerer)
     cases = [(request, Status.OK, 5) for request in Request]

@@ -8,10 +8,12 @@ from amaranth.lib import data
 from cimple.hdl.config import ConfigError
 from cimple.hdl.macro.config import Cell, MacroConfig
 from cimple.hdl.npu.config import NpuConfig
+from cimple.hdl.npu.isa import Opcode, Queue
 
 NAMES = (
-    "name, macro, macros, activation_bytes, activation_port, weight_bytes, weight_port, channels, "
-    "lanes, requantisers, partial_sum_words, taps, descriptors, queue_depth, stamps"
+    "name, macro, macros, activation_bytes, activation_port, weight_bytes, weight_port, "
+    "external_port, channels, lanes, requantisers, partial_sum_words, taps, descriptors, "
+    "queue_depth, stamps"
 )
 PATTERN = "^[a-z][a-z0-9_]{0,47}$"
 MACRO = {"rows": 12, "columns": 6}
@@ -33,7 +35,7 @@ RANGES = {
 }
 CHOICES = {
     "activation_port": (4, 8, 16, 32), "weight_port": (4, 8, 16, 32), "lanes": (1, 2, 4, 8, 16),
-    "requantisers": (1, 2, 4, 8, 16),
+    "requantisers": (1, 2, 4, 8, 16), "external_port": (0, 4, 8, 16, 32),
     "macros": (1, 2, 4, 8), "stamps": (16, 32, 64, 128), "taps": (16, 32, 64, 128, 256),
 }
 
@@ -73,6 +75,11 @@ CHOICES = {
         ),
         ({"requantisers": 8},
          "requantisers must be at most lanes (4), as sums come from so many, not 8"),
+        (
+            {"external_port": 16, "weight_port": 8},
+            ("external_port must be at most weight_port (8), as a beat is written to the weight "
+             "memory at once, not 16"),
+        ),
         ({"activation_bytes": 16380}, "activation_bytes must be a multiple of 8, not 16380"),
         ({"weight_bytes": 264, "weight_port": 16},
          "weight_bytes must be a multiple of 16, not 264"),
@@ -106,7 +113,7 @@ def test_macro_is_required():
     "fields",
     [
         *({field: end, "lanes": 2} for field, ends in RANGES.items() for end in ends),
-        *({"activation_port": 32, "requantisers": 1, field: choice}
+        *({"activation_port": 32, "weight_port": 32, "requantisers": 1, field: choice}
           for field, choices in CHOICES.items() if field != "requantisers" for choice in choices),
         *({"activation_port": 32, "lanes": 16, "requantisers": choice}
           for choice in CHOICES["requantisers"]),
@@ -126,17 +133,22 @@ EXAMPLES = [
             "macro": {"rows": 20, "columns": 8, "cell": "lookup", "banks": 2,
                       "skip_zero_planes": True},
             "macros": 2, "activation_bytes": 1000, "activation_port": 8, "weight_bytes": 528,
-            "weight_port": 16, "channels": 48, "lanes": 2, "partial_sum_words": 100,
+            "weight_port": 16, "external_port": 8, "channels": 48, "lanes": 2,
+            "partial_sum_words": 100,
             "descriptors": 17, "stamps": 64,
         },
         {
+            "queues": tuple(Queue), "opcodes": tuple(Opcode),
+            # 66 beats of 8 bytes; bursts of 2 KiB.
+            "beat_bits": 3, "weight_beat_bits": 7, "burst_beats": 256,
             "activation_address_bits": 10, "activation_lane_bits": 3, "weight_words": 33,
             # A row of 8 bytes is a word of 16; 8 table entries take longer than 3 rows.
             "row_words": 1, "group_words": 3, "group_bytes": 48, "load_interval": 8,
             # A tap of two channels is a word of 16 bytes.
             "tap_words": 1, "tap_bytes": 16,
             "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
-            "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "stamp_bits": 6,
+            "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "fetch_bits": 5,
+            "stamp_bits": 6,
             # 20 products of at most 255 times -128, on either side of zero.
             "array": MacroConfig(rows=20, columns=8, cell=Cell.LOOKUP, banks=2),
             "columns": 16, "most_split": 1, "output_layout": data.ArrayLayout(signed(21), 16),
@@ -146,16 +158,20 @@ EXAMPLES = [
     (
         {
             "macro": {"rows": 1, "columns": 1, "cell": "bitcell"},
-            "activation_bytes": 256, "activation_port": 4, "weight_bytes": 256, "weight_port": 4,
-            "channels": 16, "lanes": 4, "requantisers": 2, "partial_sum_words": 16,
-            "descriptors": 16, "stamps": 16,
+            "activation_bytes": 256, "activation_port": 4, "weight_bytes": 256, "weight_port": 32,
+            "external_port": 32, "channels": 16, "lanes": 4, "requantisers": 2,
+            "partial_sum_words": 16, "descriptors": 16, "stamps": 16,
         },
         {
-            "activation_address_bits": 8, "activation_lane_bits": 2, "weight_words": 64,
-            "row_words": 1, "group_words": 1, "group_bytes": 4, "load_interval": 1,
-            "tap_words": 1, "tap_bytes": 4,
-            "channel_words": 8, "weight_word_bits": 6, "channel_word_bits": 3,
-            "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "stamp_bits": 4,
+            "queues": tuple(Queue), "opcodes": tuple(Opcode),
+            # A page of 4 KiB has 128 beats.
+            "beat_bits": 5, "weight_beat_bits": 3, "burst_beats": 128,
+            "activation_address_bits": 8, "activation_lane_bits": 2, "weight_words": 8,
+            "row_words": 1, "group_words": 1, "group_bytes": 32, "load_interval": 1,
+            "tap_words": 1, "tap_bytes": 32,
+            "channel_words": 8, "weight_word_bits": 3, "channel_word_bits": 3,
+            "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "fetch_bits": 5,
+            "stamp_bits": 4,
             "array": MacroConfig(rows=1, columns=1, cell=Cell.BITCELL),
             "columns": 1, "most_split": 0, "output_layout": data.ArrayLayout(signed(16), 1),
             "beats": 1, "sum_beats": 2,
@@ -170,6 +186,17 @@ def test_what_follows(fields, derived):
     assert {name: getattr(config, name) for name in derived} == derived
     names = {name for name, value in vars(NpuConfig).items() if isinstance(value, property)}
     assert names == set(derived)
+
+
+def test_an_npu_without_an_external_port_is_what_it_was():
+    """Neither queue nor opcode, and the digest of before there were such ports."""
+    config = NpuConfig.from_mapping({"macro": MACRO}, source="npu.yaml")
+    assert config.queues == (Queue.LOAD, Queue.COMPUTE, Queue.VECTOR)
+    assert set(Opcode) - set(config.opcodes) == {Opcode.FETCH}
+    assert config.digest() == (
+        "ed957de4b6fc4a89fbc0b7d49b3a687a45997f35d2061746ceda73dacd5dfdbb"
+    )
+    assert config.replace(external_port=8).digest() != config.digest()
 
 
 LOADING = [

@@ -66,10 +66,11 @@ VERSION_4 = {
         "start 1 0 u32", "other_start 2 0 u32", "bytes 3 0 u32", "out_start 10 0 u32",
         "clamp_low 12 8 i8", "clamp_high 12 16 i8", "zero_point 12 0 i8", "channel 13 16 u16",
     ),
+    Opcode.FETCH: ("source 1 0 u32", "address 2 0 u32", "bytes 3 0 u32"),
 }
 #: The same in every descriptor, of every version.
 HEADER = (
-    "opcode 0 0 u8", "version 0 8 u4", "wait 0 16 u3", "signal 0 20 u3", "stamp 0 24 u1",
+    "opcode 0 0 u8", "version 0 8 u4", "wait 0 16 u4", "signal 0 20 u4", "stamp 0 24 u1",
     "stamp_index 0 25 u7",
 )
 
@@ -184,7 +185,7 @@ def test_hardware_sees_the_fields_where_they_are_encoded(opcode):
          "REQUANTISE.zero_point must be between -128 and 127, not -129"),
         (Opcode.MAX_POOL, {"kernel_width": 256},
          "MAX_POOL.kernel_width must be between 0 and 255, not 256"),
-        (Opcode.LOAD_WEIGHTS, {"wait": 8}, "LOAD_WEIGHTS.wait must be between 0 and 7, not 8"),
+        (Opcode.LOAD_WEIGHTS, {"wait": 16}, "LOAD_WEIGHTS.wait must be between 0 and 15, not 16"),
     ],
 )
 def test_refused_values(opcode, values, message):
@@ -198,8 +199,8 @@ def test_refused_values(opcode, values, message):
         (VERSION + 1 << 8, f"version must be {VERSION}, not {VERSION + 1}"),
         (0, f"version must be {VERSION}, not 0"),
         (0xF << 8 | 1, f"version must be {VERSION}, not 15"),
-        (VERSION << 8 | 9, "opcode must be at most 8, not 9"),
-        (VERSION << 8 | 255, "opcode must be at most 8, not 255"),
+        (VERSION << 8 | 10, "opcode must be at most 9, not 10"),
+        (VERSION << 8 | 255, "opcode must be at most 9, not 255"),
     ],
 )
 def test_words_that_are_no_descriptor(header, message):
@@ -214,6 +215,7 @@ def test_queues():
         Opcode.REQUANTISE: Queue.VECTOR, Opcode.MAX_POOL: Queue.VECTOR,
         Opcode.LOAD_TAPS: Queue.LOAD, Opcode.DEPTHWISE: Queue.VECTOR,
         Opcode.AVERAGE_POOL: Queue.VECTOR, Opcode.ADD: Queue.VECTOR,
+        Opcode.FETCH: Queue.FETCH,
     }
     descriptor = Descriptor(Opcode.COMPUTE, {"wait": 0b101, "signal": 0b100})
     assert descriptor.waits_for() == [Queue.LOAD, Queue.VECTOR]

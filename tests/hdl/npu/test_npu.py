@@ -35,7 +35,7 @@ CONFIGS = {
         {"activation_port": 16, "weight_port": 4, "lanes": 1, "queue_depth": 1},
     ),
 }
-LOAD, COMPUTE, VECTOR = (1 << queue for queue in Queue)
+LOAD, COMPUTE, VECTOR = (1 << queue for queue in (Queue.LOAD, Queue.COMPUTE, Queue.VECTOR))
 RUN = [header(Request.RUN, 1), 0]
 RESET = [header(Request.RESET, 2)]
 READ_ALL = [header(Request.READ, 3, 128), address(Memory.ACTIVATIONS, 0)]

@@ -35,7 +35,7 @@ def test_codes_never_change():
     }
     assert {status.name: int(status) for status in Status} == {
         "OK": 0, "UNKNOWN_OPCODE": 1, "TRUNCATED": 2, "OVERLONG": 3, "BAD_ADDRESS": 4,
-        "BAD_COUNT": 5, "BAD_DESCRIPTOR": 6, "ABORTED": 7,
+        "BAD_COUNT": 5, "BAD_DESCRIPTOR": 6, "ABORTED": 7, "BUS_ERROR": 8,
     }
     assert {memory.name: int(memory) for memory in Memory} == {
         "ACTIVATIONS": 0, "WEIGHTS": 1, "PARAMETERS": 2, "PROGRAM": 3,
@@ -86,6 +86,7 @@ def test_identity(npu_config):
     assert words[11] == 64 << 24 | 32 << 16 | 16 << 8 | 4
     assert words[12] == config.partial_sum_words
     assert words[13] == config.macros | 2 << 8 | config.taps << 16
+    assert identity(config.replace(external_port=16))[12] == words[12] | 16 << 24
 
 
 def test_answers_are_taken_apart():
@@ -98,8 +99,8 @@ def test_answers_are_taken_apart():
     [
         ([], "not an answer: []"),
         ([0x0108_0003, 5], "not an answer: ['0x01080003', '0x00000005']"),
-        ([0x0008_0003, 1, 2, 3, 4],
-         "not an answer: ['0x00080003', '0x00000001', '0x00000002', '0x00000003']"),
+        ([0x0009_0003, 1, 2, 3, 4],
+         "not an answer: ['0x00090003', '0x00000001', '0x00000002', '0x00000003']"),
     ],
 )
 def test_words_that_are_no_answer(words, message):

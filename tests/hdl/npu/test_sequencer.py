@@ -6,33 +6,34 @@ import random
 
 import pytest
 
-from cimple.hdl.npu.isa import VERSION, WORDS, Descriptor, Opcode, Queue
+from cimple.hdl.npu.isa import VERSION, WORDS, Descriptor, Opcode
 from cimple.hdl.npu.sequencer import Sequencer
 
 END = Descriptor(Opcode.END, {})
 
 
 class Surroundings:
-    """The program memory and three queues; `queues` has the words that each has taken."""
+    """The program memory and the queues; `queues` has the words that each has taken."""
 
     def __init__(self, sequencer, program, seed, chance):
         self.sequencer = sequencer
         self.words = [word for descriptor in program for word in descriptor.encode()]
-        self.queues = [[] for _ in Queue]
+        self.queues = [[] for _ in sequencer.config.queues]
         self.source, self.chance = random.Random(seed), chance
 
     async def serve(self, ctx):
         sequencer = self.sequencer
-        ports = [sequencer.queues[queue] for queue in Queue]
+        queues = sequencer.config.queues
+        ports = [sequencer.queues[queue] for queue in queues]
         sampled = [port.valid for port in ports] + [port.payload for port in ports]
-        offered = [None] * len(Queue)
+        offered = [None] * len(queues)
         while True:
-            ready = [self.source.random() >= self.chance for _ in Queue]
+            ready = [self.source.random() >= self.chance for _ in queues]
             for port, value in zip(ports, ready, strict=True):
                 ctx.set(port.ready, value)
             _, _, address, *values = await ctx.tick().sample(sequencer.address, *sampled)
-            for queue in Queue:
-                valid, payload = values[queue], values[len(Queue) + queue]
+            for queue in queues:
+                valid, payload = values[queue], values[len(queues) + queue]
                 assert offered[queue] is None or (valid and payload == offered[queue])
                 offered[queue] = payload if valid and not ready[queue] else None
                 if valid and ready[queue]:
@@ -58,19 +59,19 @@ async def run(ctx, sequencer, first, limit=3000):
 
 
 def nothing_at_work(ctx, sequencer):
-    ctx.set(sequencer.empty, 7)
+    ctx.set(sequencer.empty, (1 << len(sequencer.config.queues)) - 1)
     ctx.set(sequencer.settled, 1)
 
 
-def random_program(source, count):
-    opcodes = [opcode for opcode in Opcode if opcode.queue is not None]
+def random_program(source, count, config):
+    opcodes = [opcode for opcode in config.opcodes if opcode.queue is not None]
     return [
         Descriptor(source.choice(opcodes), {"wait": source.getrandbits(3)}) for _ in range(count)
     ]
 
 
-def expected(program):
-    words = [[] for _ in Queue]
+def expected(program, config):
+    words = [[] for _ in config.queues]
     for descriptor in program:
         queue = descriptor.opcode.queue
         if queue is not None:
@@ -79,10 +80,11 @@ def expected(program):
 
 
 @pytest.mark.parametrize("chance", [0, 0.5, 0.9])
-@pytest.mark.parametrize("first", [0, 7])
-def test_programs(simulate, npu_config, chance, first):
-    sequencer = Sequencer(npu_config())
-    program = [*random_program(random.Random(first), 15), END]
+@pytest.mark.parametrize(("first", "external"), [(0, 0), (7, 0), (7, 4)])
+def test_programs(simulate, npu_config, chance, first, external):
+    config = npu_config(external_port=external)
+    sequencer = Sequencer(config)
+    program = [*random_program(random.Random(first), 15, config), END]
     around = Surroundings(sequencer, program, 1, chance)
 
     async def bench(ctx):
@@ -91,14 +93,15 @@ def test_programs(simulate, npu_config, chance, first):
             for words in around.queues:
                 words.clear()
             assert (await run(ctx, sequencer, first))[0] == "done"
-            assert around.queues == expected(program[first:])
+            assert around.queues == expected(program[first:], config)
 
     simulate(sequencer, bench, background=[around.serve])
 
 
 def test_a_word_a_cycle(simulate, npu_config):
     sequencer = Sequencer(npu_config())
-    around = Surroundings(sequencer, [*random_program(random.Random(1), 15), END], 1, 0)
+    program = random_program(random.Random(1), 15, sequencer.config)
+    around = Surroundings(sequencer, [*program, END], 1, 0)
 
     async def bench(ctx):
         nothing_at_work(ctx, sequencer)
@@ -144,12 +147,13 @@ class Raw:
 
 
 @pytest.mark.parametrize("header", [
-    2 << 8 | 5, 2 << 8 | 0x81, 2 << 8 | 0xFF, 0, 1, 0 << 8 | 4, 1 << 8 | 2, 0xF << 8 | 1, 9 << 8,
+    VERSION << 8 | Opcode.FETCH, 2 << 8 | 5, 2 << 8 | 0x81, 2 << 8 | 0xFF, 0, 1, 0 << 8 | 4,
+    1 << 8 | 2, 0xF << 8 | 1, 9 << 8,
 ])
 def test_unknown_opcode_or_version(simulate, npu_config, header):
     """The descriptor's number; nothing of it has gone anywhere, what was before it has."""
     sequencer = Sequencer(npu_config())
-    program = random_program(random.Random(header), 4)
+    program = random_program(random.Random(header), 4, sequencer.config)
     around = Surroundings(sequencer, [*program, Raw(header), END], 1, 0.2)
 
     async def bench(ctx):
@@ -159,7 +163,7 @@ def test_unknown_opcode_or_version(simulate, npu_config, header):
                 words.clear()
             ended, _, current = await run(ctx, sequencer, 0)
             assert (ended, current) == ("fault", 4)
-            assert around.queues == expected(program)
+            assert around.queues == expected(program, sequencer.config)
 
     simulate(sequencer, bench, background=[around.serve])
 
@@ -168,7 +172,7 @@ def test_unknown_opcode_or_version(simulate, npu_config, header):
 def test_the_end_of_the_memory(simulate, npu_config, descriptors):
     """A program without END ends there; what else stands in the memory is not run again."""
     sequencer = Sequencer(npu_config(descriptors=descriptors))
-    program = random_program(random.Random(descriptors), descriptors)
+    program = random_program(random.Random(descriptors), descriptors, sequencer.config)
     # Behind its end the memory answers as it likes.
     around = Surroundings(sequencer, [*program, END], 1, 0)
 
@@ -176,7 +180,7 @@ def test_the_end_of_the_memory(simulate, npu_config, descriptors):
         nothing_at_work(ctx, sequencer)
         ended, _, current = await run(ctx, sequencer, 5)
         assert (ended, current) == ("fault", descriptors)
-        assert around.queues == expected(program[5:])
+        assert around.queues == expected(program[5:], sequencer.config)
 
     simulate(sequencer, bench, background=[around.serve])
 
@@ -191,6 +195,6 @@ def test_words_behind_the_header_are_not_looked_at(simulate, npu_config):
     async def bench(ctx):
         nothing_at_work(ctx, sequencer)
         assert (await run(ctx, sequencer, 0))[0] == "done"
-        assert around.queues == expected(program)
+        assert around.queues == expected(program, sequencer.config)
 
     simulate(sequencer, bench, background=[around.serve])

@@ -64,6 +64,31 @@ def test_weights(simulate, npu_config, port):
     simulate(memory, bench)
 
 
+@pytest.mark.parametrize(("port", "external"), [(4, 4), (16, 4), (32, 16), (32, 32)])
+def test_weights_that_are_fetched(simulate, npu_config, port, external):
+    """Beats go where the host reads the words that they hold, and leave the others alone."""
+    config = npu_config(weight_port=port, external_port=external, weight_bytes=32 * 9)
+    memory = WeightMemory(config)
+    source, lanes = random.Random(port), external // 4
+    words = [source.getrandbits(32) for _ in range(config.weight_bytes // 4)]
+
+    async def bench(ctx):
+        await host_write(ctx, memory, words)
+        for beat in source.sample(range(len(words) // lanes), len(words) // lanes // 2):
+            data = source.getrandbits(8 * external)
+            ctx.set(memory.fetch.beat, beat)
+            ctx.set(memory.fetch.data, data)
+            ctx.set(memory.fetch.enable, 1)
+            await ctx.tick()
+            ctx.set(memory.fetch.enable, 0)
+            for lane in range(lanes):
+                words[beat * lanes + lane] = data >> 32 * lane & 0xFFFFFFFF
+        for offset, word in enumerate(words):
+            assert await host_read(ctx, memory, offset, [memory.address], source) == word
+
+    simulate(memory, bench)
+
+
 def test_program(simulate, npu_config):
     config = npu_config(descriptors=17)
     memory = ProgramMemory(config)

@@ -13,7 +13,7 @@ from tests.oracles import ort
 from tests.verif.golden.machine import Machine, npu
 
 Int8 = NDArray[np.int8]
-LOAD, COMPUTE, VECTOR = (1 << queue for queue in Queue)
+LOAD, COMPUTE, VECTOR, FETCH = (1 << queue for queue in Queue)
 CONFIG = npu(
     20, 8, "lookup", 2, activation_bytes=8192, weight_bytes=8192, partial_sum_words=256,
     descriptors=128,

@@ -12,7 +12,7 @@ from cimple.verif.golden.npu import ProgramError
 from tests.verif.golden.machine import CONFIGS, Machine
 
 CONFIG = CONFIGS["lookup"]  # 20 rows of 8 columns in groups of 3, 2 banks, 4 lanes, 2 deep queues
-LOAD, COMPUTE, VECTOR = (1 << queue for queue in Queue)
+LOAD, COMPUTE, VECTOR, FETCH = (1 << queue for queue in Queue)
 
 WEIGHTS = {"groups": 1}
 WINDOW = {"row_bytes": 16, "height": 4, "row_stride": 16, "run_bytes": 4, "depth": 4,

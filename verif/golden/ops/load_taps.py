@@ -25,12 +25,17 @@ class LoadTaps(Operation):
     def kernels_touched(self) -> tuple[int, range]:
         return self.descriptor["bank"], range(self.descriptor["taps"])
 
+    @property
+    def stored_weights_touched(self) -> range:
+        start = self.descriptor["address"]
+        return range(start, start + self.descriptor["taps"] * self.config.tap_bytes)
+
     def execute(self, state: State) -> None:
         (bank, taps), memories = self.kernels_touched, state.memories
-        start = self.descriptor["address"]
-        weights = memories.weights[start : start + len(taps) * self.config.tap_bytes]
+        place = self.stored_weights_touched
+        weights = memories.weights[place.start : place.stop]
         memories.taps[bank, : len(taps)] = weights.reshape(len(taps), -1)[:, : self.config.lanes]
-        memories.taps_known[bank, : len(taps)] = True
+        memories.taps_known[bank, : len(taps)] = memories.knows_weights(place)
 
     def forget(self, state: State) -> None:
         bank, taps = self.kernels_touched

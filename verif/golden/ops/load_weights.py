@@ -34,6 +34,11 @@ class LoadWeights(Operation):
         first = self.descriptor["group"]
         return self.descriptor["bank"], range(first, first + self.descriptor["groups"])
 
+    @property
+    def stored_weights_touched(self) -> range:
+        start, row_groups = self.descriptor["address"], self.descriptor["groups"] * self._parts
+        return range(start, start + row_groups * self.config.group_bytes)
+
     def execute(self, state: State) -> None:
         macro, (bank, groups) = self.config.macro, self.weights_touched
         start, size = self.descriptor["address"], self.config.group_bytes
@@ -44,7 +49,7 @@ class LoadWeights(Operation):
                 for target in self._targets(part):
                     state.macros[target].write(group, bank, rows)
                 start += size
-        self._mark(state, known=True)
+        self._mark(state, known=state.memories.knows_weights(self.stored_weights_touched))
 
     def forget(self, state: State) -> None:
         self._mark(state, known=False)
