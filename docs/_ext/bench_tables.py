@@ -8,7 +8,7 @@ from pathlib import Path
 
 from md_pieces import code, escape, table
 
-from cimple.verif.bench.verify import BENCHES, WRAPPER_BENCHES
+from cimple.verif.bench.verify import BENCHES, EXTERNAL_BENCHES, WRAPPER_BENCHES
 
 __all__ = ["bench_cases", "cases_of"]
 
@@ -18,6 +18,8 @@ def bench_cases() -> str:
     titles = {
         **{f"configurations of the kind `{kind}`": module for kind, module in BENCHES.items()},
         **{f"the wrapper `{each.value}`": module for each, module in WRAPPER_BENCHES.items()},
+        "an NPU with an external port, besides": EXTERNAL_BENCHES["npu_bench"],
+        "the same behind `axi-lite`, besides": EXTERNAL_BENCHES["axi_lite_bench"],
     }
     return "\n".join(
         f"Cases for {title}:\n\n"

@@ -29,7 +29,8 @@ __all__ = ["counters", "headers", "identity_words", "memory_map", "requests", "s
 #: Not the same value in two fields, so that a word that names the wrong one is noticed.
 EXAMPLE = NpuConfig(
     macro=MacroConfig(rows=72, columns=16), macros=2, taps=32, activation_bytes=16384,
-    activation_port=8, weight_bytes=32768, weight_port=16, channels=128, lanes=4, requantisers=1,
+    activation_port=8, weight_bytes=32768, weight_port=16, external_port=4, channels=128, lanes=4,
+    requantisers=1,
     partial_sum_words=256, descriptors=512, stamps=64,
 )
 

@@ -13,6 +13,8 @@ __all__ = ["BLOCKS", "rates", "said_of"]
 BLOCKS = (
     ("front door", "front_door", "FrontDoor"),
     ("weight loader", "weight_loader", "WeightLoader"),
+    ("fetch engine", "fetch_engine", "FetchEngine"),
+    ("AXI reader", "axi_reader", "AxiReader"),
     ("window feeder", "window_feeder", "WindowFeeder"),
     ("result store", "result_store", "ResultStore"),
     ("requantiser, a lane", "requantiser", "Requantiser"),

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, DomainRenamer, Module, ResetInserter, ResetSignal, Value
+from amaranth.hdl import Cat, DomainRenamer, Module, ResetInserter, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -211,10 +211,8 @@ class Npu(wiring.Component):
             door.refused.eq(fetch.fault),
             door.refused_at.eq(fetch.fault_at),
         ]
-        resets: Any = door.engine_reset
-        if self.bus_domain != "sync":
-            resets |= ResetSignal()
-        m.d.comb += reader.discard.eq(resets)
+        # A run begins with a reset of the engines, so what one before has left is dropped by then.
+        m.d.comb += reader.discard.eq(door.engine_reset)
         for name, member in AxiReadBus(self.config).members.items():
             inner, pin = getattr(reader.bus, name), getattr(self, f"m_axi_{name}")
             m.d.comb += pin.eq(inner) if member.flow is Out else inner.eq(pin)

@@ -26,7 +26,7 @@ from cimple.hdl.macro.config import LEGAL, Cell, MacroConfig, Storage, Table, Ta
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import FIELDS, WORDS, Opcode, Queue
 from cimple.hdl.npu.packets import IDENTITY_WORDS, Counter, Memory, Request, Status
-from cimple.verif.bench.verify import BENCHES, WRAPPER_BENCHES
+from cimple.verif.bench.verify import BENCHES, EXTERNAL_BENCHES, WRAPPER_BENCHES
 from cimple.verif.formal.properties import PROPERTIES, SMALL
 
 fragments = extension("cimple_tables").FRAGMENTS
@@ -199,7 +199,8 @@ def test_queues_are_named_with_their_bits() -> None:
 def test_every_case_of_the_benches() -> None:
     text = fragments["bench_cases.md"]()
     wrappers = {module.removesuffix("_bench"): module for module in WRAPPER_BENCHES.values()}
-    for kind, module in (BENCHES | wrappers).items():
+    external = {module.removesuffix("_bench"): module for module in EXTERNAL_BENCHES.values()}
+    for kind, module in (BENCHES | wrappers | external).items():
         # Cases lie in the bench and in modules beside it, which are named after the same kind.
         sources = (DOCS.parent / "verif" / "bench").glob(f"{kind}_*.py")
         text_of_all = "".join(path.read_text(encoding="utf-8") for path in sources)

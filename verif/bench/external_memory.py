@@ -72,6 +72,8 @@ class ExternalMemory:
         bus = AxiReadBus.from_prefix(dut, _PREFIX)
         self._ram = _Ram(bus, clock, reset, reset_active_level=not is_wrapped, size=EXTERNAL_BYTES)
         self._ram.write(0, contents())
+        # More than may be under way.
+        self._ram.ar_channel.queue_occupancy_limit = 16
         self._size = config.beat_bits
         self._ar = Channel(dut, f"{_PREFIX}_ar", _ADDRESS, is_sent=True)
         self._r = Channel(dut, f"{_PREFIX}_r", ("last",), is_sent=False)

@@ -34,7 +34,7 @@ BENCHES = {"macro": "macro_bench", "npu": "npu_bench"}
 
 #: The benches that have more cases for an NPU with a port to external memory.
 EXTERNAL_BENCHES = {
-    "npu_bench": "npu_external_bench", "axi_lite_bench": "axi_lite_external_bench"
+    "npu_bench": "external_npu_bench", "axi_lite_bench": "external_axi_lite_bench"
 }
 
 #: The bench of an NPU in each wrapper.

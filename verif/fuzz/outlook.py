@@ -73,12 +73,15 @@ def _walk(memories: Memories, packet: Sequence[int]) -> list[Expected]:
             descriptor = decode(memories.descriptor(number))
         except DescriptorError:
             return [standstill, Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [number])]
+        if descriptor.opcode not in memories.config.opcodes:
+            return [standstill, Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [number])]
         queue = descriptor.opcode.queue
         if queue is None:
             can_end = all(left >= 0 for left in tokens.values())
             return [standstill, ended] if can_end else [standstill]
-        tokens.update((queue, other) for other in descriptor.signals() if other != queue)
-        tokens.subtract((other, queue) for other in descriptor.waits_for())
+        own = memories.config.queues
+        tokens.update((queue, q) for q in descriptor.signals() if q in own and q != queue)
+        tokens.subtract((q, queue) for q in descriptor.waits_for() if q in own)
     beyond = memories.config.descriptors
     return [standstill, Expected.answer(packet[0], Status.BAD_DESCRIPTOR, [beyond])]
 

@@ -33,6 +33,7 @@ class HostilePrograms:
 
     def __init__(self, stimulus: NpuStimulus) -> None:
         self._stimulus = stimulus
+        self._known = stimulus.config.opcodes
         self._random: np.random.Generator = stimulus.random
         self.kinds: dict[str, Callable[[], Words]] = {
             "sound": self.sound,
@@ -96,7 +97,7 @@ class HostilePrograms:
 
     def descriptor(self) -> list[int]:
         """One with any values in the fields of its kind, END among the kinds."""
-        opcode = Opcode(self._below(len(Opcode)))
+        opcode = self._known[self._below(len(self._known))]
         left_out = ["opcode", "version"]
         if not self._stimulus.config.macro.skip_zero_planes:
             # The golden model says nothing of a program that asks for it; `bits` are set anyway.
@@ -120,7 +121,7 @@ class HostilePrograms:
         for _ in range(1 + self._below(6)):
             words = [self._below(1 << 32) for _ in range(WORDS)]
             if self._below(8):
-                words[0] = words[0] & ~0xFFF | self._below(len(Opcode)) | VERSION << 8
+                words[0] = words[0] & ~0xFFF | self._below(len(self._known)) | VERSION << 8
             program.append(words)
         return program
 

@@ -35,7 +35,8 @@ def test_codes_never_change():
     }
     assert {status.name: int(status) for status in Status} == {
         "OK": 0, "UNKNOWN_OPCODE": 1, "TRUNCATED": 2, "OVERLONG": 3, "BAD_ADDRESS": 4,
-        "BAD_COUNT": 5, "BAD_DESCRIPTOR": 6, "ABORTED": 7, "BUS_ERROR": 8,
+        "BAD_COUNT": 5, "BAD_DESCRIPTOR": 6, "ABORTED": 7, "DEADLOCK": 8,
+        "BUS_ERROR": 9,
     }
     assert {memory.name: int(memory) for memory in Memory} == {
         "ACTIVATIONS": 0, "WEIGHTS": 1, "PARAMETERS": 2, "PROGRAM": 3,

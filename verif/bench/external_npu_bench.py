@@ -6,9 +6,9 @@ from typing import Any
 from ...hdl.npu.isa import Descriptor, Opcode, Queue
 from ...hdl.npu.packets import Memory, Request, Status
 from .case import bench_case
+from .external_environment import ExternalEnvironment
 from .npu_bench import *  # noqa: F403 (its cases are cases of this bench too)
 from .npu_environment import COVERAGE
-from .npu_external_environment import ExternalEnvironment
 from .stalls import PROFILES
 
 _END = Descriptor(Opcode.END, {})
