@@ -100,8 +100,8 @@ def test_answers_are_taken_apart():
     [
         ([], "not an answer: []"),
         ([0x0108_0003, 5], "not an answer: ['0x01080003', '0x00000005']"),
-        ([0x0009_0003, 1, 2, 3, 4],
-         "not an answer: ['0x00090003', '0x00000001', '0x00000002', '0x00000003']"),
+        ([0x000A_0003, 1, 2, 3, 4],
+         "not an answer: ['0x000a0003', '0x00000001', '0x00000002', '0x00000003']"),
     ],
 )
 def test_words_that_are_no_answer(words, message):
