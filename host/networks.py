@@ -30,13 +30,13 @@ def random_batch(port: Port, images: int, seed: int) -> NDArray[Any]:
 
 def network_result(
     program: ProgramFile, found: Inference, predicted: Inference, different: int,
-    all_planes: Inference | None = None,
+    all_planes: Inference | None = None, *, is_random: bool = True,
 ) -> dict[str, Any]:
     """What a record keeps of a run on a simulator that has just ended.
 
     `predicted` is the golden device's, whose cycles are the cycle model's;
     `different` counts the outputs that are not the golden model's. `all_planes` is a run of the
-    network on an NPU that could skip planes, and did not.
+    network on an NPU that could skip planes, and did not. `is_random`: so are the images.
     """
     manifest, report = program.manifest, program.manifest.report
     cycles, expected = _by_layer(found), _by_layer(predicted)
@@ -57,6 +57,7 @@ def network_result(
         "npu": program.config.name,
         "configuration": manifest.npu_digest,
         "images": len(found.outputs),
+        "random_images": is_random,
         "cycles": round(float(found.cycles.mean())),
         "slowest_image_cycles": int(found.cycles.max()),
         "predicted_cycles": round(float(predicted.cycles.mean())),
@@ -100,7 +101,8 @@ def networks_page(results: dict[str, Any]) -> str:
             f"{found['cycles_all_planes']:,}" if "cycles_all_planes" in found else "",
             f"{found['planes_of_a_vector']:.2f}" if "planes_of_a_vector" in found else "",
             f"{rate:.0f} of {found['peak_macs_per_cycle']:.0f}",
-            f"{found['outputs_that_differ']} of {found['outputs']:,}", found["images"],
+            f"{found['outputs_that_differ']} of {found['outputs']:,}",
+            f"{found['images']}{' random' * found.get('random_images', True)}",
             f"Verilator {found['verilator']}",
         )  # fmt: skip
         rows.append(f"| {' | '.join(str(cell) for cell in cells)} |")
@@ -144,7 +146,8 @@ model. Outputs are compared with the golden model's. Written by `cimple networks
 {rows}
 
 *All planes* are the cycles of the same images on an NPU with `skip_zero_planes` when it skips none,
-*planes of a vector* those of 8 that met the array when it did; their outputs are the same.
+*planes of a vector* those of 8 that met the array when it did; their outputs are the same. Random
+images have larger values than those that a network was trained for, and so have the layers behind.
 
 In the tables below *split* is windows at once x macros of each, *cut* passes x channel tiles;
 *ideal* are the cycles that the slowest part needs by the NPU's rates, with all weights loaded, *by*

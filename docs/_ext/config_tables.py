@@ -180,7 +180,8 @@ def npu_presets() -> str:
         (code(name), config.macros, f"{config.macro.rows} x {config.macro.columns}",
          code(config.macro.cell.value), config.macro.banks, config.activation_bytes,
          config.activation_port, config.weight_bytes, config.weight_port, config.channels,
-         config.lanes, config.requantisers, config.macros * config.macro.binary_operations)
+         config.lanes, config.requantisers, "yes" if config.macro.skip_zero_planes else "",
+         config.macros * config.macro.binary_operations)
         for name, config in _presets(NpuConfig)
     ]
     if not rows:
@@ -188,7 +189,7 @@ def npu_presets() -> str:
     return table(
         ["Preset", "Macros", "Rows x columns", "Cell", "Banks", "`activation_bytes`",
          "`activation_port`", "`weight_bytes`", "`weight_port`", "`channels`", "`lanes`",
-         "`requantisers`", "Binary operations a cycle"],
+         "`requantisers`", "Skips zero planes", "Binary operations a cycle"],
         rows,
     )
 

@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cimple networks`: cycles of networks on an NPU's Verilog by layer, and the record of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from ...compiler.bounds import PLANES
 from ...compiler.compile import compile_network
+from ...hdl.errors import CimpleError
 from ...hdl.npu.config import NpuConfig
+from ..arrays import read_batch
 from ..assemble import assemble
 from ..client import Inference
 from ..console import working
+from ..manifest import Port
 from ..networks import network_result, networks_page, random_batch
 from ..program import ProgramFile
 from ..records import read_results, write_results
@@ -29,7 +35,14 @@ def networks(
     ],
     *,
     npu: Annotated[str, typer.Option(help="The NPU: YAML file or name of a preset.")],
-    images: Annotated[int, typer.Option(min=1, help="Random images to run.")] = 2,
+    images: Annotated[int, typer.Option(min=1, help="Images to run.")] = 2,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--input", "-i", help=".npy file of images for each network. Default: random ones.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the images.")] = 1,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Directory of the record.", metavar="DIR")
@@ -42,20 +55,25 @@ def networks(
     differs from the golden model's or between the two, or a number of cycles that is not the cycle
     model's, ends the command with exit code 1.
     """
+    if inputs and len(inputs) != len(files):
+        raise CimpleError(f"--input: one for each of {len(files)} networks, not {len(inputs)}")
     config, stem = load_npu(npu), output / "networks"
     results = read_results(output / "networks.json")
     different = 0
-    for file in files:
-        compared = _compare(file, config, images, seed)
+    for file, given in zip(files, inputs or [None] * len(files), strict=True):
+        batch = partial(_batch, given, images, seed)
+        compared = _compare(file, config, batch)
         here, late, found = compared.different, compared.late, compared.found
         whole = None
         if config.macro.skip_zero_planes:
-            other = _compare(file, config, images, seed, all_planes=True)
+            other = _compare(file, config, batch, all_planes=True)
             whole = other.found
             here += other.different + int(np.count_nonzero(found.outputs != whole.outputs))
             late += other.late
         different += here + late
-        result = network_result(compared.program, found, compared.golden, here, whole)
+        result = network_result(
+            compared.program, found, compared.golden, here, whole, is_random=given is None
+        )
         results[f"{file.name} on {config.name}"] = result
         write_results(stem, results, networks_page(results))
         _tell(f"{file.name} on {config.name}", result)
@@ -84,8 +102,13 @@ class _Compared:
         return int(np.count_nonzero(~(same_cycles & (self.found.planes == self.golden.planes))))
 
 
+def _batch(given: Path | None, images: int, seed: int, port: Port) -> NDArray[Any]:
+    return random_batch(port, images, seed) if given is None else read_batch(given, port)[:images]
+
+
 def _compare(
-    file: Path, config: NpuConfig, images: int, seed: int, *, all_planes: bool = False
+    file: Path, config: NpuConfig, batch_for: Callable[[Port], NDArray[Any]], *,
+    all_planes: bool = False,
 ) -> _Compared:
     with working(file.name) as say:
         compiled = compile_network(
@@ -93,7 +116,7 @@ def _compare(
             progress=lambda stage: say(f"{file.name}: {stage}"),
         )  # fmt: skip
     program = assemble(compiled)
-    batch = random_batch(program.manifest.input, images, seed)
+    batch = batch_for(program.manifest.input)
     found, golden = (run_batch(on, config, program, batch) for on in ("verilator", "golden"))
     return _Compared(program, found, golden)
 

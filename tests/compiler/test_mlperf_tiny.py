@@ -30,8 +30,10 @@ def board(request: pytest.FixtureRequest) -> NpuConfig:
     return config.replace(macros=request.param, macro=macro)
 
 
-def infer(path: Path, config: NpuConfig, images: np.ndarray, *, keep: bool) -> Inference:
-    program = assemble(compile_network(path, config, keep_all=keep))
+def infer(
+    path: Path, config: NpuConfig, images: np.ndarray, *, keep: bool, all_planes: bool = False
+) -> Inference:
+    program = assemble(compile_network(path, config, keep_all=keep, all_planes=all_planes))
     with GoldenDevice(config) as device:
         client = NpuClient(device)
         client.load(program)
@@ -94,9 +96,13 @@ def test_the_preset_runs_all_four_in_so_many_cycles(
 def test_outputs_of_all_given_inputs(
     board: NpuConfig, given: tuple[Path, np.ndarray, np.ndarray]
 ) -> None:
-    """With the preset's memories; they are used again where they can be."""
+    """With the preset's memories; they are used again where they can be.
+
+    And with all planes: cycles are predicted once then, and not for each image.
+    """
     path, inputs, outputs = given
-    np.testing.assert_array_equal(infer(path, board, inputs, keep=False).outputs, outputs)
+    result = infer(path, board, inputs, keep=False, all_planes=True)
+    np.testing.assert_array_equal(result.outputs, outputs)
 
 
 def test_every_tensor_of_some_given_inputs(

@@ -106,6 +106,29 @@ def test_with_all_planes_and_with_fewer(tmp_path, monkeypatch, capsys, skipping_
     assert said in capsys.readouterr().out
 
 
+def test_given_images(tmp_path, monkeypatch, capsys, skipping_npu):
+    """In place of random ones; of zeros no plane but the last meets the array in some layers."""
+    golden = command.run_batch
+    monkeypatch.setattr(
+        command, "run_batch", lambda on, *rest: golden("golden", *rest)
+    )
+    images = tmp_path / "zeros.npy"
+    np.save(images, np.zeros((3, 1, 8, 8), np.float32))
+    words = (DIGITS, "--npu", skipping_npu, "-o", str(tmp_path))
+    assert run(*words) == run(*words[:3], "-i", str(images), "-o", str(tmp_path / "zeros")) == 0
+    random, zeros = (
+        read_results(path / "networks.json")["digits.onnx on skipping"]
+        for path in (tmp_path, tmp_path / "zeros")
+    )
+    assert (random["random_images"], zeros["random_images"]) == (True, False)
+    assert random["cycles_all_planes"] == zeros["cycles_all_planes"]
+    assert zeros["planes_of_a_vector"] < random["planes_of_a_vector"]
+    assert "| 2 random |" in (tmp_path / "networks.md").read_text()
+    assert "| 2 |" in (tmp_path / "zeros" / "networks.md").read_text()
+    assert run(DIGITS, *words, "-i", str(images)) == 2
+    assert "--input: one for each of 2 networks, not 1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("what", ["outputs", "planes", "cycles"])
 def test_a_difference_with_all_planes_is_told(tmp_path, monkeypatch, skipping_npu, what):
     """Of the outputs of both devices from those of the other program, or of one device."""
