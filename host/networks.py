@@ -151,8 +151,9 @@ images have larger values than those that a network was trained for, and so have
 
 In the tables below *split* is windows at once x macros of each, *cut* passes x channel tiles;
 *ideal* are the cycles that the slowest part needs by the NPU's rates, with all weights loaded, *by*
-says which part; *use* is that of the arrays' multipliers. What a layer takes is counted to the time
-stamp at its end, so loading of weights that nothing hides is part of it.
+says which part; *use* is that of the arrays' multipliers at all planes, so it may be over 100 %
+where planes are skipped. What a layer takes is counted to the time stamp at its end, so loading of
+weights that nothing hides is part of it.
 
 {sections}"""
 
