@@ -23,7 +23,7 @@ from .splits import choose_tiling
 from .tflite_graph import read_tflite_int8
 from .weights import WeightImage, place_weights
 
-__all__ = ["Compiled", "CompiledLayer", "compile_graph", "compile_network"]
+__all__ = ["Compiled", "CompiledLayer", "compile_graph", "compile_network", "read_network"]
 
 #: What a progress display is told: the stage that begins.
 Progress = Callable[[str], None]
@@ -98,6 +98,14 @@ def compile_network(
             graph, config, path.name, digest, keep_all=keep_all, all_planes=all_planes,
             progress=progress,
         )
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def read_network(path: Path) -> Graph:
+    """The graph in a file, ONNX or TFLite. Raises ModelError."""
+    try:
+        return _reader(path)(path)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
 

@@ -2,10 +2,12 @@
 """From what the compiler made to a program file."""
 
 import hashlib
+from collections.abc import Iterable
 
 from ..compiler.compile import Compiled
-from ..compiler.layers import Image
+from ..compiler.layers import ChannelParameters, Image
 from ..hdl.npu.config import WORD_BYTES
+from ..hdl.npu.isa import Descriptor
 from ..hdl.npu.packets import parameter_words
 from ..hdl.version import version
 from .manifest import (
@@ -23,20 +25,27 @@ from .manifest import (
 )
 from .program import PARTS, ProgramFile
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "memory_parts"]
 
 
 def assemble(compiled: Compiled) -> ProgramFile:
     """The program file of a compiled network."""
-    parts = {
-        "program.bin": b"".join(_pack(d.encode()) for d in compiled.descriptors),
-        "weights.bin": compiled.weights,
+    parts = memory_parts(compiled.descriptors, compiled.weights, compiled.parameters)
+    return ProgramFile(_manifest(compiled, parts), compiled.config, parts)
+
+
+def memory_parts(
+    descriptors: Iterable[Descriptor], weights: bytes, parameters: Iterable[ChannelParameters]
+) -> dict[str, bytes]:
+    """What fills the memories, by the names of `PARTS`."""
+    return {
+        "program.bin": b"".join(_pack(each.encode()) for each in descriptors),
+        "weights.bin": weights,
         "parameters.bin": b"".join(
             _pack(parameter_words(entry.bias, entry.multiplier, entry.shift))
-            for entry in compiled.parameters
+            for entry in parameters
         ),
     }
-    return ProgramFile(_manifest(compiled, parts), compiled.config, parts)
 
 
 def _pack(words: list[int]) -> bytes:

@@ -34,6 +34,7 @@ _WINDOW = (
     "two spatial axes; any kernel, strides and padding (`pads`, or `auto_pad` of `VALID`, "
     "`SAME_UPPER`, `SAME_LOWER`)"
 )
+_POOLED = f"{_WINDOW}; `ceil_mode` 0; dilations 1"
 _WEIGHTS = "int8 weights with zero point 0, scales per tensor or per output channel; int32 bias"
 
 _CONDITIONS = {
@@ -50,13 +51,10 @@ _CONDITIONS = {
         "exact; or the bias of a `MatMul`, before its result is quantised"
     ),
     "Relu": "behind another operator (folded into its clamp) or alone; one scale before and after",
-    "MaxPool": (
-        f"{_WINDOW}; `ceil_mode` 0; dilations 1; no second output; one scale before and after"
-    ),
+    "MaxPool": f"{_POOLED}; no second output; one scale before and after",
     "AveragePool": (
-        f"{_WINDOW}; `ceil_mode` 0; dilations 1; of a whole image as `GlobalAveragePool`; smaller "
-        "windows where no sum is too close to a half, as for odd numbers of pixels and one scale "
-        "before and after"
+        f"{_POOLED}; of a whole image as `GlobalAveragePool`; smaller windows where no sum "
+        "is too close to a half, as for odd numbers of pixels and one scale before and after"
     ),
     "GlobalAveragePool": "an image of at most 255 rows and columns",
     "ReduceMean": (

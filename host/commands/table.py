@@ -34,6 +34,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("compile", "compile:compile_", "Turn a network into a program file.", "onnx,tflite"),
     Command("run", "run:run", "Run a program file on a device.", "sim"),
     Command("networks", "networks:networks", "Record a network's cycles by layer.", "sim"),
+    Command("layers", "layers:layers", "Run a network's layers alone on a device.", "judge"),
     Command("info", "info:info", "Describe a program file."),
     Command("cover", "cover:cover", "Run the macro's bench on all pairs of field values.", "sim"),
     Command("gates", "gates:gates", "Run the benches on netlists of presets.", "sim,fpga"),

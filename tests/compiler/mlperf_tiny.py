@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from cimple.host.litert import tensors_of
 from tests.compiler.tflite_networks import RELU, RELU6, SAME, TfliteBuilder
-from tests.oracles.litert import tensors_of
 
 __all__ = ["autoencoder", "mobilenet"]
 

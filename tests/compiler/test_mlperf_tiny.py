@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from cimple.compiler.compile import compile_network
+from cimple.compiler.tflite_file import read_tflite
 from cimple.hdl.load import load_config
 from cimple.hdl.npu.config import NpuConfig
 from cimple.host.assemble import assemble
 from cimple.host.client import Inference, NpuClient
 from cimple.host.devices.golden import GoldenDevice
+from cimple.host.litert import tensors_of
 from tests.compiler.mlperf_tiny import autoencoder, mobilenet
 from tests.compiler.tflite_networks import TfliteBuilder
-from tests.oracles.litert import tensors_of
 
 #: Images whose every tensor is compared; of the others the outputs are.
 IMAGES = 2
@@ -111,6 +112,13 @@ def test_every_tensor_of_some_given_inputs(
     path, inputs, outputs = given
     config = board.replace(activation_bytes=1 << 18)
     result, compared = compare(path, config, inputs[:IMAGES])
+    # All that the file's operators make, but for views and the softmax, which is in the outputs.
+    file = read_tflite(path)
+    made = {
+        file.tensors[node.outputs[0]].name for node in file.nodes
+        if node.kind not in ("RESHAPE", "SOFTMAX")
+    }
+    assert made <= set(result.tensors)
     np.testing.assert_array_equal(result.outputs, outputs[:IMAGES])
     assert compared > 70_000 * IMAGES
 

@@ -9,6 +9,7 @@ import pytest
 
 from cimple.compiler import tflite_operators, tflite_windows
 from cimple.hdl.npu.isa import Rounding
+from cimple.host.litert import tensors_of
 from tests.compiler.networks import npu
 from tests.compiler.random_tflite import random_network
 from tests.compiler.test_random_networks import NPUS as SMALL
@@ -22,7 +23,6 @@ from tests.compiler.tflite_networks import (
     VALID,
     TfliteBuilder,
 )
-from tests.oracles.litert import tensors_of
 
 #: Some of the networks here have more weights. A queue of one is where programs stop first.
 NPUS = {

@@ -8,13 +8,13 @@ import pytest
 
 from cimple.compiler.compile import compile_network
 from cimple.host.assemble import assemble
+from cimple.host.litert import tensors_of
 from cimple.host.manifest import Softmax
 from cimple.host.operators import apply_steps
 from cimple.host.program import ProgramFile
 from cimple.host.softmax import softmax, softmax_parameters
 from tests.compiler.networks import npu
 from tests.compiler.tflite_networks import TfliteBuilder
-from tests.oracles.litert import tensors_of
 
 
 def differing(builder: TfliteBuilder, images: np.ndarray, beta: float, path: Path) -> int:
