@@ -76,7 +76,7 @@ def resources(
     ] = 3,
     modules: Annotated[
         bool,
-        typer.Option("--modules", help="Show how counts divide among modules; write nothing."),
+        typer.Option("--modules", help="Show and record how counts divide among modules."),
     ] = False,
     asic: Annotated[
         bool, typer.Option("--asic", help="Estimate the transistors of macros instead.")
@@ -89,8 +89,9 @@ def resources(
     """Count what designs take of an FPGA after synthesis by Yosys; time or estimate them.
 
     Counts of presets are kept in resources.json and resources.md. Those of YAML files, of another
-    family and with clock frequencies go to macro_cost.json and macro_cost.md, estimates to
-    asic_estimate.json and asic_estimate.md. Results of designs that are not named stay in them.
+    family and with clock frequencies go to macro_cost.json and macro_cost.md, those by module to
+    module_counts.json and module_counts.md, estimates to asic_estimate.json and asic_estimate.md.
+    Results of designs that are not named stay in them.
 
     A preset is counted where its Verilog, the flow or Yosys is another than at its recorded count.
     """
@@ -106,7 +107,7 @@ def resources(
     _refuse(
         (check and not plain, _CHECK_IS_PLAIN),
         (asic and (place or of_family), "--asic is of no FPGA family: omit --place and --family"),
-        (modules and (place or asic), "--modules only shows counts: omit --place and --asic"),
+        (modules and (place or asic), "--modules counts nothing else: omit --place and --asic"),
         (again and not plain, "--again is for plain counts of presets, others are never kept"),
         (liberty is not None and not asic, "--liberty is for --asic: add --asic"),
     )
@@ -119,7 +120,7 @@ def resources(
             family_of(config, family)
     _refuse_namesakes(chosen)
     if modules:
-        show_modules(chosen, family)
+        show_modules(chosen, family, output)
     elif asic:
         estimate_asic(chosen, liberty, output)
     elif plain:

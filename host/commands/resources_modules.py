@@ -1,27 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cimple resources --modules`: how the cells of a design divide among its modules."""
 
+from pathlib import Path
+
 from rich.table import Table
 
 from ...fpga.breakdown import ModuleShare, breakdown
 from ...fpga.families import family_of
+from ...fpga.modules_record import (
+    ModuleCounts,
+    merge_counts,
+    modules_page,
+    read_counts,
+    to_counts_record,
+)
 from ...fpga.yosys import find_yosys
 from ...hdl.config import Config
 from ...hdl.generate import generate
 from ...hdl.macro.config import MacroConfig
 from ..console import result_console, working
+from .resources_files import say_written, write_record
 
 __all__ = ["show_modules"]
 
+_STEM = "module_counts"
 
-def show_modules(configs: list[Config], family: str | None) -> None:
-    """Print a table for each design.
+
+def show_modules(configs: list[Config], family: str | None, output: Path) -> None:
+    """Print a table for each design, and renew its tables in the record.
 
     Raises:
-        CimpleError: Yosys is missing or fails, or the family does not suit a design.
+        CimpleError: Yosys is missing or fails, the family does not suit a design, or the record
+            cannot be read.
     """
     families = [family_of(config, family) for config in configs]
     console = result_console()
+    record = output / f"{_STEM}.json"
+    counts = read_counts(record) if record.exists() else []
+    written: list[Path] = []
     for config, chosen in zip(configs, families, strict=True):
         with working("starting Yosys") as say:
             yosys = find_yosys()
@@ -30,6 +46,10 @@ def show_modules(configs: list[Config], family: str | None) -> None:
             shares = breakdown(design, chosen, yosys)
         operations = config.binary_operations if isinstance(config, MacroConfig) else None
         console.print(_table(f"{design.name} in {chosen.name}", shares, operations))
+        found = ModuleCounts(design.name, chosen.name, yosys.version, shares)
+        counts = merge_counts(counts, found)
+        written = write_record(output, _STEM, to_counts_record(counts), modules_page(counts))
+    say_written(written)
 
 
 def _table(title: str, shares: tuple[ModuleShare, ...], operations: int | None) -> Table:

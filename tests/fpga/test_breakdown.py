@@ -1,10 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts by module."""
 
+import json
+
 import pytest
 
 from cimple.fpga.breakdown import ModuleShare, module_shares
 from cimple.fpga.families import FAMILIES
+from cimple.fpga.modules_record import (
+    ModuleCounts,
+    merge_counts,
+    modules_page,
+    read_counts,
+    to_counts_record,
+)
+from cimple.hdl.errors import CimpleError
 from cimple.host import cli
 
 MODULES = {
@@ -23,9 +33,9 @@ def test_every_instance_is_counted_once():
 
 
 @pytest.mark.xdist_group("yosys")
-def test_the_command_shows_the_blocks(capsys):
+def test_the_command_shows_and_records_the_blocks(capsys, tmp_path):
     with pytest.raises(SystemExit) as stop:
-        cli.main(["resources", "tiny_4x1", "--modules"])
+        cli.main(["resources", "tiny_4x1", "--modules", "-o", str(tmp_path)])
     assert not stop.value.code
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split("│")[1].strip(): line.split("│")[2:-1] for line in lines if "│" in line}
@@ -35,3 +45,34 @@ def test_the_command_shows_the_blocks(capsys):
     sites = sum(int(row[1]) for row in blocks.values())
     assert numbers["all"][1:3] == [str(sites), str(sum(int(row[2]) for row in blocks.values()))]
     assert numbers["all"][5] == f"{sites / 16:.3f}"
+    (found,) = read_counts(tmp_path / "module_counts.json")
+    assert {share.name for share in found.shares} == set(blocks)
+    assert f"| all |  | {sites} | " in (tmp_path / "module_counts.md").read_text()
+
+
+def test_the_record_keeps_other_designs(tmp_path):
+    shares = module_shares(MODULES, "top", FAMILIES["ecp5"])
+    old = [ModuleCounts("a", "ecp5", "1", shares), ModuleCounts("b", "ecp5", "1", shares)]
+    new = ModuleCounts("a", "ecp5", "2", shares[1:])
+    counts = merge_counts(old, new)
+    assert counts == [new, old[1]]
+    path = tmp_path / "module_counts.json"
+    path.write_text(json.dumps(to_counts_record(counts)))
+    assert read_counts(path) == counts
+
+
+def test_the_page_joins_small_modules_without_memories():
+    shares = module_shares(MODULES, "top", FAMILIES["ecp5"])
+    page = modules_page([ModuleCounts("a", "ecp5", "0.70", shares)])
+    assert "## a\n" in page
+    assert page.endswith(
+        "| `block` | 3 | 12 | 0 | 3 | 0 |\n| 2 smaller ones |  | 11 | 61 | 0 | 0 |\n"
+        "| all |  | 23 | 61 | 3 | 0 |\n"
+    )
+
+
+def test_a_record_of_something_else_is_refused(tmp_path):
+    path = tmp_path / "module_counts.json"
+    path.write_text('{"results": [{"name": "a"}]}')
+    with pytest.raises(CimpleError, match="is no record of counts by module; remove it"):
+        read_counts(path)

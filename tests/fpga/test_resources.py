@@ -227,7 +227,7 @@ def test_the_smallest_macro_has_not_grown(root, capsys):
         (["tiny"], "tiny: no such file or preset; "),
         (["tiny_4x1", "--check", "--place"], "--check compares plain counts of presets"),
         (["tiny_4x1", "--asic", "--place"], "--asic is of no FPGA family"),
-        (["tiny_4x1", "--modules", "--place"], "--modules only shows counts"),
+        (["tiny_4x1", "--modules", "--place"], "--modules counts nothing else"),
         (["tiny_4x1", "--again", "--family", "gowin"], "--again is for plain counts of presets"),
         (["tiny_4x1", "--liberty", "x.lib"], "--liberty is for --asic"),
         (["tiny_4x1", "--asic", "--liberty", "x.lib"], "--liberty: x.lib: there is no such file"),
