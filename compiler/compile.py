@@ -56,6 +56,8 @@ class Compiled:
     result_address: int
     descriptors: tuple[Descriptor, ...]
     weights: bytes
+    #: Contents of external memory, from address 0 on; empty where the weight memory holds all.
+    external: bytes
     parameters: tuple[ChannelParameters, ...]
     layers: tuple[CompiledLayer, ...]
     report: Report
@@ -145,10 +147,12 @@ def compile_graph(
     times = predict(config, program.descriptors)
     return Compiled(
         config, graph, network.source, addresses[network.source.name], network.result,
-        addresses[network.result.name], program.descriptors, weights.data, parameters.entries,
+        addresses[network.result.name], program.descriptors,
+        b"" if weights.is_external else weights.data, weights.data if weights.is_external else b"",
+        parameters.entries,
         _layers(network, addresses, program),
         build_report(
-            network, plan, weights, memories, times, program.stamps, config, skips_planes=skips
+            network, plan, weights, memories, times, program, config, skips_planes=skips
         ),
         network.host, keep_all, model_name, model_sha256,
     )
@@ -174,7 +178,7 @@ def _memories(
     image_bytes = max(addresses[image.name] + image.size for image in images)
     used = {
         "activations": (image_bytes, config.activation_bytes),
-        "weights": (len(weights.data), config.weight_bytes),
+        "weights": (min(len(weights.data), config.weight_bytes), config.weight_bytes),
         "channels": (len(parameters.entries), config.channels),
         "descriptors": (len(program.descriptors), config.descriptors),
     }

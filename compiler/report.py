@@ -16,6 +16,7 @@ from rich.table import Table
 from ..hdl.npu.config import NpuConfig
 from ..verif.timing.npu import RunTiming
 from .bounds import PLANES, bounds, descriptors, load_cycles
+from .emit import Program
 from .layers import AverageLayer, DepthwiseLayer, Layer, MatrixLayer, Network
 from .schedule import MatrixStep, Schedule, Step, TapSet, WeightSet
 from .tiling import row_phases
@@ -30,6 +31,7 @@ _LEGEND = (
 )
 _PLANES_LEGEND = "; ideal, use and cycles: with all planes; a run skips those that are zero"
 _SPLIT_LEGEND = "; split: windows at once x macros of each"
+_FETCH_LEGEND = "; fetched: bytes from external memory"
 
 
 class LayerReport(BaseModel):
@@ -53,6 +55,8 @@ class LayerReport(BaseModel):
     descriptors: int = 1
     weight_bytes: int = 0
     load_cycles: int = 0
+    #: Bytes that come from external memory, those that come again included.
+    fetched_bytes: int = 0
     #: Cycles each rate alone allows: `array`, `feeder`, `requantisers`, `taps`, `pool` or `add`.
     bounds: dict[str, int]
     #: Cycles from the end of the layer before, by the cycle model; None: it leaves no time stamp.
@@ -131,15 +135,18 @@ class Report(BaseModel):
 
 def build_report(
     network: Network, plan: Schedule, weights: WeightImage, memories: dict[str, MemoryUse],
-    times: RunTiming, stamps: Mapping[int, int], config: NpuConfig, *, skips_planes: bool = False,
+    times: RunTiming, program: Program, config: NpuConfig, *, skips_planes: bool = False,
 ) -> Report:
-    """The report of a compiled network; `stamps` has the time stamp of each layer with one."""
+    """The report of a compiled network."""
     layers = []
-    spent = _spent(times, stamps)
+    spent = _spent(times, program.stamps)
     for index, layer in enumerate(network.layers):
         steps = [step for step in plan.steps if step.layer == index]
         brought = [load.weights for load in plan.loads if load.weights.layer == index]
-        layers.append(_layer(layer, steps, brought, weights, spent.get(index), config))
+        made = _layer(layer, steps, brought, weights, spent.get(index), config)
+        fetches = program.fetched.get(index, ())
+        more = {"descriptors": made.descriptors + len(fetches), "fetched_bytes": sum(fetches)}
+        layers.append(made.model_copy(update=more) if fetches else made)
     peak = config.macro.rows * config.columns / PLANES
     host = tuple(
         HostReport(name=node.name, kind=node.kind, shape=node.result.shape)
@@ -198,16 +205,21 @@ def _cut(layer: Layer, steps: list[Step], config: NpuConfig) -> dict[str, int]:
 def report_table(report: Report, measured: Sequence[int] | None = None) -> Table:
     """The report for a terminal; `measured` gives what the first layers took, in order.
 
-    Splits are shown where the NPU has several macros.
+    Splits are shown where the NPU has several macros, fetched bytes where any are.
     """
+    fetches = any(layer.fetched_bytes for layer in report.layers)
     split = any(layer.windows * layer.macros > 1 for layer in report.layers)
     table = Table(
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
-        caption=_LEGEND + _SPLIT_LEGEND * split + _PLANES_LEGEND * report.skips_planes,
+        caption=(
+            _LEGEND + _SPLIT_LEGEND * split + _FETCH_LEGEND * fetches
+            + _PLANES_LEGEND * report.skips_planes
+        ),
         caption_justify="left",
     )
     headings = (
-        "layer", "result", "MACs", "K", "cut", *["split"] * split, "weights", "load", "ideal",
+        "layer", "result", "MACs", "K", "cut", *["split"] * split, "weights",
+        *["fetched"] * fetches, "load", "ideal",
         "by", "use", "cycles", *["measured"] * (measured is not None),
     )
     for heading in headings:
@@ -218,7 +230,8 @@ def report_table(report: Report, measured: Sequence[int] | None = None) -> Table
             escape(layer.name), "x".join(str(size) for size in layer.shape), f"{layer.macs:,}",
             str(layer.depth), f"{layer.passes}x{layer.channel_tiles}x{layer.areas}",
             *[f"{layer.windows}x{layer.macros}" if layer.windows else ""] * split,
-            f"{layer.weight_bytes:,}", f"{layer.load_cycles:,}", f"{layer.ideal_cycles:,}",
+            f"{layer.weight_bytes:,}", *[f"{layer.fetched_bytes:,}"] * fetches,
+            f"{layer.load_cycles:,}", f"{layer.ideal_cycles:,}",
             layer.bound_by, f"{report.utilisation(layer):.0%}" if layer.windows else "",
             "" if layer.cycles is None else f"{layer.cycles:,}",
         ]
@@ -227,5 +240,5 @@ def report_table(report: Report, measured: Sequence[int] | None = None) -> Table
         table.add_row(*row)
     for operator in report.host:
         shape = "x".join(str(size) for size in operator.shape)
-        table.add_row(escape(operator.name), shape, *[""] * (6 + split), "host")
+        table.add_row(escape(operator.name), shape, *[""] * (6 + split + fetches), "host")
     return table

@@ -48,6 +48,12 @@ def _alone(layer: Layer, network: Network, config: NpuConfig) -> LayerProgram:
     tilings = {0: choose_tiling(layer, config)} if isinstance(layer, MatrixLayer) else {}
     plan = schedule([layer], tilings, config)
     weights = place_weights([layer], plan.loads, config)
+    if weights.is_external:
+        raise ModelError(
+            f"{layer.label}: its weights need {len(weights.data)} bytes, the weight memory has "
+            f"{config.weight_bytes}, and a layer by itself fetches none from external memory; raise "
+            "weight_bytes of the NPU"
+        )
     parameters = place_parameters([layer], tilings, config)
     program = emit(single, plan, addresses, weights, parameters, config)
     return LayerProgram(

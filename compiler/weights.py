@@ -21,9 +21,13 @@ __all__ = ["WeightImage", "place_weights", "set_bytes"]
 
 @dataclass(frozen=True)
 class WeightImage:
-    """Bytes of the weight memory, and where each set lies."""
+    """Bytes of the weight memory, and where each set lies.
+
+    Where they do not fit, `is_external`: they are bytes of external memory, from address 0 on.
+    """
 
     data: bytes
+    is_external: bool
     places: Mapping[WeightSet | TapSet, tuple[int, int]]
 
     def place(self, weights: WeightSet | TapSet) -> tuple[int, int]:
@@ -44,7 +48,10 @@ def set_bytes(weights: WeightSet | TapSet, count: int, config: NpuConfig) -> int
 def place_weights(
     layers: Sequence[Layer], loads: Sequence[Load], config: NpuConfig
 ) -> WeightImage:
-    """All sets, in the order of their first load. Raises ModelError if they do not fit."""
+    """All sets, in the order of their first load.
+
+    Raises ModelError if they do not fit and the NPU has no port to external memory.
+    """
     parts: list[bytes] = []
     places: dict[WeightSet | TapSet, tuple[int, int]] = {}
     address = 0
@@ -62,12 +69,14 @@ def place_weights(
         places[load.weights] = (count, address)
         address += len(data)
         parts.append(data)
-    if address > config.weight_bytes:
+    is_external = address > config.weight_bytes
+    if is_external and not config.external_port:
         raise ModelError(
             f"the network's weights need {address} bytes, the weight memory has "
-            f"{config.weight_bytes}; raise weight_bytes of the NPU, or use a smaller network"
+            f"{config.weight_bytes}; raise weight_bytes of the NPU, give it an external_port, or "
+            "use a smaller network"
         )
-    return WeightImage(b"".join(parts), places)
+    return WeightImage(b"".join(parts), is_external, places)
 
 
 def _macros(layer: MatrixLayer, weights: WeightSet, config: NpuConfig) -> bytes:

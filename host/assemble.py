@@ -23,7 +23,7 @@ from .manifest import (
     Softmax,
     TensorPlace,
 )
-from .program import PARTS, ProgramFile
+from .program import EXTERNAL, PARTS, ProgramFile
 
 __all__ = ["assemble", "memory_parts"]
 
@@ -31,6 +31,8 @@ __all__ = ["assemble", "memory_parts"]
 def assemble(compiled: Compiled) -> ProgramFile:
     """The program file of a compiled network."""
     parts = memory_parts(compiled.descriptors, compiled.weights, compiled.parameters)
+    if compiled.external:
+        parts[EXTERNAL[0]] = compiled.external
     return ProgramFile(_manifest(compiled, parts), compiled.config, parts)
 
 
@@ -74,8 +76,8 @@ def _manifest(compiled: Compiled, parts: dict[str, bytes]) -> Manifest:
         keep_all=compiled.keep_all,
         parts={
             name: Part(
-                memory=PARTS[name].name, offset=0, size=len(data),
-                sha256=hashlib.sha256(data).hexdigest(),
+                memory=EXTERNAL[1] if name == EXTERNAL[0] else PARTS[name].name, offset=0,
+                size=len(data), sha256=hashlib.sha256(data).hexdigest(),
             )
             for name, data in parts.items()
         },

@@ -25,7 +25,7 @@ from .devices.device import Device, DeviceError
 from .identity import check_identity
 from .manifest import LayerEntry, TensorPlace
 from .operators import apply_steps, deinterleave
-from .program import ProgramFile
+from .program import EXTERNAL, ProgramFile
 
 __all__ = ["Counters", "Inference", "NpuClient"]
 
@@ -162,6 +162,9 @@ class NpuClient:
         check_identity(self.identify(), program.config, self.device.name)
         self._program = None
         for name, part in program.manifest.parts.items():
+            if name == EXTERNAL[0]:
+                self.device.load_external(program.parts[name])
+                continue
             self.write(Memory[part.memory], part.offset, program.parts[name])
         self._program = program
 

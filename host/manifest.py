@@ -124,7 +124,7 @@ class LayerEntry(_Part):
 class Part(_Part):
     """A member of the file: where its bytes go, and their digest."""
 
-    memory: Literal["ACTIVATIONS", "WEIGHTS", "PARAMETERS", "PROGRAM"]
+    memory: Literal["ACTIVATIONS", "WEIGHTS", "PARAMETERS", "PROGRAM", "EXTERNAL"]
     offset: _Count
     size: _Count
     sha256: _Digest

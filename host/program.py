@@ -5,7 +5,8 @@ A ZIP archive, uncompressed, whose times are fixed, so that equal contents are e
 
 - `manifest.json`: see `manifest.Manifest`; it holds the digest of each other member;
 - `program.bin`: descriptors;
-- `weights.bin`, `parameters.bin`: contents of these memories.
+- `weights.bin`, `parameters.bin`: contents of these memories;
+- `external.bin`, only where weights are fetched from external memory: its contents.
 
 A changed byte is noticed: by the archive's checksum in the manifest, by the digests in the rest.
 """
@@ -27,10 +28,10 @@ from ..hdl.errors import CimpleError, ConfigError
 from ..hdl.npu.config import WORD_BYTES, NpuConfig
 from ..hdl.npu.isa import WORDS
 from ..hdl.npu.packets import Memory, memory_bytes
-from .manifest import FORMAT, VERSION, Dequantise, Manifest, Port, Quantise
+from .manifest import FORMAT, VERSION, Dequantise, Manifest, Part, Port, Quantise
 from .operators import apply_steps
 
-__all__ = ["PARTS", "ProgramFile", "ProgramFileError"]
+__all__ = ["EXTERNAL", "PARTS", "ProgramFile", "ProgramFileError"]
 
 #: Members besides the manifest, and the memory that each fills from its start.
 PARTS = {
@@ -38,6 +39,8 @@ PARTS = {
     "weights.bin": Memory.WEIGHTS,
     "parameters.bin": Memory.PARAMETERS,
 }
+#: The member for external memory, from address 0 on, and what the manifest calls that memory.
+EXTERNAL = ("external.bin", "EXTERNAL")
 _MANIFEST = "manifest.json"
 _CURE = "compile the network again"
 
@@ -81,7 +84,7 @@ class ProgramFile:
         """The program file with these bytes. Raises ProgramFileError."""
         members = _members(data)
         manifest = _parse_manifest(members.pop(_MANIFEST))
-        if set(members) != set(PARTS) or set(manifest.parts) != set(PARTS):
+        if set(members) - {EXTERNAL[0]} != set(PARTS) or set(manifest.parts) != set(members):
             raise ProgramFileError(f"members must be {', '.join([_MANIFEST, *PARTS])}; {_CURE}")
         for name, part in manifest.parts.items():
             if hashlib.sha256(members[name]).hexdigest() != part.sha256:
@@ -165,6 +168,9 @@ def _parse_manifest(data: bytes) -> Manifest:
 def _check_places(manifest: Manifest, config: NpuConfig, members: dict[str, bytes]) -> None:
     """Everything must lie in the NPU's memories. Raises ProgramFileError."""
     for name, part in manifest.parts.items():
+        if name == EXTERNAL[0]:
+            _check_external(part, config, len(members[name]))
+            continue
         memory, available = Memory[part.memory], memory_bytes(config, Memory[part.memory])
         if memory is not PARTS[name] or part.size != len(members[name]) or part.offset % WORD_BYTES:
             raise ProgramFileError(f"{name} does not fit its entry in {_MANIFEST}; {_CURE}")
@@ -185,6 +191,14 @@ def _check_places(manifest: Manifest, config: NpuConfig, members: dict[str, byte
     for port in (manifest.input, manifest.output):
         if not _steps_fit(port, is_input=port is manifest.input):
             raise ProgramFileError(f"host steps of '{port.name}' do not fit its tensor; {_CURE}")
+
+
+def _check_external(part: Part, config: NpuConfig, size: int) -> None:
+    fits = (part.memory, part.offset, part.size) == (EXTERNAL[1], 0, size)
+    if not fits or size % WORD_BYTES:
+        raise ProgramFileError(f"{EXTERNAL[0]} does not fit its entry in {_MANIFEST}; {_CURE}")
+    if not config.external_port:
+        raise ProgramFileError(f"{EXTERNAL[0]}: the NPU has no external port; {_CURE}")
 
 
 def _steps_fit(port: Port, *, is_input: bool) -> bool:

@@ -10,9 +10,10 @@ from ... import hdl
 from ...hdl.generate import generate
 from ...hdl.npu.config import NpuConfig
 from ...verif.bench.cache import cached_build
+from ...verif.timing.external_memory import LATENCY
 from .device import DeviceError
 
-__all__ = ["DRIVERS", "Progress", "run_tool", "verilog_of"]
+__all__ = ["DRIVERS", "Progress", "external_defines", "run_tool", "verilog_of"]
 
 #: The sources of the drivers.
 DRIVERS = Path(__file__).resolve().parent / "drivers"
@@ -22,6 +23,14 @@ Progress = Callable[[str], None]
 
 #: Lines of a tool's complaint that are shown.
 _SHOWN = 8
+
+
+def external_defines(config: NpuConfig) -> tuple[str, ...]:
+    """What drivers must know of the external port, as definitions for a compiler, if there is one.
+    """
+    if not config.external_port:
+        return ()
+    return f"-DEXTERNAL={config.external_port}", f"-DLATENCY={LATENCY}"
 
 
 def verilog_of(config: NpuConfig, progress: Progress) -> str:

@@ -28,6 +28,13 @@ class Device(Protocol):
         """
         ...
 
+    def load_external(self, data: bytes) -> None:
+        """Put data into external memory, from address 0 on.
+
+        Raises DeviceError if the device has no such memory, or not enough of it.
+        """
+        ...
+
     def __enter__(self) -> Self:
         """Open the device."""
         ...

@@ -26,6 +26,10 @@ class GoldenDevice:
     def __exit__(self, *details: object) -> None:
         """Nothing is held."""
 
+    def load_external(self, data: bytes) -> None:
+        """Put data into external memory, from address 0 on."""
+        self.model.load_external(data)
+
     def transact(self, words: Sequence[int]) -> list[int]:
         """Answer one request packet. Raises ProgramError for a program that is not defined."""
         return self.model.transact(words)

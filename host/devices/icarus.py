@@ -8,7 +8,7 @@ from ...hdl.errors import CimpleError
 from ...hdl.npu.config import NpuConfig
 from ...verif.bench.cache import cached_build
 from ...verif.bench.simulators import find_simulator
-from .build import DRIVERS, Progress, run_tool, verilog_of
+from .build import DRIVERS, Progress, external_defines, run_tool, verilog_of
 from .pipe import DEFAULT_TIMEOUT, PipeDevice
 
 __all__ = ["build_icarus", "icarus_device"]
@@ -29,7 +29,10 @@ def icarus_device(
         CimpleError: the simulator is missing or does not take the design.
     """
     command, environment = build_icarus(config, "driver.v", progress)
-    return PipeDevice("icarus", [*command, f"+timeout={timeout}"], environment)
+    return PipeDevice(
+        "icarus", [*command, f"+timeout={timeout}"], environment,
+        has_external=bool(config.external_port),
+    )
 
 
 def build_icarus(
@@ -42,7 +45,8 @@ def build_icarus(
     simulator = find_simulator("icarus")
     verilog = verilog_of(config, progress)
     source = (DRIVERS / driver).read_text(encoding="utf-8")
-    flags = ["-g2005", f"-DNPU={config.name}", "-s", "driver", "-o", "npu.vvp"]
+    defines = [f"-DNPU={config.name}", *external_defines(config)]
+    flags = ["-g2005", *defines, "-s", "driver", "-o", "npu.vvp"]
 
     def build(directory: Path) -> None:
         progress("building the simulation with Icarus Verilog")

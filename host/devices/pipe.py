@@ -12,12 +12,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self
 
+import numpy as np
+
 from .device import DeviceError
 
 __all__ = ["DEFAULT_TIMEOUT", "LineProcess", "PipeDevice"]
 
 #: Cycles that an answer may take: some hundred times what the largest network needs.
 DEFAULT_TIMEOUT = 50_000_000
+
+#: Bytes of external memory at most.
+MOST_EXTERNAL = 1 << 24
 
 #: Seconds that a process has to end by itself.
 _GRACE = 5
@@ -116,16 +121,35 @@ class PipeDevice(LineProcess):
     ----------
     name, command, environment
         As of `LineProcess`.
+    has_external : bool
+        Whether there is external memory at the NPU's port.
     """
 
     cycles_by = "the NPU's counters"
 
     def __init__(
-        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str]
+        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], *,
+        has_external: bool = False,
     ) -> None:
         super().__init__(name, command, environment)
+        self._has_external = has_external
         #: Clock cycles simulated so far.
         self.cycles = 0
+
+    def load_external(self, data: bytes) -> None:
+        """Put data, whole words, into external memory, from address 0 on.
+
+        Raises DeviceError if there is none, or if it is smaller.
+        """
+        if not self._has_external or len(data) > MOST_EXTERNAL:
+            available = MOST_EXTERNAL if self._has_external else 0
+            raise DeviceError(
+                f"{self.name}: external memory has {available:,} bytes, {len(data):,} are needed"
+            )
+        words = np.frombuffer(data, "<u4").tolist()
+        answer = self.ask(" ".join(["0", f"{len(words):x}", *(f"{word:x}" for word in words)]))
+        if answer != "0":
+            raise DeviceError(f"{self.name}: not an answer: {answer[:60]!r}")
 
     def transact(self, words: Sequence[int]) -> list[int]:
         """Send one request packet and return its answer.

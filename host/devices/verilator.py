@@ -2,13 +2,13 @@
 """The generated Verilog under Verilator, compiled with a small driver and kept by content."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...hdl.npu.config import NpuConfig
 from ...verif.bench.cache import cached_build
 from ...verif.bench.simulators import Simulator, find_simulator
-from .build import DRIVERS, Progress, run_tool, verilog_of
+from .build import DRIVERS, Progress, external_defines, run_tool, verilog_of
 from .pipe import DEFAULT_TIMEOUT, PipeDevice
 
 __all__ = ["build_verilator", "verilator_device"]
@@ -39,7 +39,9 @@ def verilator_device(
         CimpleError: the simulator is missing or does not take the design.
     """
     program, environment = build_verilator(config, "main.cpp", progress)
-    return PipeDevice("verilator", [program, str(timeout)], environment)
+    return PipeDevice(
+        "verilator", [program, str(timeout)], environment, has_external=bool(config.external_port)
+    )
 
 
 def build_verilator(
@@ -51,27 +53,33 @@ def build_verilator(
     """
     simulator = find_simulator("verilator")
     verilog = verilog_of(config, progress)
-    drivers = {
-        name: (DRIVERS / name).read_text(encoding="utf-8") for name in ("device.v", driver)
-    }
+    names = ("device.v", driver, *["external.h"] * bool(config.external_port))
+    drivers = {name: (DRIVERS / name).read_text(encoding="utf-8") for name in names}
+    defines = external_defines(config)
 
     def build(directory: Path) -> None:
         progress("building the simulation with Verilator (the first time takes a minute or more)")
-        _build(directory, simulator, config.name, {"npu.v": verilog, **drivers})
+        _build(directory, simulator, config.name, {"npu.v": verilog, **drivers}, defines)
 
-    parts = ("device", simulator.fingerprint, *_FLAGS, verilog, *drivers.values())
+    parts = ("device", simulator.fingerprint, *_FLAGS, *defines, verilog, *drivers.values())
     return cached_build(parts, build) / "npu", simulator.environment()
 
 
 def _build(
-    directory: Path, simulator: Simulator, top: str, sources: Mapping[str, str]
+    directory: Path, simulator: Simulator, top: str, sources: Mapping[str, str],
+    defines: Sequence[str],
 ) -> None:
     """Only the program itself is kept."""
     work = directory / "work"
     work.mkdir()
     for name, text in sources.items():
         (work / name).write_text(text, encoding="utf-8")
-    command = [simulator.executable, *_FLAGS, f"-DNPU={top}", *sources]
+    # They are for C++ as for Verilog; headers are found in the directory.
+    compiler = [word for define in defines for word in ("-CFLAGS", define)]
+    files = [name for name in sources if not name.endswith(".h")]
+    command = [
+        simulator.executable, *_FLAGS, *defines, *compiler, f"-DNPU={top}", *files,
+    ]
     run_tool(command, work, simulator.environment(), "verilator")
     (work / "obj_dir" / "Vdevice").rename(directory / "npu")
     shutil.rmtree(work)

@@ -38,8 +38,13 @@ def open_words(
     """The NPU's streams under one of `SIMULATORS`, to be used in a `with` statement.
 
     Raises:
-        CimpleError: the simulator is unknown or missing, or does not take the design.
+        CimpleError: the simulator is unknown or missing, or does not take the design; or the NPU
+            has an external port.
     """
+    if config.external_port:
+        raise CimpleError(
+            f"{config.name}: nothing drives external memory here; set external_port to 0"
+        )
     if simulator == "verilator":
         program, environment = build_verilator(config, "words.cpp", progress)
         return WordLink(simulator, [program], environment)

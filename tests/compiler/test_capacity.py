@@ -21,7 +21,7 @@ from tests.compiler.networks import NetworkBuilder
         ({"weight_bytes": 256, "weight_port": 32},
          (
              r"the network's weights need \d+ bytes, the weight memory has 256; raise weight_bytes "
-             r"of the NPU, or use a smaller network"
+             r"of the NPU, give it an external_port, or use a smaller network"
          )),
         ({"channels": 8, "lanes": 2},
          (

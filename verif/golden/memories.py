@@ -38,7 +38,7 @@ class Memories:
     weights_unknown : array of bool, shape (weight_bytes,)
         Bytes of the weight memory whose value cannot be predicted.
     external : array of int8
-        As given; nothing writes it.
+        As given; no program writes it.
     partial, partial_known : arrays of int64 and bool, shape (partial_sum_words * requantisers,)
         Partial sums, word after word, and whether anything has been kept there.
     taps, taps_known : arrays of int8 and bool, shapes (2, taps, lanes) and (2, taps)
@@ -47,7 +47,7 @@ class Memories:
 
     def __init__(self, config: NpuConfig, external: bytes = b"") -> None:
         self.config = config
-        self.external = np.frombuffer(external, np.int8)
+        self.load_external(external)
         self.weights_unknown = np.zeros(config.weight_bytes, bool)
         self.activations = np.zeros(config.activation_bytes + 1, np.uint8)
         self.unknown = np.zeros(config.activation_bytes + 1, bool)
@@ -128,6 +128,10 @@ class Memories:
         unknown = self._unknown_of(memory)
         if unknown is not None:
             unknown[span] = False
+
+    def load_external(self, data: bytes) -> None:
+        """Replace external memory, from address 0 on."""
+        self.external = np.frombuffer(data, np.int8)
 
     def put_weights(self, address: int, values: NDArray[np.int8]) -> None:
         """Replace bytes of the weight memory."""

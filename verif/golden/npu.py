@@ -102,6 +102,10 @@ class NpuModel:
         self._stamp_masks = [_ALL] * config.stamps
         self._compiled: dict[int, _Compiled] = {}
 
+    def load_external(self, data: bytes) -> None:
+        """Replace external memory, from address 0 on."""
+        self.memories.load_external(data)
+
     # Packets ------------------------------------------------------------------------------------
 
     def transact(self, packet: Sequence[int]) -> list[int]:

@@ -2,6 +2,8 @@
 // Drives an NPU under Icarus: a line in for each packet, a line out for its answer.
 // Request: number of words, then the words. Answer: cycles, then its words; or `timeout` and the
 // limit. All in hexadecimal. The limit in cycles is +timeout=N; NPU is the module's name.
+// With EXTERNAL, the bytes of a beat, there is external memory as in external.h: a request of 0
+// words is followed by the number of its words and the words, and answered 0.
 `timescale 1ns / 1ps
 
 module driver;
@@ -25,8 +27,93 @@ module driver;
       .command__ready(command_ready),
       .response__payload(response_payload),
       .response__valid(response_valid),
+`ifdef EXTERNAL
+      .m_axi_araddr(araddr),
+      .m_axi_arlen(arlen),
+      .m_axi_arvalid(arvalid),
+      .m_axi_arready(1'b1),
+      .m_axi_arid(),
+      .m_axi_arsize(),
+      .m_axi_arburst(),
+      .m_axi_arcache(),
+      .m_axi_arprot(),
+      .m_axi_rid(1'b0),
+      .m_axi_rdata(rdata),
+      .m_axi_rresp(rresp),
+      .m_axi_rlast(rlast),
+      .m_axi_rvalid(rvalid),
+      .m_axi_rready(),
+`endif
       .response__ready(response_ready)
   );
+
+`ifdef EXTERNAL
+  localparam WORDS = `EXTERNAL / 4;
+  localparam DEPTH = 1 << 22;
+  wire [31:0] araddr;
+  wire [7:0] arlen;
+  wire arvalid;
+  reg [32*WORDS-1:0] rdata = 0;
+  reg [1:0] rresp = 0;
+  reg rlast = 0;
+  reg rvalid = 0;
+  reg [31:0] external[0:DEPTH-1];
+  integer size = 0;
+  integer lane;
+  // Bursts under way, of which there are at most four: word, beats left, cycle of the first.
+  reg [31:0] at[0:3];
+  reg [8:0] left[0:3];
+  reg [63:0] due[0:3];
+  reg [1:0] head = 0;
+  reg [1:0] tail = 0;
+  reg [2:0] under_way = 0;
+  reg [63:0] now = 0;
+
+  task drive;
+    begin
+      rvalid = under_way != 0 && due[head] <= now;
+      if (rvalid) begin
+        rlast = left[head] == 1;
+        rresp = at[head] + WORDS > size ? 2 : 0;
+        for (lane = 0; lane < WORDS; lane = lane + 1) begin
+          rdata[32*lane+:32] = rresp == 0 ? external[at[head]+lane] : 0;
+        end
+      end
+    end
+  endtask
+
+  task sample;
+    begin
+      if (rvalid) begin
+        at[head] = at[head] + WORDS;
+        left[head] = left[head] - 1;
+        if (left[head] == 0) begin
+          head = head + 1;
+          under_way = under_way - 1;
+        end
+      end
+      if (arvalid) begin
+        at[tail] = araddr >> 2;
+        left[tail] = arlen + 1;
+        due[tail] = now + `LATENCY;
+        tail = tail + 1;
+        under_way = under_way + 1;
+      end
+      now = now + 1;
+    end
+  endtask
+
+  task read_external;
+    begin
+      done = $fscanf(STDIN, "%h", size) != 1;
+      for (index = 0; index < size && !done; index = index + 1) begin
+        done = $fscanf(STDIN, "%h", external[index]) != 1;
+      end
+      $fwrite(STDOUT, "0\n");
+      $fflush(STDOUT);
+    end
+  endtask
+`endif
 
   reg [31:0] words[0:65537];
   reg [31:0] answer[0:65537];
@@ -47,6 +134,12 @@ module driver;
   task read_request;
     begin
       done = $fscanf(STDIN, "%h", count) != 1;
+`ifdef EXTERNAL
+      while (!done && count == 0) begin
+        read_external;
+        if (!done) done = $fscanf(STDIN, "%h", count) != 1;
+      end
+`endif
       for (index = 0; index < count && !done; index = index + 1) begin
         done = $fscanf(STDIN, "%h", words[index]) != 1;
       end
@@ -63,6 +156,9 @@ module driver;
       while (!finished && cycles < limit) begin
         command_valid = sent < count;
         if (sent < count) command_payload = {sent == count - 1, words[sent]};
+`ifdef EXTERNAL
+        drive;
+`endif
         #1;
         if (command_valid && command_ready) sent = sent + 1;
         if (response_valid) begin
@@ -70,6 +166,9 @@ module driver;
           finished = response_payload[32];
           got = got + 1;
         end
+`ifdef EXTERNAL
+        sample;
+`endif
         tick;
         cycles = cycles + 1;
       end

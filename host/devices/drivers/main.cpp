@@ -2,6 +2,8 @@
 // Drives an NPU under Verilator: a line in for each packet, a line out for its answer.
 // Request: number of words, then the words. Answer: cycles, then its words; or `timeout` and the
 // limit. All in hexadecimal. The one argument is the limit in cycles.
+// With EXTERNAL, a line that begins with 0 has the number of words and the words of external memory;
+// it is answered 0.
 
 #include <cinttypes>
 #include <cstdio>
@@ -12,13 +14,31 @@
 
 #include "Vdevice.h"
 #include "verilated.h"
+#ifdef EXTERNAL
+#include "external.h"
+#endif
 
 namespace {
+
+#ifdef EXTERNAL
+ExternalMemory external;
+#endif
 
 constexpr uint64_t kLast = uint64_t{1} << 32;
 constexpr int kResetCycles = 4;
 
+// A cycle with the inputs as they are.
+void settle(Vdevice& npu) {
+#ifdef EXTERNAL
+    external.drive(npu);
+#endif
+    npu.eval();
+}
+
 void tick(Vdevice& npu) {
+#ifdef EXTERNAL
+    external.sample(npu);
+#endif
     npu.clk = 1;
     npu.eval();
     npu.clk = 0;
@@ -51,7 +71,7 @@ bool transact(Vdevice& npu, const std::vector<uint32_t>& request, uint64_t limit
         if (sending) {
             npu.command_payload = request[sent] | (sent + 1 == request.size() ? kLast : 0);
         }
-        npu.eval();
+        settle(npu);
         const bool taken = npu.command_valid && npu.command_ready;
         const bool given = npu.response_valid;
         const uint64_t word = npu.response_payload;
@@ -83,13 +103,27 @@ int main(int argc, char** argv) {
     npu.command_valid = 0;
     npu.response_ready = 0;
     npu.eval();
-    for (int cycle = 0; cycle < kResetCycles; ++cycle) tick(npu);
+    for (int cycle = 0; cycle < kResetCycles; ++cycle) {
+        npu.clk = 1;
+        npu.eval();
+        npu.clk = 0;
+        npu.eval();
+    }
     npu.rst = 0;
     npu.eval();
 
     std::ios::sync_with_stdio(false);
     std::string line;
     while (std::getline(std::cin, line)) {
+#ifdef EXTERNAL
+        if (line.rfind("0 ", 0) == 0) {
+            external.words = parse(line.substr(2));
+            if (!external.words.empty()) external.words.erase(external.words.begin());
+            std::printf("0\n");
+            std::fflush(stdout);
+            continue;
+        }
+#endif
         const std::vector<uint32_t> request = parse(line);
         if (request.size() < 2) {
             std::fprintf(stderr, "not a request: %.60s\n", line.c_str());
