@@ -15,8 +15,8 @@ Tokens: a load waits for the FETCH that brought its set, if one did, and a FETCH
 set it overwrites. Whatever computes with weights waits once for the LOAD that brought them: COMPUTE
 for LOAD_WEIGHTS, DEPTHWISE for LOAD_TAPS. A load waits for what used its bank before. A COMPUTE
 waits for the VECTOR descriptor that finished its source, unless one before it waited for that or
-for a later one. The vector engine needs none for its sources: those that it made itself are finished in
-order, and what it overwrites has been read, as each REQUANTISE ends after its COMPUTE.
+for a later one. The vector engine needs none for its sources: those that it made itself are
+finished in order, and what it overwrites has been read, as each REQUANTISE ends after its COMPUTE.
 """
 
 from collections.abc import Mapping, Sequence

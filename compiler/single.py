@@ -51,8 +51,8 @@ def _alone(layer: Layer, network: Network, config: NpuConfig) -> LayerProgram:
     if weights.is_external:
         raise ModelError(
             f"{layer.label}: its weights need {len(weights.data)} bytes, the weight memory has "
-            f"{config.weight_bytes}, and a layer by itself fetches none from external memory; raise "
-            "weight_bytes of the NPU"
+            f"{config.weight_bytes}, and a layer by itself fetches none from external memory; "
+            "raise weight_bytes of the NPU"
         )
     parameters = place_parameters([layer], tilings, config)
     program = emit(single, plan, addresses, weights, parameters, config)
