@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from cimple.compiler.compile import Compiled, compile_network
+from cimple.compiler.errors import ModelError
+from cimple.compiler.legalise import legalise
+from cimple.compiler.single import layer_programs
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import Opcode
 from cimple.host.assemble import assemble
@@ -71,6 +74,14 @@ def test_a_network_with_its_weights_outside(tmp_path: Path, port: int) -> None:
         np.testing.assert_array_equal(run.cycles, golden.cycles)
         np.testing.assert_array_equal(run.layer_cycles, golden.layer_cycles)
     assert golden.cycles.tolist() == [made.report.cycles] * 2
+
+
+def test_a_layer_by_itself_fetches_nothing(tmp_path: Path) -> None:
+    _, made = compiled(tmp_path)
+    with pytest.raises(ModelError, match=(
+        r"its weights need \d+ bytes, the weight memory has 256, and a layer by itself fetches none"
+    )):
+        list(layer_programs(legalise(made.graph), CONFIG.replace(weight_bytes=256)))
 
 
 def test_fetches_hide_behind_work_where_they_can(tmp_path: Path) -> None:
