@@ -191,7 +191,7 @@ class Npu(wiring.Component):
 
     def _progress(self, sequencer: Any, queues: Any, matrix: Any, vector: Any) -> Value:
         """Whether anything moves that a program has only so much of."""
-        transfers = [port.valid & port.ready for port in (matrix.read, vector.read, matrix.o)]
+        transfers = [port.valid & port.ready for port in (vector.read, matrix.o)]
         starts = [queue.start for queue in queues.values()]
         moves = [sequencer.sent, matrix.row_taken, ~matrix.load_settled, matrix.vector_taken]
         return Cat(*transfers, *starts, *moves).any()

@@ -18,16 +18,19 @@ _LEAST = 1024
 def patience(config: NpuConfig) -> int:
     """Cycles without progress after which a program is taken to wait for ever: a power of two.
 
-    A vector's outputs are taken once and requantised in `config.beats` cycles.
+    The windows of a round may be gathered byte by byte, and a round's outputs are taken once and
+    requantised in `config.beats` cycles.
     """
-    return 1 << ceil_log2(max(_LEAST, 4 * config.beats))
+    gathering = config.macros * config.macro.rows
+    return 1 << ceil_log2(max(_LEAST, 4 * config.beats, 4 * gathering))
 
 
 class Watchdog(wiring.Component):
     """Counts the cycles of a run in which nothing moves.
 
-    Progress is whatever a program has only so much of: a word of a descriptor, a start or an end, a
-    read of activations, weights that are written, a vector. An engine at work is none: it may wait.
+    Progress is whatever a program has only so much of: a word of a descriptor, a start, a row of
+    weights, a vector, a read by the vector engine. An engine at work is none: it may wait. Nor is a
+    read by the window feeder, for which a window deeper than the macro never ends.
 
     Members
     -------

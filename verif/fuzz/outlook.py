@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...hdl.npu.isa import DescriptorError, Opcode, Queue, decode
+from ...hdl.npu.isa import FIELDS, Descriptor, DescriptorError, Opcode, Queue, decode
 from ...hdl.npu.packets import Request, Status
 from ..golden.memories import Memories
 from ..golden.npu import NpuModel, ProgramError
@@ -94,10 +94,16 @@ def _is_small(memories: Memories, start: int) -> bool:
             d = decode(memories.descriptor(number))
         except DescriptorError:
             break
-        vectors = max(1, d["out_width"]) * max(1, d["out_height"])
-        taps = max(1, d["kernel_width"]) * max(1, d["kernel_height"])
-        each = max(1, d["depth"], d["channels"]) * taps
-        work += vectors * each + d["bytes"] + 64 * d["taps"] + 64 * d["groups"]
+        vectors = _times(d, "out_width") * _times(d, "out_height")
+        taps = _times(d, "kernel_width") * _times(d, "kernel_height")
+        each = max(_times(d, "depth"), _times(d, "channels")) * taps
+        work += vectors * each + d["bytes"] + 64 * (_times(d, "taps") + _times(d, "groups"))
         if d.opcode is Opcode.END:
             break
     return work <= _MOST_WORK
+
+
+def _times(descriptor: Descriptor, name: str) -> int:
+    """How often something is done: as the field says, and as its counter wraps where that is 0."""
+    bits = next((f.bits for f in FIELDS[descriptor.opcode] if f.name == name), 0)
+    return descriptor[name] or 1 << bits

@@ -38,7 +38,10 @@ def test_it_counts_cycles_without_progress(simulate, npu_config):
     simulate(watchdog, bench)
 
 
-@pytest.mark.parametrize(("columns", "cycles"), [(255, 1024), (256, 1024), (257, 2048)])
-def test_patience_grows_with_the_beats_of_a_vector(npu_config, columns, cycles):
-    macro = {"rows": 4, "columns": columns}
-    assert patience(npu_config(macro=macro, lanes=1)) == cycles
+@pytest.mark.parametrize(("rows", "columns", "macros", "cycles"), [
+    (4, 255, 1, 1024), (4, 256, 1, 1024), (4, 257, 1, 2048), (256, 4, 1, 1024), (257, 4, 1, 2048),
+    (72, 16, 4, 2048),
+])
+def test_patience_grows_with_what_a_round_takes(npu_config, rows, columns, macros, cycles):
+    macro = {"rows": rows, "columns": columns}
+    assert patience(npu_config(macro=macro, macros=macros, lanes=1)) == cycles

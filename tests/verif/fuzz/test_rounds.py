@@ -49,7 +49,8 @@ def test_a_right_npu_passes(passed: Tally) -> None:
 def test_every_packet_is_answered_or_met_by_a_reset(passed: Tally) -> None:
     assert passed.answers.total() + passed.cut == passed.sent
     assert passed.packets.total() + passed.checks < passed.sent
-    assert set(passed.answers) == {status.name for status in Status}
+    # There is no external memory that could refuse a read.
+    assert set(passed.answers) == {s.name for s in Status} - {Status.BUS_ERROR.name}
 
 
 def test_programs_end_in_all_ways(passed: Tally) -> None:
