@@ -23,6 +23,11 @@ from tests.compiler.networks import NetworkBuilder
              r"the network's weights need \d+ bytes, the weight memory has 256; raise weight_bytes "
              r"of the NPU, give it an external_port, or use a smaller network"
          )),
+        ({"weight_bytes": 256, "weight_port": 32, "external_port": 4, "rows": 20},
+         (
+             r"node 'conv0' \(Conv\): weights that are loaded at once need \d+ bytes, the weight "
+             r"memory has 256; raise weight_bytes of the NPU"
+         )),
         ({"channels": 8, "lanes": 2},
          (
              r"the network needs the parameters of 12 channels, the parameter memory has 8; raise "

@@ -51,7 +51,23 @@ def test_every_token_is_missed(network: Path, npu: str) -> None:
         pytest.skip(f"{network.name} is not there: it does not come with the project")
     config = load_config(npu)
     assert isinstance(config, NpuConfig)
-    descriptors = list(compile_network(network, config).descriptors)[:-1]
+    miss_every_token(list(compile_network(network, config).descriptors)[:-1], config)
+
+
+def test_every_token_of_fetches_is_missed() -> None:
+    """Weights in a ring of less than a third of them."""
+    config = load_config("npu_digits")
+    assert isinstance(config, NpuConfig)
+    small = config.replace(weight_bytes=2048, external_port=4)
+    descriptors = list(compile_network(NETWORKS[0][0], small).descriptors)[:-1]
+    found = list(tokens(descriptors))
+    for pair in ((Queue.FETCH, Queue.LOAD), (Queue.LOAD, Queue.FETCH)):
+        assert sum(each[2:] == pair for each in found) > 3
+    miss_every_token(descriptors, small)
+
+
+def miss_every_token(descriptors: list[Descriptor], config: NpuConfig) -> None:
+    """Take each token out, in each way, and see that the golden model notices."""
 
     def check(changed: list[Descriptor]) -> tuple[list[Operation], Schedule]:
         operations: list[Operation] = [
