@@ -65,11 +65,12 @@ class ExternalEnvironment(NpuEnvironment):
         for index, cycle in times.stamps.items():
             require(stamps[index] == cycle, f"stamp {index} is {stamps[index]}, not {cycle}")
 
-    def fetch(self, most: int) -> Descriptor:
-        """A FETCH of at most so many beats, from anywhere to anywhere."""
+    def fetch(self, most: int, least: int = 1) -> Descriptor:
+        """A FETCH of so many beats, or as many as there are, from anywhere to anywhere."""
         port, below = self.config.external_port, self.stimulus.below
         most = min(most, self.config.weight_bytes // port, EXTERNAL_BYTES // port)
-        beats = 1 + below(most)
+        least = min(least, most)
+        beats = least + below(most - least + 1)
         return Descriptor(Opcode.FETCH, {
             "bytes": port * beats,
             "source": port * below(EXTERNAL_BYTES // port - beats + 1),

@@ -36,8 +36,9 @@ async def long_fetches(dut: Any, stalls: str) -> None:
     env = await ExternalEnvironment.start(dut)
     env.memory.set_stalls(stalls)
     most = env.config.weight_bytes
-    for _ in range(env.rounds(6)):
-        fetch = env.fetch(most)
+    for index in range(env.rounds(6)):
+        # The first is as long as can be, so that more bursts are wanted than may be under way.
+        fetch = env.fetch(most, 1 if index else most)
         await env.run([fetch, _END], 100 * fetch["bytes"])
         env.read_fetched(fetch)
         await env.drain()
