@@ -8,12 +8,10 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from .config import NpuConfig
+from .latency import MOST_BURSTS
 from .ports import BeatPort, BurstRequest
 
-__all__ = ["MOST_BURSTS", "AxiReadBus", "AxiReader"]
-
-#: Bursts that may be under way: long ones hide hundreds of cycles of latency with two.
-MOST_BURSTS = 4
+__all__ = ["AxiReadBus", "AxiReader"]
 
 #: ARBURST: each beat of a burst follows the one before it.
 _INCREASING = 0b01

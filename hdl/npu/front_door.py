@@ -275,25 +275,15 @@ class FrontDoor(wiring.Component):
             m.d.comb += self.running.eq(1)
             with m.If(self.done):
                 m.next = "Ended"
-            with m.Elif(self.fault):
-                m.d.comb += self.engine_reset.eq(1)
-                m.d.sync += [
-                    request.status.eq(Status.BAD_DESCRIPTOR),
-                    request.detail.eq(self.fault_at),
-                ]
-                m.next = "Send"
+            for fault, status, place in self._faults():
+                with m.Elif(fault):
+                    m.d.comb += self.engine_reset.eq(1)
+                    m.d.sync += [request.status.eq(status), request.detail.eq(place)]
+                    m.next = "Send"
             with m.Elif(self.stuck):
                 m.d.comb += self.engine_reset.eq(1)
                 m.d.sync += request.status.eq(Status.DEADLOCK)
                 m.next = "Ended"
-            if self.config.external_port:
-                with m.Elif(self.refused):
-                    m.d.comb += self.engine_reset.eq(1)
-                    m.d.sync += [
-                        request.status.eq(Status.BUS_ERROR),
-                        request.detail.eq(self.refused_at),
-                    ]
-                    m.next = "Send"
             with m.Elif(self.command.valid & word.last & (waiting.opcode == Request.RESET)):
                 # The packet stays where it is and gets its own answer next.
                 m.d.comb += self.engine_reset.eq(1)
@@ -302,6 +292,13 @@ class FrontDoor(wiring.Component):
         with m.State("Ended"):
             m.d.sync += request.detail.eq(self.cycles)
             m.next = "Send"
+
+    def _faults(self) -> list[tuple[Signal, Status, Signal]]:
+        """What else can end a program, and where it happened."""
+        faults = [(self.fault, Status.BAD_DESCRIPTOR, self.fault_at)]
+        if self.config.external_port:
+            faults.append((self.refused, Status.BUS_ERROR, self.refused_at))
+        return faults
 
     # Answering ----------------------------------------------------------------------------------
 

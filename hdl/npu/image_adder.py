@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .config import NpuConfig
+from .delay import delayed
 from .isa import ADD_SHIFT, Opcode, layout
 from .latency import ADD_TURNS, REQUANTISE_CYCLES, SUM_WAITS
 from .ports import ActivationReadPort, byte_lanes
@@ -75,8 +76,8 @@ class ImageAdder(wiring.Component):
         # register: in the turn before its own comes again.
         entering = Signal(range(ADD_TURNS))
         m.d.comb += entering.eq(_next_turn(turn))
-        enters = _delayed(m, "enters", self._ask(m, turn), 2)
-        sends_sum = _delayed(
+        enters = delayed(m, "enters", self._ask(m, turn), 2)
+        sends_sum = delayed(
             m, "sends_sum", enters & (entering == _SECOND), REQUANTISE_CYCLES + SUM_WAITS
         )
         self._send(m, entering, enters, sends_sum)
@@ -144,12 +145,3 @@ class ImageAdder(wiring.Component):
 
 def _next_turn(turn: Signal) -> Value:
     return Mux(turn == ADD_TURNS - 1, 0, turn + 1)[: len(turn)]
-
-
-def _delayed(m: Module, name: str, value: Value, cycles: int) -> Value:
-    """`value` some cycles later."""
-    for cycle in range(cycles):
-        later = Signal(name=f"{name}{cycle}")
-        m.d.sync += later.eq(value)
-        value = later
-    return value

@@ -5,8 +5,8 @@ Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
 """
 
 __all__ = [
-    "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "CHUNKS", "MULTIPLIER_AFTER", "READ_CYCLES",
-    "REQUANTISE_CYCLES", "SHIFT_AFTER", "SUM_WAITS", "WINDOW_SUM_CYCLES",
+    "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "CHUNKS", "MOST_BURSTS", "MULTIPLIER_AFTER",
+    "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER", "SUM_WAITS", "WINDOW_SUM_CYCLES",
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which a unit has the bytes.
@@ -26,3 +26,6 @@ ADD_TURNS = 3
 ADD_READS = 2
 #: Cycles that a scaled sum waits, one of them in the adder, until its turn comes.
 SUM_WAITS = next(n for n in range(1, ADD_TURNS + 1) if (REQUANTISE_CYCLES + n) % ADD_TURNS == 1)
+#: Bursts that may be under way from external memory: long ones hide hundreds of cycles of latency
+#: with two.
+MOST_BURSTS = 4

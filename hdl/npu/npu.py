@@ -15,8 +15,8 @@ from .fetch_engine import FetchEngine
 from .front_door import FrontDoor
 from .isa import Opcode, Queue, layout
 from .matrix_engine import MatrixEngine
-from .packets import Memory, StreamWord
-from .run_counters import COUNTED, RunCounters
+from .packets import BUSY, Memory, StreamWord
+from .run_counters import RunCounters
 from .sequencer import Sequencer
 from .token_board import TokenBoard
 from .vector_engine import VectorEngine
@@ -222,7 +222,7 @@ class Npu(wiring.Component):
         results = queues[Queue.VECTOR]
         header = data.View(layout(Opcode.END), results.descriptor)
         m.d.comb += [
-            counters.busy.eq(Cat(queues[queue].busy for queue in COUNTED)),
+            counters.busy.eq(Cat(queues[queue].busy for queue in BUSY)),
             counters.vector_taken.eq(matrix.vector_taken),
             counters.top_plane.eq(matrix.top_plane),
             counters.stamp.eq(results.busy & results.done & header.stamp),

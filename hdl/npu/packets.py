@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from amaranth.lib import data
 
 from .config import WORD_BYTES, NpuConfig
-from .isa import VERSION, WORDS
+from .isa import VERSION, WORDS, Queue
 
 __all__ = [
-    "COUNTERS", "IDENTITY_WORDS", "MAGIC", "Counter", "Memory", "Request",
+    "BUSY", "COUNTERS", "IDENTITY_WORDS", "MAGIC", "Counter", "Memory", "Request",
     "RequestHeader", "Response", "ResponseHeader", "Status",
     "StreamWord", "address", "header", "identity", "memory_bytes", "parameter_words",
     "response_header",
@@ -125,6 +125,12 @@ class Counter(enum.IntEnum):
     #: Planes that met the array; those of windows that are computed at once count as one's.
     PLANES = 4
 
+
+#: Queues whose engine's busy cycles are counted, and where.
+BUSY = {
+    Queue.LOAD: Counter.LOAD_BUSY, Queue.COMPUTE: Counter.COMPUTE_BUSY,
+    Queue.VECTOR: Counter.VECTOR_BUSY,
+}
 
 #: Counters before the time stamps.
 COUNTERS = len(Counter)

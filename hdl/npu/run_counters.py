@@ -7,13 +7,9 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from .config import NpuConfig
-from .isa import Queue
-from .packets import COUNTERS, Counter
+from .packets import BUSY, COUNTERS, Counter
 
-__all__ = ["COUNTED", "RunCounters"]
-
-#: Queues whose busy cycles are counted, in the order of their bits.
-COUNTED = (Queue.LOAD, Queue.COMPUTE, Queue.VECTOR)
+__all__ = ["RunCounters"]
 
 
 class RunCounters(wiring.Component):
@@ -24,7 +20,7 @@ class RunCounters(wiring.Component):
     clear : In(1)
         A run begins; time stamps stay.
     running : In(1)
-    busy : In(len(COUNTED))
+    busy : In(len(BUSY))
         Engines of these queues with a descriptor at work.
     vector_taken : In(1)
         The planes of another vector, or of several at once, have met the array.
@@ -58,7 +54,7 @@ class RunCounters(wiring.Component):
             {
                 "clear": In(1),
                 "running": In(1),
-                "busy": In(len(COUNTED)),
+                "busy": In(len(BUSY)),
                 "vector_taken": In(1),
                 "top_plane": In(config.macro.plane_bits),
                 "stamp": In(1),
@@ -73,9 +69,7 @@ class RunCounters(wiring.Component):
         m = Module()
         counts = {
             Counter.CYCLES: self.running,
-            Counter.LOAD_BUSY: self.busy[Queue.LOAD],
-            Counter.COMPUTE_BUSY: self.busy[Queue.COMPUTE],
-            Counter.VECTOR_BUSY: self.busy[Queue.VECTOR],
+            **{counter: self.busy[place] for place, counter in enumerate(BUSY.values())},
             Counter.PLANES: Mux(self.vector_taken, self.top_plane + 1, 0),
         }
         registers = []

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from .config import TAP_BANKS, NpuConfig
+from .delay import delayed
 from .isa import Opcode, layout
 from .ports import KernelWritePort, byte_lanes
 from .requantise_lanes import beat_layout, sums_layout
@@ -154,21 +155,13 @@ class WindowSums(wiring.Component):
         """Multiply and add; `tap` is the one whose product is there. `group` cycles late."""
         inside = self.bytes[lane].as_signed()
         padded = Mux(self.tap.inside, inside, self.descriptor.padding)
-        value = _delayed(m, f"value{lane}", padded, 1 + group)
-        weight = _delayed(m, f"weight{lane}", weights[lane], 1 + group)
+        value, weight = (
+            delayed(m, f"{name}{lane}_", operand, 1 + group, reset_less=True).as_signed()
+            for name, operand in (("value", padded), ("weight", weights[lane]))
+        )
         product = Signal(signed(16), name=f"product{lane}", reset_less=True)
         total = Signal(signed(32), name=f"total{lane}", reset_less=True)
         m.d.sync += product.eq(value * weight)
         with m.If(tap.valid):
             m.d.sync += total.eq((Mux(tap.first, 0, total) + product)[:32].as_signed())
         return total
-
-
-def _delayed(m: Module, name: str, value: Value, cycles: int) -> Signal:
-    """An int8, some cycles later."""
-    for cycle in range(cycles):
-        later = Signal(signed(8), name=f"{name}_{cycle}", reset_less=True)
-        m.d.sync += later.eq(value)
-        value = later
-    assert isinstance(value, Signal)
-    return value

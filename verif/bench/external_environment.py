@@ -6,7 +6,7 @@ from typing import Any
 
 from ...hdl.npu.config import WORD_BYTES
 from ...hdl.npu.isa import Descriptor, Opcode
-from ...hdl.npu.packets import COUNTERS, Counter, Memory, Request
+from ...hdl.npu.packets import BUSY, COUNTERS, Memory, Request
 from ..timing.external_memory import Recorded
 from ..timing.npu import predict
 from .check import require
@@ -58,10 +58,9 @@ class ExternalEnvironment(NpuEnvironment):
         self.send(self.stimulus.simple(Request.COUNTERS))
         await self.drain()
         counters, stamps = self.latest[1 : 1 + COUNTERS], self.latest[1 + COUNTERS :]
-        for queue, busy in times.busy.items():
-            if (name := f"{queue.name}_BUSY") in Counter.__members__:
-                found = counters[Counter[name]]
-                require(found == busy, f"{name} is {found}, predicted {busy}")
+        for queue, counter in BUSY.items():
+            found, busy = counters[counter], times.busy[queue]
+            require(found == busy, f"{counter.name} is {found}, predicted {busy}")
         for index, cycle in times.stamps.items():
             require(stamps[index] == cycle, f"stamp {index} is {stamps[index]}, not {cycle}")
 

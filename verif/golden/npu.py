@@ -9,7 +9,7 @@ import numpy as np
 
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Opcode, Queue
-from ...hdl.npu.packets import COUNTERS, Counter, Memory, Request, Status, identity
+from ...hdl.npu.packets import BUSY, COUNTERS, Counter, Memory, Request, Status, identity
 from .hazards import check_hazards
 from .macro import MacroModel
 from .memories import Memories
@@ -237,9 +237,8 @@ class NpuModel:
         self._counter_masks[Counter.PLANES] = _ALL
         if times is not None:
             self._counters[Counter.CYCLES] = times.cycles
-            for queue, cycles in times.busy.items():
-                if (name := f"{queue.name}_BUSY") in Counter.__members__:
-                    self._counters[Counter[name]] = cycles
+            for queue, counter in BUSY.items():
+                self._counters[counter] = times.busy[queue]
         for index in _stamps(program):
             self._stamps[index] = 0 if times is None else times.stamps[index]
             self._stamp_masks[index] = known

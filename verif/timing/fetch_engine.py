@@ -5,12 +5,10 @@ from collections import deque
 
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor
+from ...hdl.npu.latency import MOST_BURSTS
 from .external_memory import MemoryTiming
 
 __all__ = ["FetchTiming"]
-
-#: Bursts that may be under way at once.
-_MOST_BURSTS = 4
 
 
 class FetchTiming:
@@ -49,7 +47,7 @@ class FetchTiming:
             self.moves = False
             return False
         burst = None
-        if self._left_to_ask and self._offered is None and len(self._under_way) < _MOST_BURSTS:
+        if self._left_to_ask and self._offered is None and len(self._under_way) < MOST_BURSTS:
             burst = self._ask()
         comes = self._next == self._now
         if comes:
