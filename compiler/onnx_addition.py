@@ -23,7 +23,7 @@ from ..hdl.npu.isa import ADD_SHIFT
 from .errors import ModelError
 from .ir import Quantisation
 from .layers import ChannelParameters
-from .scales import MAX_SHIFT, quantise_multiplier
+from .scales import quantise_multiplier
 
 __all__ = ["AddParameters", "add_table", "addition_parameters", "fma", "fit_addition", "sum_table"]
 
@@ -227,9 +227,7 @@ def _encode(
 
 def _parameter(factor: float) -> ChannelParameters | None:
     multiplier, exponent = quantise_multiplier(float(factor))
-    if exponent > 0 or -exponent > MAX_SHIFT:
-        return None
-    return ChannelParameters(0, multiplier, -exponent)
+    return None if exponent > 0 else ChannelParameters(0, multiplier, -exponent)
 
 
 def _scaled(sums: NDArray[np.int64], parameters: ChannelParameters) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from ..hdl.npu.isa import Rounding
 from .errors import ModelError
 from .ir import Quantisation
 from .layers import ChannelParameters
-from .scales import MAX_SHIFT, encode_scale, quantise_multiplier
+from .scales import encode_scale, quantise_multiplier
 
 __all__ = ["MeanParameters", "global_parameters", "mean_parameters", "pool_parameters"]
 
@@ -142,7 +142,7 @@ def _parameters(case: _Case, rounding: Rounding, *, folded: bool) -> ChannelPara
     else:
         factor = case.factor
     multiplier, exponent = quantise_multiplier(factor)
-    if exponent > 0 or -exponent > MAX_SHIFT:
+    if exponent > 0:
         # A mean of one pixel of the same scale: the nearest factor below 1.
         if factor != 1.0 or rounding is Rounding.ONNX:
             return None
