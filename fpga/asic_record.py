@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .asic import AsicEstimate
-from .records import read_results
+from .records import read_results, to_results
 
 __all__ = ["estimate_table", "merge_estimates", "read_estimates", "to_estimate_record"]
 
@@ -19,7 +19,7 @@ def merge_estimates(old: Iterable[AsicEstimate], new: Iterable[AsicEstimate]) ->
 
 def to_estimate_record(estimates: Iterable[AsicEstimate]) -> dict[str, Any]:
     """Results as plain data."""
-    return {"format_version": 1, "results": [each.to_mapping() for each in estimates]}
+    return to_results(each.to_mapping() for each in estimates)
 
 
 def read_estimates(path: Path) -> list[AsicEstimate]:

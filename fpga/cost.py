@@ -8,7 +8,7 @@ from typing import Any
 
 from .families import FAMILIES
 from .place import Placement
-from .records import read_results
+from .records import read_results, to_results
 from .resources import Resources
 
 __all__ = ["Cost", "cost_table", "merge_costs", "read_costs", "to_cost_record"]
@@ -58,7 +58,7 @@ def _is_placed_alike(before: Cost, now: Cost) -> bool:
 
 def to_cost_record(costs: Iterable[Cost]) -> dict[str, Any]:
     """Results as plain data."""
-    return {"format_version": 1, "results": [_to_mapping(cost) for cost in costs]}
+    return to_results(_to_mapping(cost) for cost in costs)
 
 
 def read_costs(path: Path) -> list[Cost]:

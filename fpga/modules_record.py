@@ -8,7 +8,7 @@ from typing import Any
 
 from .breakdown import ModuleShare
 from .families import FAMILIES
-from .records import read_results
+from .records import read_results, to_results
 
 __all__ = ["ModuleCounts", "merge_counts", "modules_page", "read_counts", "to_counts_record"]
 
@@ -56,7 +56,7 @@ def merge_counts(old: Iterable[ModuleCounts], new: ModuleCounts) -> list[ModuleC
 
 def to_counts_record(counts: Iterable[ModuleCounts]) -> dict[str, Any]:
     """Results as plain data."""
-    return {"format_version": 1, "results": [each.to_mapping() for each in counts]}
+    return to_results(each.to_mapping() for each in counts)
 
 
 def read_counts(path: Path) -> list[ModuleCounts]:

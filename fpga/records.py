@@ -2,15 +2,20 @@
 """Records of measurements: JSON files with `results`, which later measurements are merged into."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..hdl.errors import CimpleError
 
-__all__ = ["read_results"]
+__all__ = ["read_results", "to_results"]
 
 _Results = TypeVar("_Results")
+
+
+def to_results(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """A record of results, each of them as plain data."""
+    return {"format_version": 1, "results": list(rows)}
 
 
 def read_results(path: Path, what: str, parse: Callable[[Any], _Results]) -> _Results:
