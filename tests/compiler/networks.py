@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small networks in QDQ form, made node by node, with every number under the test's control."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from cimple.hdl.npu.config import NpuConfig
 
-__all__ = ["NetworkBuilder", "npu", "random_network"]
+__all__ = ["NetworkBuilder", "npu", "random_network", "save_float_network"]
 
 
 def npu(**changes: Any) -> NpuConfig:
@@ -246,3 +246,24 @@ def random_network(seed: int) -> NetworkBuilder:
                 relu=bool(rng.random() < 0.5), bias=bool(rng.random() < 0.8), kind=kind,
             )
     return builder
+
+
+def save_float_network(
+    path: Path, nodes: Sequence[onnx.NodeProto], shapes: Mapping[str, tuple[int, ...]], *,
+    spread: float, images: tuple[int, int, int, int],
+) -> NDArray[np.float32]:
+    """Save a network in float32 from `x` to five values `y`, with random parameters of these
+    shapes; random images to calibrate with, of the shape `images`."""
+    rng = np.random.default_rng(4)
+    constants = [
+        numpy_helper.from_array(rng.normal(0, spread, shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    graph = helper.make_graph(
+        list(nodes), "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *images[1:]])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5])], constants,
+    )
+    imports = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), str(path))
+    return rng.normal(0, 1, images).astype(np.float32)

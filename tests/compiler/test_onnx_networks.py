@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
 from cimple.compiler.compile import compile_network
@@ -20,7 +20,7 @@ from cimple.host.devices.table import open_device
 from cimple.host.oracle import LayerOracle, run_network
 from tests.compiler.faulty import attribute, find, message, replace
 from tests.compiler.faulty import saved as faulty_saved
-from tests.compiler.networks import npu
+from tests.compiler.networks import npu, save_float_network
 from tests.compiler.onnx_networks import (
     OnnxBuilder,
     depthwise_network,
@@ -64,14 +64,9 @@ def test_both_forms_are_one_network(name: str, tmp_path: Path) -> None:
 
 def float_network(path: Path, *, depthwise: bool) -> np.ndarray:
     """Conv, block, GlobalAveragePool, Flatten, Gemm in float32; images to calibrate with."""
-    rng = np.random.default_rng(4)
     group = 6 if depthwise else 1
     shapes = {"w1": (6, 2, 3, 3), "b1": (6,), "w2": (6, 6 // group, 3, 3), "b2": (6,),
               "w3": (6, 6, 1, 1), "b3": (6,), "w4": (6, 5), "b4": (5,)}
-    constants = [
-        numpy_helper.from_array(rng.normal(0, 0.4, shape).astype(np.float32), name)
-        for name, shape in shapes.items()
-    ]
     pads: Any = {"pads": [1, 1, 1, 1]}
     nodes = [
         helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], "c1", strides=[2, 2], **pads),
@@ -86,14 +81,7 @@ def float_network(path: Path, *, depthwise: bool) -> np.ndarray:
         helper.make_node("Flatten", ["g"], ["f"], "f"),
         helper.make_node("Gemm", ["f", "w4", "b4"], ["y"], "y"),
     ]
-    graph = helper.make_graph(
-        nodes, "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2, 9, 9])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5])], constants,
-    )
-    imports = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), str(path))
-    return rng.normal(0, 1, (12, 2, 9, 9)).astype(np.float32)
+    return save_float_network(path, nodes, shapes, spread=0.4, images=(12, 2, 9, 9))
 
 
 @pytest.mark.parametrize("depthwise", [False, True])

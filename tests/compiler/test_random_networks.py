@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -20,7 +21,12 @@ from cimple.host.assemble import assemble
 from cimple.host.client import Inference, NpuClient
 from cimple.host.devices.golden import GoldenDevice
 from cimple.host.oracle import LayerOracle, run_network
-from tests.compiler.networks import NetworkBuilder, npu, random_network
+from tests.compiler.networks import (
+    NetworkBuilder,
+    npu,
+    random_network,
+    save_float_network,
+)
 
 NPUS = {
     "tiny": npu(lanes=2, activation_port=4, weight_bytes=32768, descriptors=1024),
@@ -113,16 +119,8 @@ def test_what_onnxruntimes_quantiser_makes(
 
 def _float_network(path: Path) -> np.ndarray:
     """Conv, MaxPool, Conv, Flatten, Gemm in float32, with a Relu only where it can be folded."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    rng = np.random.default_rng(4)
     shapes = {"w1": (6, 2, 3, 3), "b1": (6,), "w2": (7, 6, 3, 3), "b2": (7,), "w3": (63, 5),
               "b3": (5,)}
-    constants = [
-        numpy_helper.from_array(rng.normal(0, 0.3, shape).astype(np.float32), name)
-        for name, shape in shapes.items()
-    ]
     nodes = [
         helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], "c1", pads=[1, 1, 1, 1]),
         helper.make_node("MaxPool", ["c1"], ["p1"], "p1", kernel_shape=[2, 2], strides=[2, 2]),
@@ -130,14 +128,7 @@ def _float_network(path: Path) -> np.ndarray:
         helper.make_node("Flatten", ["c2"], ["f"], "f"),
         helper.make_node("Gemm", ["f", "w3", "b3"], ["y"], "y"),
     ]
-    graph = helper.make_graph(
-        nodes, "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5])], constants,
-    )
-    imports = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), str(path))
-    return rng.normal(0, 1, (16, 2, 8, 8)).astype(np.float32)
+    return save_float_network(path, nodes, shapes, spread=0.3, images=(16, 2, 8, 8))
 
 
 def test_onnxruntime_itself_reads_these_networks(tmp_path: Path) -> None:
