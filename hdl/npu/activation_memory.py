@@ -9,6 +9,8 @@ from amaranth.lib.wiring import In
 from amaranth.utils import bits_for, exact_log2
 
 from .config import WORD_BYTES, NpuConfig
+from .delay import delayed
+from .latency import READ_CYCLES
 from .ports import ActivationReadPort, ActivationWritePort, HostPort, answer_host
 from .rotate import rotated, wraps
 
@@ -25,7 +27,8 @@ class ActivationMemory(wiring.Component):
     Readers are served in the order of the ports below when they ask at once. The host may only be
     active while the engines are not.
 
-    Latency: read data 1 cycle after `ready`. Cost: `activation_port` memories of one byte.
+    Latency: read data `READ_CYCLES` cycles after `ready`; the host's as in `HostPort`. Cost:
+    `activation_port` memories of one byte.
 
     Parameters
     ----------
@@ -88,7 +91,9 @@ class ActivationMemory(wiring.Component):
                 read.addr.eq(self._word(read_address, bank)),
             ]
             read_bytes.append(read.data)
-        m.d.comb += [self.pool.data.eq(Cat(read_bytes)), self.window.data.eq(Cat(read_bytes))]
+        # Block RAM is slow to answer: what follows begins at a register.
+        kept = delayed(m, "read_bytes", Cat(read_bytes), READ_CYCLES - 1, reset_less=True)
+        m.d.comb += [self.pool.data.eq(kept), self.window.data.eq(kept)]
         self._answer_host(m, Cat(read_bytes))
         return m
 

@@ -11,14 +11,16 @@ from amaranth.utils import exact_log2
 from .config import NpuConfig
 from .delay import delayed
 from .isa import ADD_SHIFT, Opcode, layout
-from .latency import ADD_TURNS, REQUANTISE_CYCLES, SUM_WAITS
-from .ports import ActivationReadPort, byte_lanes
+from .latency import ADD_TURNS, BYTES_AFTER, REQUANTISE_CYCLES, SUM_WAITS
+from .ports import byte_lanes
 from .requantise_lanes import beat_layout, sums_layout
 
 __all__ = ["ImageAdder"]
 
 #: Cycles in turn: the first image's bytes, the second's, and their scaled sum.
 _FIRST, _SECOND, _SUM = range(ADD_TURNS)
+#: From asking for an addend to its beat; a register follows the bytes.
+_ENTERS_AFTER = BYTES_AFTER + 1
 
 
 class ImageAdder(wiring.Component):
@@ -28,17 +30,19 @@ class ImageAdder(wiring.Component):
     result. Reads are one byte in three cycles a lane and image, so nothing holds it up: the
     activation memory serves the vector engine first.
 
-    Throughput: 3 cycles for `requantisers` bytes. Latency: 13 cycles from a read of the first image
-    to the beat of the sum.
+    Throughput: 3 cycles for `requantisers` bytes. Latency: ``BYTES_AFTER + 2 + REQUANTISE_CYCLES +
+    SUM_WAITS`` cycles from asking for the first image's bytes to the beat of the sum.
 
     Members
     -------
     start : In(1)
         `descriptor` is there and stays until the last result is written.
     descriptor : In(layout(Opcode.ADD))
-    read : Out(ActivationReadPort)
+    asks : Out(1)
+        Bytes are asked for, from `address` on; they surely come.
+    address : Out(config.activation_address_bits)
     bytes : In(byte_lanes(config))
-        What was asked for a cycle ago, the first byte in lane 0.
+        What was asked for `BYTES_AFTER` cycles ago, the first byte in lane 0.
     scaled : In(sums_layout(config))
         As in `RequantiseLanes`.
     beat : Out(beat_layout(config))
@@ -49,7 +53,8 @@ class ImageAdder(wiring.Component):
 
     start: Signal
     descriptor: data.View
-    read: Any
+    asks: Signal
+    address: Signal
     bytes: data.View
     scaled: data.View
     beat: Any
@@ -61,7 +66,8 @@ class ImageAdder(wiring.Component):
             {
                 "start": In(1),
                 "descriptor": In(layout(Opcode.ADD)),
-                "read": Out(ActivationReadPort(config)),
+                "asks": Out(1),
+                "address": Out(config.activation_address_bits),
                 "bytes": In(byte_lanes(config)),
                 "scaled": In(sums_layout(config)),
                 "beat": Out(beat_layout(config)),
@@ -72,11 +78,13 @@ class ImageAdder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         turn = Signal(range(ADD_TURNS))
-        # An addend enters the lanes two cycles after it is asked for, by way of memory and a
-        # register: in the turn before its own comes again.
+        # Which addend enters the lanes in this turn.
         entering = Signal(range(ADD_TURNS))
-        m.d.comb += entering.eq(_next_turn(turn))
-        enters = delayed(m, "enters", self._ask(m, turn), 2)
+        with m.Switch(turn):
+            for now in range(ADD_TURNS):
+                with m.Case(now):
+                    m.d.comb += entering.eq((now - _ENTERS_AFTER) % ADD_TURNS)
+        enters = delayed(m, "enters", self._ask(m, turn), _ENTERS_AFTER)
         sends_sum = delayed(
             m, "sends_sum", enters & (entering == _SECOND), REQUANTISE_CYCLES + SUM_WAITS
         )
@@ -93,8 +101,8 @@ class ImageAdder(wiring.Component):
         running = Signal()
         base = Mux(turn == _SECOND, fields.other_start, fields.start)
         m.d.comb += [
-            self.read.valid.eq(running & (turn != _SUM)),
-            self.read.address.eq((base + offset)[:bits]),
+            self.asks.eq(running & (turn != _SUM)),
+            self.address.eq((base + offset)[:bits]),
         ]
         m.d.sync += turn.eq(_next_turn(turn))
         with m.If(turn == _SUM):
@@ -105,7 +113,7 @@ class ImageAdder(wiring.Component):
             m.d.sync += [
                 turn.eq(_FIRST), offset.eq(0), left.eq(fields.bytes[: len(left)]), running.eq(1),
             ]
-        return self.read.valid & self.read.ready
+        return self.asks
 
     def _send(self, m: Module, entering: Signal, enters: Value, sends_sum: Value) -> None:
         """The beats. Addends write nothing."""
@@ -131,7 +139,7 @@ class ImageAdder(wiring.Component):
 
     def _add(self, m: Module, turn: Signal, enters: Value, sends_sum: Value) -> None:
         """Addends on their way in, and the sum of the last two that came out."""
-        second_comes_out = turn == (_SECOND + 2 + REQUANTISE_CYCLES) % ADD_TURNS
+        second_comes_out = turn == (_SECOND + _ENTERS_AFTER + REQUANTISE_CYCLES) % ADD_TURNS
         for lane in range(self.config.requantisers):
             value = Signal(signed(8), name=f"value{lane}", reset_less=True)
             before = Signal(signed(32), name=f"before{lane}", reset_less=True)

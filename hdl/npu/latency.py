@@ -5,15 +5,19 @@ Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
 """
 
 __all__ = [
-    "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "CHUNKS", "MOST_BURSTS", "MULTIPLIER_AFTER",
-    "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER", "SUM_WAITS", "WINDOW_SUM_CYCLES",
+    "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS", "MAX_POOL_CYCLES",
+    "MOST_BURSTS", "MULTIPLIER_AFTER", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER",
+    "SUM_WAITS", "WINDOW_SUM_CYCLES",
 ]  # fmt: skip
 
-#: From the cycle in which the activation memory is asked to that in which a unit has the bytes.
-READ_CYCLES = 1
-#: Chunks that may wait in the window feeder between memory and gathering; one is under way when the
-#: next is asked for.
-CHUNKS = 4
+#: From the cycle in which the activation memory is asked to that in which its bytes are there: a
+#: register follows the block RAM.
+READ_CYCLES = 2
+#: From the cycle in which a unit of the vector engine decides on a read to that in which it has the
+#: bytes: the request, and the bytes in order of addresses, are registered.
+BYTES_AFTER = 1 + READ_CYCLES + 1
+#: Chunks that may wait in the window feeder between memory and gathering, those under way included.
+CHUNKS = 8
 #: From a sum to its result in a requantisation lane, and to its parameters.
 REQUANTISE_CYCLES = 7
 BIAS_AFTER = 1
@@ -21,6 +25,8 @@ MULTIPLIER_AFTER = 3
 SHIFT_AFTER = 6
 #: From a window's last tap, with its bytes, to its sum.
 WINDOW_SUM_CYCLES = 3
+#: From a window's last tap, with its bytes, to the write of its largest values.
+MAX_POOL_CYCLES = 2
 #: Cycles in which some bytes of two images are added: each is read, then the sum has its turn.
 ADD_TURNS = 3
 ADD_READS = 2

@@ -3,12 +3,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
+from .delay import delayed
 from .isa import Opcode, layout
+from .latency import MAX_POOL_CYCLES
 from .ports import ActivationWritePort, byte_lanes
 from .tap_walker import tap_layout
 
@@ -18,8 +20,8 @@ __all__ = ["MaxPool"]
 class MaxPool(wiring.Component):
     """Largest value of each channel in a window, clamped; taps beyond the image are ignored.
 
-    Throughput: a tap of `activation_port` channels a cycle. Latency: 1 cycle from a window's last
-    tap to `done`.
+    Throughput: a tap of `activation_port` channels a cycle. Latency: `MAX_POOL_CYCLES` cycles from
+    a window's last tap to `write` and `done`.
 
     Members
     -------
@@ -54,28 +56,21 @@ class MaxPool(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         tap, low, high = self.tap, self.descriptor.clamp_low, self.descriptor.clamp_high
-        finished = Signal()
-        count = Signal.like(tap.count)
-        address = Signal.like(tap.address)
-        ends_all = Signal()
-        results = []
+        # A cycle after a window's last tap its largest values are there; another, clamped.
+        finished = delayed(m, "finished", tap, MAX_POOL_CYCLES)
         for lane in range(self.config.activation_port):
             largest = Signal(signed(8), name=f"largest{lane}", reset_less=True)
             value = Mux(tap.inside, self.bytes[lane].as_signed(), Const(-128, signed(8)))
             before = Mux(tap.first, Const(-128, signed(8)), largest)
             with m.If(tap.valid):
                 m.d.sync += largest.eq(Mux(value > before, value, before))
-            results.append(Mux(largest < low, low, Mux(largest > high, high, largest)))
-        m.d.sync += [
-            finished.eq(tap.valid & tap.last),
-            ends_all.eq(tap.ends_all),
-            count.eq(tap.count),
-            address.eq(tap.address),
-        ]
+            clamped = Signal(signed(8), name=f"clamped{lane}", reset_less=True)
+            m.d.sync += clamped.eq(Mux(largest < low, low, Mux(largest > high, high, largest)))
+            m.d.comb += self.write.data[lane].eq(clamped.as_unsigned())
+        writes = finished.valid & finished.last
         m.d.comb += [
-            self.write.count.eq(Mux(finished, count, 0)),
-            self.write.address.eq(address),
-            self.write.data.eq(Cat(result[:8] for result in results)),
-            self.done.eq(finished & ends_all),
+            self.write.count.eq(Mux(writes, finished.count, 0)),
+            self.write.address.eq(finished.address),
+            self.done.eq(writes & finished.ends_all),
         ]
         return m

@@ -23,7 +23,8 @@ def byte_lanes(config: NpuConfig) -> data.ArrayLayout:
 
 
 class ActivationReadPort(Signature):
-    """A reader's view: ask for the bytes from `address` on; have them a cycle after `ready`.
+    """A reader's view: ask for the bytes from `address` on; have them `READ_CYCLES` cycles after
+    `ready`. Readers ask from registers: the memory's address is a long way from there.
 
     ``data`` is in bank order: the byte of address a is in lane ``a % activation_port``.
     """

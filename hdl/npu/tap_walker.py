@@ -8,8 +8,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
+from .delay import delayed
 from .isa import Opcode, layout
-from .ports import ActivationReadPort
+from .latency import BYTES_AFTER
 from .walkers import POSITION_BITS, PixelWalker, WindowWalker
 
 __all__ = ["TAP_NUMBER_BITS", "TapWalker", "tap_layout"]
@@ -40,8 +41,8 @@ class TapWalker(wiring.Component):
     A chunk of sums leaves in `sum_beats` cycles; one of fewer taps waits until they have passed.
 
     Throughput: a tap a cycle, and a chunk in ``max(taps, sum_beats)``; of a MAX_POOL in ``taps``.
-    Latency: 1 cycle from `start` to the first read; a tap is there with its bytes, a cycle after
-    the read.
+    Latency: 1 cycle from `start` to the first `asks`; a tap is there with its bytes, `BYTES_AFTER`
+    cycles after it.
 
     Members
     -------
@@ -51,16 +52,19 @@ class TapWalker(wiring.Component):
         Or any whose windows are of pixels: their fields lie in the same places.
     width : In(range(config.activation_port + 1))
         Bytes of a chunk.
-    read : Out(ActivationReadPort)
+    asks : Out(1)
+        Bytes are asked for, from `address` on; they surely come.
+    address : Out(config.activation_address_bits)
     number : Out(TAP_NUMBER_BITS)
-        Which of its window's taps is being asked for.
+        Which of its window's taps comes a cycle later.
     tap : Out(tap_layout(config))
     """
 
     start: Signal
     descriptor: data.View
     width: Signal
-    read: Any
+    asks: Signal
+    address: Signal
     number: Signal
     tap: Any
 
@@ -71,7 +75,8 @@ class TapWalker(wiring.Component):
                 "start": In(1),
                 "descriptor": In(layout(Opcode.MAX_POOL)),
                 "width": In(range(config.activation_port + 1)),
-                "read": Out(ActivationReadPort(config)),
+                "asks": Out(1),
+                "address": Out(config.activation_address_bits),
                 "number": Out(TAP_NUMBER_BITS),
                 "tap": Out(tap_layout(config)),
             }
@@ -87,18 +92,20 @@ class TapWalker(wiring.Component):
         channel = Signal(16)
         channels_left = Signal(16)
         ends_window = Signal()
-        row, column_offset, row_offset = self._walk_taps(m, asked)
-        bits = len(row_offset)
+        number = Signal.like(self.number)
+        row, column_offset, offset = self._walk_taps(m, asked, number)
+        bits = len(self.address)
         x = (windows.x + column_offset)[:POSITION_BITS]
         y = (windows.y + row)[:POSITION_BITS]
         m.d.comb += [
-            channels_left.eq((fields.channels - channel)[:16]),
             ends_window.eq(asked.last & (channels_left <= self.width)),
-            self.read.valid.eq(running & self._is_due(m, asked)),
-            self.read.address.eq((windows.address + row_offset + column_offset + channel)[:bits]),
+            self.asks.eq(asked.valid),
+            self.address.eq((windows.address + offset + channel)[:bits]),
+            self.number.eq(delayed(m, "number", number, BYTES_AFTER - 1)),
+            self.tap.eq(delayed(m, "tap", asked, BYTES_AFTER)),
             # As unsigned numbers, positions before the image are larger than any beyond it.
             asked.inside.eq((x < fields.row_bytes) & (y < fields.height)),
-            asked.valid.eq(self.read.valid & self.read.ready),
+            asked.valid.eq(running & self._is_due(m, asked, number)),
             asked.ends_all.eq(ends_window & windows.last),
             asked.count.eq(
                 Mux(channels_left > self.width, self.width, channels_left)[: len(asked.count)]
@@ -115,16 +122,20 @@ class TapWalker(wiring.Component):
             pixels.width.eq(fields.out_width),
             pixels.height.eq(fields.out_height),
         ]
-        m.d.sync += self.tap.eq(asked)
-        with m.If(asked.valid & asked.last):
-            m.d.sync += channel.eq(Mux(ends_window, 0, channel + self.width)[:16])
+        with m.If(self.start | (asked.valid & ends_window)):
+            m.d.sync += [channel.eq(0), channels_left.eq(fields.channels)]
+        with m.Elif(asked.valid & asked.last):
+            m.d.sync += [
+                channel.eq((channel + self.width)[:16]),
+                channels_left.eq((channels_left - self.width)[:16]),
+            ]
         with m.If(self.start):
             m.d.sync += running.eq(1)
         with m.Elif(asked.valid & asked.ends_all):
             m.d.sync += running.eq(0)
         return m
 
-    def _is_due(self, m: Module, asked: Any) -> Value:
+    def _is_due(self, m: Module, asked: Any, number: Signal) -> Value:
         """Whether so many cycles have passed since the chunk before began as its sums take."""
         beats = self.config.sum_beats
         if beats == 1:
@@ -133,37 +144,54 @@ class TapWalker(wiring.Component):
         with m.If(left != 0):
             m.d.sync += left.eq(left - 1)
         is_sum = self.descriptor.opcode != Opcode.MAX_POOL
-        with m.If(asked.valid & asked.last & is_sum & (self.number < beats - 1)):
-            m.d.sync += left.eq((beats - 1 - self.number)[: len(left)])
+        with m.If(asked.valid & asked.last & is_sum & (number < beats - 1)):
+            m.d.sync += left.eq((beats - 1 - number)[: len(left)])
         return left == 0
 
-    def _walk_taps(self, m: Module, asked: Any) -> tuple[Signal, Signal, Signal]:
-        """Row of the tap; bytes from the window's first to the tap's pixel in its row, to its row.
+    def _walk_taps(
+        self, m: Module, asked: Any, number: Signal
+    ) -> tuple[Signal, Signal, Signal]:
+        """Row of the tap; bytes from the window's first to the tap's pixel, in its row and in all.
         """
         fields = self.descriptor
-        column = Signal(8)
+        # Columns and rows that follow, as comparing with zero is quick.
+        columns_left = Signal(8)
+        rows_left = Signal(8)
         row = Signal(8)
         column_offset = Signal(POSITION_BITS)
-        row_offset = Signal(self.config.activation_address_bits)
-        ends_row = Signal()
+        offset = Signal(self.config.activation_address_bits)
+        next_row = Signal.like(offset)
+        bits = len(offset)
+        ends_row = columns_left == 0
         m.d.comb += [
-            ends_row.eq(column == (fields.kernel_width - 1)[:8]),
-            asked.first.eq((column == 0) & (row == 0)),
-            asked.last.eq(ends_row & (row == (fields.kernel_height - 1)[:8])),
+            asked.first.eq(number == 0),
+            asked.last.eq(ends_row & (rows_left == 0)),
         ]
-        with m.If(asked.valid):
+        with m.If(self.start | (asked.valid & asked.last)):
             m.d.sync += [
-                self.number.eq(Mux(asked.last, 0, self.number + 1)[: len(self.number)]),
-                column.eq(column + 1),
-                column_offset.eq((column_offset + fields.pixel_bytes)[:POSITION_BITS]),
+                number.eq(0),
+                rows_left.eq(fields.kernel_height - 1),
+                row.eq(0),
+                offset.eq(0),
+                next_row.eq(fields.row_stride[:bits]),
+            ]
+        with m.Elif(asked.valid):
+            m.d.sync += [
+                number.eq(number + 1),
+                offset.eq((offset + fields.pixel_bytes)[:bits]),
             ]
             with m.If(ends_row):
                 m.d.sync += [
-                    column.eq(0),
-                    column_offset.eq(0),
+                    rows_left.eq(rows_left - 1),
                     row.eq(row + 1),
-                    row_offset.eq((row_offset + fields.row_stride)[: len(row_offset)]),
+                    offset.eq(next_row),
+                    next_row.eq((next_row + fields.row_stride)[:bits]),
                 ]
-            with m.If(asked.last):
-                m.d.sync += [row.eq(0), row_offset.eq(0)]
-        return row, column_offset, row_offset
+        with m.If(self.start | (asked.valid & ends_row)):
+            m.d.sync += [columns_left.eq(fields.kernel_width - 1), column_offset.eq(0)]
+        with m.Elif(asked.valid):
+            m.d.sync += [
+                columns_left.eq(columns_left - 1),
+                column_offset.eq((column_offset + fields.pixel_bytes)[:POSITION_BITS]),
+            ]
+        return row, column_offset, offset

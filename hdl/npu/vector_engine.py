@@ -8,8 +8,10 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .config import NpuConfig
+from .delay import delayed
 from .image_adder import ImageAdder
 from .isa import WORDS, Opcode, layout
+from .latency import READ_CYCLES
 from .max_pool import MaxPool
 from .ports import ActivationReadPort, ActivationWritePort, KernelWritePort, byte_lanes
 from .requantise_lanes import RequantiseLanes
@@ -123,15 +125,11 @@ class VectorEngine(wiring.Component):
         return m
 
     def _merge_reads(self, m: Module, taps: Any, adder: Any) -> None:
-        """One unit is at work at a time."""
-        m.d.comb += [
-            self.read.valid.eq(taps.read.valid | adder.read.valid),
-            self.read.address.eq(
-                Mux(taps.read.valid, taps.read.address, adder.read.address)
-            ),
+        """One unit is at work at a time; what it asks for is registered, and always served."""
+        m.d.sync += [
+            self.read.valid.eq(taps.asks | adder.asks),
+            self.read.address.eq(Mux(adder.asks, adder.address, taps.address)),
         ]
-        for unit in (taps, adder):
-            m.d.comb += [unit.read.ready.eq(self.read.ready), unit.read.data.eq(self.read.data)]
 
     def _merge_beats(
         self, m: Module, lanes: Any, store: Any, window_sums: Any, adder: Any
@@ -144,11 +142,11 @@ class VectorEngine(wiring.Component):
         m.d.comb += lanes.sums.as_value().eq(sums[0] | sums[1] | sums[2])
 
     def _align(self, m: Module) -> data.View:
-        """The bytes that come, from bank order to the order of addresses."""
+        """The bytes that come, from bank order to the order of addresses, registered."""
         port = self.config.activation_port
-        rotation = Signal(self.config.activation_lane_bits)
-        bytes_ = Signal(byte_lanes(self.config))
-        m.d.sync += rotation.eq(self.read.address[: len(rotation)])
+        first = self.read.address[: self.config.activation_lane_bits]
+        rotation = delayed(m, "rotation", first, READ_CYCLES)
+        bytes_ = Signal(byte_lanes(self.config), reset_less=True)
         in_order = rotated([self.read.data[lane] for lane in range(port)], rotation)
-        m.d.comb += [bytes_[lane].eq(byte) for lane, byte in enumerate(in_order)]
+        m.d.sync += [bytes_[lane].eq(byte) for lane, byte in enumerate(in_order)]
         return bytes_

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
 
-__all__ = ["POSITION_BITS", "PixelWalker", "WindowWalker"]
+__all__ = ["POSITION_BITS", "PixelWalker", "WindowWalker", "wrapped"]
 
 #: Width of a position in an image, in bytes or rows: 16 bits, a sign, and room for one step beyond.
 POSITION_BITS = 18
@@ -49,18 +49,21 @@ class _ExtentCounter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        column = Signal(16)
-        row = Signal(16)
+        # Those that follow, as comparing with zero is quick.
+        columns_left = Signal(16)
+        rows_left = Signal(16)
         m.d.comb += [
-            self.last_in_row.eq(column == (self.width - 1)[:16]),
-            self.last.eq(self.last_in_row & (row == (self.height - 1)[:16])),
+            self.last_in_row.eq(columns_left == 0),
+            self.last.eq(self.last_in_row & (rows_left == 0)),
         ]
-        with m.If(self.start):
-            m.d.sync += [column.eq(0), row.eq(0)]
+        with m.If(self.start | (self.advance & self.last_in_row)):
+            m.d.sync += columns_left.eq(self.width - 1)
         with m.Elif(self.advance):
-            m.d.sync += column.eq(column + 1)
-            with m.If(self.last_in_row):
-                m.d.sync += [column.eq(0), row.eq(row + 1)]
+            m.d.sync += columns_left.eq(columns_left - 1)
+        with m.If(self.start):
+            m.d.sync += rows_left.eq(self.height - 1)
+        with m.Elif(self.advance & self.last_in_row):
+            m.d.sync += rows_left.eq(rows_left - 1)
         return m
 
 
@@ -192,17 +195,18 @@ class WindowWalker(wiring.Component):
         with m.Elif(self.advance):
             m.d.sync += [
                 self.address.eq((self.address + fields.step_x)[:bits]),
-                self.x.eq(_wrapped(self.x + fields.step_x)),
+                self.x.eq(wrapped(self.x + fields.step_x)),
             ]
             with m.If(extent.last_in_row):
                 m.d.sync += [
                     self.address.eq(next_row),
                     row_address.eq(next_row),
                     self.x.eq(fields.origin_x),
-                    self.y.eq(_wrapped(self.y + fields.step_y)),
+                    self.y.eq(wrapped(self.y + fields.step_y)),
                 ]
         return m
 
 
-def _wrapped(position: Value) -> Value:
+def wrapped(position: Value) -> Value:
+    """A position, signed, of as many bits as positions have."""
     return position[:POSITION_BITS].as_signed()

@@ -6,7 +6,8 @@ from ...hdl.npu.isa import Descriptor, Opcode
 from ...hdl.npu.latency import (
     ADD_READS,
     ADD_TURNS,
-    READ_CYCLES,
+    BYTES_AFTER,
+    MAX_POOL_CYCLES,
     REQUANTISE_CYCLES,
     SUM_WAITS,
     WINDOW_SUM_CYCLES,
@@ -27,8 +28,8 @@ class VectorTiming:
 
     def __init__(self, config: NpuConfig) -> None:
         self._config = config
-        #: Of the unit that reads: cycles since its start, reads, and of how many cycles it reads in
-        #: how many. No reads: another unit is at work.
+        #: Of the unit that reads: cycles since its first read, reads that are left, and in how many
+        #: of how many cycles it reads. No reads: another unit is at work.
         self._time = 0
         self._reads = 0
         self._pace = (1, 1)
@@ -45,25 +46,27 @@ class VectorTiming:
 
     def start(self, descriptor: Descriptor) -> None:
         """A descriptor of the vector queue begins; called at the end of a cycle."""
-        self._time = self._reads = 0
+        # What a unit asks for in its first cycle is read in its second.
+        self._time, self._reads = -1, 0
         self._until_done = None
         config = self._config
         match descriptor.opcode:
             case Opcode.REQUANTISE:
                 self._start_store(descriptor)
             case Opcode.MAX_POOL:
-                self._walk(descriptor, config.activation_port, 1, after=READ_CYCLES + 1)
+                after = BYTES_AFTER + MAX_POOL_CYCLES
+                self._walk(descriptor, config.activation_port, 1, after)
             case Opcode.DEPTHWISE | Opcode.AVERAGE_POOL:
                 self._walk(
                     descriptor, config.lanes, config.sum_beats,
-                    after=READ_CYCLES + WINDOW_SUM_CYCLES + _LANES,
+                    after=BYTES_AFTER + WINDOW_SUM_CYCLES + _LANES,
                 )
             case Opcode.ADD:
                 pieces = -(-descriptor["bytes"] // config.requantisers)
                 self._pace = ADD_READS, ADD_TURNS
                 self._reads = ADD_READS * pieces
                 self._until_done = (
-                    ADD_TURNS * (pieces - 1) + ADD_READS + READ_CYCLES + 1 + REQUANTISE_CYCLES
+                    ADD_TURNS * (pieces - 1) + ADD_READS + BYTES_AFTER + 1 + REQUANTISE_CYCLES
                     + SUM_WAITS + _LANES
                 )
 
@@ -96,7 +99,8 @@ class VectorTiming:
     @property
     def reads(self) -> bool:
         """The activation memory is read in this cycle."""
-        return self._reads > 0 and self._time % self._pace[1] < self._pace[0]
+        has_begun = self._reads > 0 and self._time >= 0
+        return has_begun and self._time % self._pace[1] < self._pace[0]
 
     @property
     def moves(self) -> bool:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor
-from ...hdl.npu.latency import CHUNKS
+from ...hdl.npu.latency import CHUNKS, READ_CYCLES
 
 __all__ = ["FeederTiming"]
+
+_Chunk = tuple[bool, bool]
 
 
 class FeederTiming:
@@ -38,17 +40,23 @@ class FeederTiming:
         self._planes = iter(planes)
         #: Of the rounds of this descriptor that have not been handed over.
         self._planes_left: Iterator[int] = iter(())
+        #: The walker has begun, and has a chunk from the next cycle on.
+        self._starts = False
         self._running = False
         self._chunks = 1
         self._chunk = 0
         self._windows = 0
         self._round = 1
-        #: Chunks that wait, and the one that comes from the memory: whether it ends its window, and
-        #: whether this is the last.
-        self._queue: deque[tuple[bool, bool]] = deque()
-        self._coming: tuple[bool, bool] | None = None
+        #: Chunks that wait, those that come from the memory, and the one that is decoded: whether
+        #: it ends its window, and whether this is the last.
+        self._queue: deque[_Chunk] = deque()
+        self._coming: deque[_Chunk | None] = deque([None] * READ_CYCLES)
+        self._decoded: _Chunk | None = None
+        #: A window is complete, and a round waits; whether they are the last.
         self._complete = False
         self._complete_is_last = False
+        self._waits = False
+        self._waiting_is_last = False
         self._held_is_last = False
         self._place = 0
         self.offers = False
@@ -63,12 +71,12 @@ class FeederTiming:
         self.bank = descriptor["bank"]
         self._planes_left = iter(next(self._planes, ()))
         self._chunk = 0
-        self._running = True
+        self._starts = True
 
     @property
     def reads(self) -> bool:
         """There is room for a chunk, and one to read."""
-        return self._running and len(self._queue) <= CHUNKS - 2
+        return self._running and len(self._queue) < CHUNKS - READ_CYCLES
 
     def _chunks_of(self, descriptor: Descriptor) -> int:
         """Chunks of one window."""
@@ -91,27 +99,36 @@ class FeederTiming:
             The vector engine does not read.
         """
         done = is_taken and self._held_is_last
-        ends_round = self._complete_is_last or self._place == self._round - 1
-        hand_over = self._complete and (not self.offers or is_taken or not ends_round)
-        accepts = bool(self._queue) and (not self._complete or hand_over)
+        hand_over = self._complete and not self._waits
+        accepts = self._decoded is not None and (not self._complete or hand_over)
         reads = self.reads and may_read
         if is_taken:
             self.offers = False
+        if self._waits and not self.offers:
+            self._waits = False
+            self.offers = True
+            self.planes = next(self._planes_left, self._all_planes)
+            self._held_is_last = self._waiting_is_last
         if hand_over:
+            ends_round = self._complete_is_last or self._place == self._round - 1
             self._complete = False
-            if ends_round:
-                self.offers = True
-                self.planes = next(self._planes_left, self._all_planes)
-                self._held_is_last = self._complete_is_last
+            self._waits = ends_round
+            self._waiting_is_last = self._complete_is_last
             self._place = 0 if ends_round else self._place + 1
         if accepts:
-            self._complete, self._complete_is_last = self._queue.popleft()
-        if self._coming is not None:
-            self._queue.append(self._coming)
-        self._coming = self._read() if reads else None
+            assert self._decoded is not None
+            self._complete, self._complete_is_last = self._decoded
+        if accepts or self._decoded is None:
+            self._decoded = self._queue.popleft() if self._queue else None
+        arrives = self._coming.popleft()
+        if arrives is not None:
+            self._queue.append(arrives)
+        self._coming.append(self._read() if reads else None)
+        if self._starts:
+            self._starts, self._running = False, True
         return done
 
-    def _read(self) -> tuple[bool, bool]:
+    def _read(self) -> _Chunk:
         """Ask for the next chunk."""
         self._chunk += 1
         if self._chunk < self._chunks:

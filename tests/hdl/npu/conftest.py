@@ -2,6 +2,7 @@
 """Amaranth's own simulator, and what stands in for a block's surroundings in it."""
 
 import random
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from cimple.hdl.npu.config import NpuConfig
+from cimple.hdl.npu.latency import READ_CYCLES
 
 
 @pytest.fixture
@@ -113,19 +115,24 @@ class ReadableBytes:
     async def serve(self, ctx: Any) -> None:
         """Background bench."""
         port, cycle = self.port, 0
+        coming = deque([self._noise()] * (READ_CYCLES - 1))
         while True:
             ready = self.source.random() >= self.chance
             ctx.set(port.ready, ready)
             _, _, valid, address = await ctx.tick().sample(port.valid, port.address)
-            data = list(self.source.randbytes(self.lanes))
+            data = self._noise()
             if ready and valid:
                 self.log.append((cycle, address))
                 for byte in range(address, address + self.lanes):
                     # Beyond its end the memory says nothing sensible, but it is asked.
                     if byte < len(self.content):
                         data[byte % self.lanes] = self.content[byte]
-            ctx.set(port.data, data)
+            coming.append(data)
+            ctx.set(port.data, coming.popleft())
             cycle += 1
+
+    def _noise(self) -> list[int]:
+        return list(self.source.randbytes(self.lanes))
 
 
 @pytest.fixture

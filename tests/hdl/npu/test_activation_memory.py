@@ -7,6 +7,7 @@ import random
 import pytest
 
 from cimple.hdl.npu.activation_memory import ActivationMemory
+from cimple.hdl.npu.latency import READ_CYCLES
 
 PORTS = [4, 8, 16, 32]
 
@@ -65,6 +66,7 @@ def test_bytes_of_any_alignment_move_in_a_cycle(simulate, npu_config, lanes):
             content[to : to + count] = data[:count]
             ctx.set(writer.count, 0)
             ctx.set(reader.valid, 0)
+            await ctx.tick().repeat(READ_CYCLES - 1)
             for byte in overlap:  # in the same cycle either value may be seen
                 expected[byte % lanes] = None
             assert_bytes(ctx.get(reader.data), expected)
@@ -74,7 +76,7 @@ def test_bytes_of_any_alignment_move_in_a_cycle(simulate, npu_config, lanes):
         for where in range(0, len(content), lanes):
             ctx.set(memory.window.address, where)
             ctx.set(memory.window.valid, 1)
-            await ctx.tick()
+            await ctx.tick().repeat(READ_CYCLES)
             assert_bytes(ctx.get(memory.window.data), bank_order(content, where, lanes))
 
     simulate(memory, bench)
@@ -144,7 +146,7 @@ def test_pool_is_served_before_window(simulate, npu_config):
             ctx.set(memory.window.valid, window)
             assert ctx.get(memory.pool.ready) == pool
             assert ctx.get(memory.window.ready) == (window and not pool)
-            await ctx.tick()
+            await ctx.tick().repeat(READ_CYCLES)
             assert_bytes(ctx.get(memory.pool.data), bank_order(content, 10 if pool else 200, 8))
 
     simulate(memory, bench)

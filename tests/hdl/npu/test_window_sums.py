@@ -7,6 +7,7 @@ import random
 import pytest
 
 from cimple.hdl.npu.isa import Opcode
+from cimple.hdl.npu.latency import BYTES_AFTER, REQUANTISE_CYCLES, WINDOW_SUM_CYCLES
 from cimple.hdl.npu.vector_engine import VectorEngine
 from tests.hdl.npu.vector_unit import (
     ParameterMemories,
@@ -57,7 +58,7 @@ def test_random_windows(simulate, npu_config, readable_bytes, port, lanes, requa
     engine = VectorEngine(config)
     source = random.Random(lanes)
     content = source.randbytes(1024)
-    memory = readable_bytes(engine.read, content, port, 0.2, seed=1)
+    memory = readable_bytes(engine.read, content, port, 0, seed=1)
     around = ParameterMemories(engine, config, source)
     kernels = [[], []]
 
@@ -131,7 +132,8 @@ def test_a_tap_a_cycle(simulate, npu_config, readable_bytes, kernel, channels, r
         # The first tap is asked for a cycle after `start`, its bytes are there a cycle later; 3
         # cycles to the first sums, then those of the other requantisations; 8 through the lanes.
         asked = (chunks - 1) * max(taps, beats) + taps
-        assert cycles == 1 + (asked - 1) + 1 + 3 + (last_beats - 1) + 8
+        after = BYTES_AFTER + WINDOW_SUM_CYCLES + REQUANTISE_CYCLES + 1
+        assert cycles == 1 + (asked - 1) + after + (last_beats - 1)
         assert len(memory.log) == taps * chunks
 
     simulate(engine, bench, background=[memory.serve, around.serve])

@@ -12,7 +12,12 @@ import pytest
 
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import WORDS, Descriptor, Opcode, Queue
-from cimple.hdl.npu.latency import REQUANTISE_CYCLES, WINDOW_SUM_CYCLES
+from cimple.hdl.npu.latency import (
+    BYTES_AFTER,
+    MAX_POOL_CYCLES,
+    REQUANTISE_CYCLES,
+    WINDOW_SUM_CYCLES,
+)
 from cimple.verif.timing.npu import RunTiming, TimingError, predict
 
 CONFIG = NpuConfig.from_mapping(
@@ -48,7 +53,7 @@ def test_an_empty_program():
 def test_max_pool():
     """A tap of four channels a cycle; two chunks of channels, four taps, six windows."""
     found = run((Opcode.MAX_POOL, POOL))
-    work = 6 * 4 * 2 + 2
+    work = 6 * 4 * 2 + BYTES_AFTER + MAX_POOL_CYCLES
     assert found.busy[Queue.VECTOR] == work
     assert found.stamps == {3: START + work}
     # Then it gives its tokens, and the end is seen.
@@ -58,7 +63,8 @@ def test_max_pool():
 def test_depthwise():
     """A tap of two channels a cycle; the last one's sum goes through the lanes."""
     found = run((Opcode.DEPTHWISE, POOL | {"channels": 2}))
-    assert found.busy[Queue.VECTOR] == 6 * 4 + 1 + WINDOW_SUM_CYCLES + REQUANTISE_CYCLES + 1
+    after = BYTES_AFTER + WINDOW_SUM_CYCLES + REQUANTISE_CYCLES + 1
+    assert found.busy[Queue.VECTOR] == 6 * 4 + after
 
 
 def test_addition():
