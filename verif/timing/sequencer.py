@@ -23,16 +23,16 @@ class SequencerTiming:
     ) -> None:
         self._program = program
         self._queues = queues
-        #: The first cycle asks for the first word.
-        self._asks = True
+        #: Cycles until the first word has come from the memory.
+        self._reads = 3
         self._number = 0
         self._word = 0
         self.drains = False
 
     def cycle(self) -> Queue | None:
         """One cycle; the queue that takes a word in it, if one does."""
-        if self._asks or self.drains:
-            self._asks = False
+        if self._reads or self.drains:
+            self._reads = max(0, self._reads - 1)
             return None
         descriptor = self._program[self._number]
         if descriptor.opcode is Opcode.END:

@@ -105,10 +105,10 @@ def test_a_word_a_cycle(simulate, npu_config):
 
     async def bench(ctx):
         nothing_at_work(ctx, sequencer)
-        # A cycle to begin, one for the first word to come, one each to see END and empty queues.
-        assert await run(ctx, sequencer, 0) == ("done", 2 + 15 * WORDS + 1, 15)
-        assert await run(ctx, sequencer, 14) == ("done", 2 + WORDS + 1, 15)
-        assert await run(ctx, sequencer, 15) == ("done", 3, 15)
+        # Four cycles until the first word has come, one each to see END and empty queues.
+        assert await run(ctx, sequencer, 0) == ("done", 4 + 15 * WORDS + 1, 15)
+        assert await run(ctx, sequencer, 14) == ("done", 4 + WORDS + 1, 15)
+        assert await run(ctx, sequencer, 15) == ("done", 5, 15)
 
     simulate(sequencer, bench, background=[around.serve])
 

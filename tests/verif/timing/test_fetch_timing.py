@@ -17,7 +17,7 @@ CONFIG = NpuConfig.from_mapping(
     source="test",
 )
 #: As for every first descriptor: see `test_npu_timing`.
-START = 1 + 1 + WORDS
+START = 3 + 1 + WORDS
 
 
 def busy(memory: MemoryTiming | None = None, **fields: int) -> int:

@@ -29,8 +29,8 @@ CONFIG = NpuConfig.from_mapping(
 )  # fmt: skip
 END = Descriptor(Opcode.END, {})
 #: From the program's acceptance to a first descriptor's start: the memory is asked for a word,
-#: which is sent; all words are collected; tokens are looked for.
-START = 1 + 1 + WORDS
+#: which is read, looked at, and sent; all words are collected; tokens are looked for.
+START = 3 + 1 + WORDS
 
 
 def run(
@@ -46,8 +46,8 @@ POOL = {
 
 
 def test_an_empty_program():
-    # The first word is asked for, seen to be END, and all is found to be idle.
-    assert run() == RunTiming(3, dict.fromkeys(Queue, 0), {})
+    # The first word is asked for, read, looked at, seen to be END, and all is found to be idle.
+    assert run() == RunTiming(5, dict.fromkeys(Queue, 0), {})
 
 
 def test_max_pool():
