@@ -10,6 +10,7 @@ from amaranth.utils import bits_for
 
 from .answerer import Answerer
 from .config import WORD_BYTES, NpuConfig
+from .delay import delayed
 from .packets import (
     COUNTERS,
     MEMORY_SHIFT,
@@ -58,7 +59,7 @@ class FrontDoor(wiring.Component):
     running : Out(1)
         From `run` to the end.
     engine_reset : Out(1)
-        Resets sequencer, queues, tokens and engines.
+        Resets sequencer, queues, tokens and engines in the next cycle; it comes from a register.
     counter_index : Out(...)
     counter_value : In(32)
         As in `RunCounters`.
@@ -257,19 +258,20 @@ class FrontDoor(wiring.Component):
                     with m.If(request.operand >= self.config.descriptors):
                         self._fail(m, request, Status.BAD_ADDRESS, end)
                     with m.Else():
-                        m.d.comb += self.engine_reset.eq(1)
+                        m.d.comb += request.resets.eq(1)
                         m.next = "Start"
                 with m.Case(Request.RESET):
-                    m.d.comb += self.engine_reset.eq(1)
+                    m.d.comb += request.resets.eq(1)
 
     def _run(self, m: Module, request: "_Request") -> None:
         word = self.command.payload
         waiting = data.View(RequestHeader, word.data)
-        with m.State("Start"):
-            m.d.comb += [
-                self.run.eq(1),
-                self.first.eq(request.operand[: len(self.first)]),
-            ]
+        m.d.comb += self.first.eq(request.operand[: len(self.first)])
+        m.d.sync += self.engine_reset.eq(request.resets)
+        # The engines hear it a cycle later, and are fresh in the next.
+        is_fresh = delayed(m, "reset", self.engine_reset, 2)
+        with m.State("Start"), m.If(is_fresh):
+            m.d.comb += self.run.eq(1)
             m.next = "Run"
         with m.State("Run"):
             m.d.comb += self.running.eq(1)
@@ -277,16 +279,16 @@ class FrontDoor(wiring.Component):
                 m.next = "Ended"
             for fault, status, place in self._faults():
                 with m.Elif(fault):
-                    m.d.comb += self.engine_reset.eq(1)
+                    m.d.comb += request.resets.eq(1)
                     m.d.sync += [request.status.eq(status), request.detail.eq(place)]
                     m.next = "Send"
             with m.Elif(self.stuck):
-                m.d.comb += self.engine_reset.eq(1)
+                m.d.comb += request.resets.eq(1)
                 m.d.sync += request.status.eq(Status.DEADLOCK)
                 m.next = "Ended"
             with m.Elif(self.command.valid & word.last & (waiting.opcode == Request.RESET)):
                 # The packet stays where it is and gets its own answer next.
-                m.d.comb += self.engine_reset.eq(1)
+                m.d.comb += request.resets.eq(1)
                 m.d.sync += request.status.eq(Status.ABORTED)
                 m.next = "Ended"
         with m.State("Ended"):
@@ -347,6 +349,8 @@ class _Request:
         #: The answer's.
         self.status = Signal(Status)
         self.detail = Signal(32)
+        #: The engines are to be reset.
+        self.resets = Signal()
         #: A word is written in this cycle.
         self.write = Signal()
         #: The answer may go from this cycle on.

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The NPU: front door, memories, sequencer, queues and engines."""
 
+from functools import partial
 from typing import Any
 
-from amaranth.hdl import Cat, DomainRenamer, Module, ResetInserter, Value
+from amaranth.hdl import Cat, DomainRenamer, Module, ResetInserter, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..keep import keep_where
 from .activation_memory import ActivationMemory
 from .axi_reader import AxiReadBus, AxiReader
 from .config import NpuConfig
@@ -84,37 +86,67 @@ class Npu(wiring.Component):
         m = Module()
         config = self.config
         m.submodules.front_door = door = FrontDoor(config)
-        m.submodules.activations = activations = ActivationMemory(config)
-        m.submodules.weights = weights = WeightMemory(config)
-        m.submodules.parameters = parameters = ParameterMemory(config)
-        m.submodules.program = program = ProgramMemory(config)
         m.submodules.counters = counters = RunCounters(config)
         m.submodules.watchdog = watchdog = Watchdog(config)
         connect(m, flipped(self.command), door.command)
         connect(m, door.response, flipped(self.response))
-        for memory, component in (
-            (Memory.ACTIVATIONS, activations),
-            (Memory.WEIGHTS, weights),
-            (Memory.PARAMETERS, parameters),
-            (Memory.PROGRAM, program),
-        ):
-            connect(m, door.memories[memory], component.host)
+        memories = self._add_memories(m, door)
 
         # What a RESET packet resets; memories and counters are not among it.
-        resettable = ResetInserter(door.engine_reset)
-        m.submodules.sequencer = sequencer = resettable(Sequencer(config))
-        m.submodules.tokens = tokens = resettable(TokenBoard(config))
-        m.submodules.matrix = matrix = resettable(MatrixEngine(config))
-        m.submodules.vector = vector = resettable(VectorEngine(config))
-        queues = {queue: resettable(DescriptorQueue(config)) for queue in config.queues}
-        for queue, component in queues.items():
-            m.submodules[f"queue_{queue.name.lower()}"] = component
+        resettable = partial(self._resettable, m, door)
+        sequencer: Any = resettable("sequencer", Sequencer(config))
+        tokens: Any = resettable("tokens", TokenBoard(config))
+        matrix: Any = resettable("matrix", MatrixEngine(config))
+        vector: Any = resettable("vector", VectorEngine(config))
+        queues: dict[Queue, Any] = {
+            queue: resettable(f"queue_{queue.name.lower()}", DescriptorQueue(config))
+            for queue in config.queues
+        }
+        if config.external_port:
+            fetch: Any = resettable("fetch", FetchEngine(config))
+            self._connect_external(m, door, queues[Queue.FETCH], fetch, memories[Memory.WEIGHTS])
 
-        self._connect_control(m, door, sequencer, program, counters)
+        self._connect_control(m, door, sequencer, memories[Memory.PROGRAM], counters)
         self._connect_queues(m, sequencer, tokens, queues)
         self._connect_engines(m, sequencer, queues, matrix, vector)
-        connect(m, matrix.o, vector.i)
-        connect(m, matrix.kernel, vector.kernel)
+        self._connect_memories(m, memories, matrix, vector)
+        self._count(m, counters, queues, matrix)
+        m.d.comb += [
+            watchdog.running.eq(door.running),
+            watchdog.progress.eq(self._progress(sequencer, queues, matrix, vector)),
+            door.stuck.eq(watchdog.stuck),
+        ]
+        return m
+
+    def _add_memories(self, m: Module, door: Any) -> dict[Memory, Any]:
+        """The memories behind the front door."""
+        config = self.config
+        m.submodules.activations = activations = ActivationMemory(config)
+        m.submodules.weights = weights = WeightMemory(config)
+        m.submodules.parameters = parameters = ParameterMemory(config)
+        m.submodules.program = program = ProgramMemory(config)
+        memories: dict[Memory, Any] = {
+            Memory.ACTIVATIONS: activations,
+            Memory.WEIGHTS: weights,
+            Memory.PARAMETERS: parameters,
+            Memory.PROGRAM: program,
+        }
+        for memory, component in memories.items():
+            connect(m, door.memories[memory], component.host)
+        return memories
+
+    def _resettable(self, m: Module, door: Any, name: str, component: Any) -> Any:
+        """A submodule that hears the engines' reset from a register of its own, near to it."""
+        reset = _copy_of_reset(m, door, name)
+        m.submodules[name] = ResetInserter(reset)(component)
+        return component
+
+    def _connect_memories(
+        self, m: Module, memories: dict[Memory, Any], matrix: Any, vector: Any
+    ) -> None:
+        """Memories and the engines that read and write them."""
+        activations, weights = memories[Memory.ACTIVATIONS], memories[Memory.WEIGHTS]
+        parameters = memories[Memory.PARAMETERS]
         connect(m, vector.read, activations.pool)
         connect(m, matrix.read, activations.window)
         connect(m, vector.store_write, activations.store_write)
@@ -128,21 +160,6 @@ class Npu(wiring.Component):
                 getattr(parameters, f"{name}_address").eq(getattr(vector, f"{name}_address")),
                 getattr(vector, name).eq(getattr(parameters, name)),
             ]
-        self._count(m, counters, queues, matrix)
-        external = []
-        if config.external_port:
-            m.submodules.fetch = fetch = resettable(FetchEngine(config))
-            self._connect_external(m, door, queues[Queue.FETCH], fetch, weights)
-            # Whoever answers reads takes the time that it takes.
-            external = [queues[Queue.FETCH].busy]
-        m.d.comb += [
-            watchdog.running.eq(door.running),
-            watchdog.progress.eq(
-                self._progress(sequencer, queues, matrix, vector) | Cat(external).any()
-            ),
-            door.stuck.eq(watchdog.stuck),
-        ]
-        return m
 
     def _connect_control(
         self, m: Module, door: Any, sequencer: Any, program: Any, counters: Any
@@ -176,6 +193,8 @@ class Npu(wiring.Component):
         self, m: Module, sequencer: Any, queues: Any, matrix: Any, vector: Any
     ) -> None:
         load, compute, results = (queues[q] for q in (Queue.LOAD, Queue.COMPUTE, Queue.VECTOR))
+        connect(m, matrix.o, vector.i)
+        connect(m, matrix.kernel, vector.kernel)
         m.d.comb += [
             sequencer.settled.eq(matrix.load_settled),
             matrix.load_start.eq(load.start),
@@ -194,7 +213,11 @@ class Npu(wiring.Component):
         transfers = [port.valid & port.ready for port in (vector.read, matrix.o)]
         starts = [queue.start for queue in queues.values()]
         moves = [sequencer.sent, matrix.row_taken, ~matrix.load_settled, matrix.vector_taken]
+        if self.config.external_port:
+            # Whoever answers reads takes the time that it takes.
+            moves.append(queues[Queue.FETCH].busy)
         return Cat(*transfers, *starts, *moves).any()
+
     def _connect_external(
         self, m: Module, door: Any, queue: Any, fetch: Any, weights: Any
     ) -> None:
@@ -212,7 +235,7 @@ class Npu(wiring.Component):
             door.refused_at.eq(fetch.fault_at),
         ]
         # A run begins with a reset of the engines, so what one before has left is dropped by then.
-        m.d.comb += reader.discard.eq(door.engine_reset)
+        m.d.comb += reader.discard.eq(_copy_of_reset(m, door, "reader"))
         for name, member in AxiReadBus(self.config).members.items():
             inner, pin = getattr(reader.bus, name), getattr(self, f"m_axi_{name}")
             m.d.comb += pin.eq(inner) if member.flow is Out else inner.eq(pin)
@@ -228,3 +251,10 @@ class Npu(wiring.Component):
             counters.stamp.eq(results.busy & results.done & header.stamp),
             counters.stamp_index.eq(header.stamp_index[: self.config.stamp_bits]),
         ]
+
+
+def _copy_of_reset(m: Module, door: Any, name: str) -> Signal:
+    """A register that resets one part: the parts lie all over the die."""
+    reset = Signal(name=f"reset_{name}", attrs=keep_where(True))
+    m.d.sync += reset.eq(door.engine_reset)
+    return reset

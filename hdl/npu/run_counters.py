@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counters and time stamps of a run."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Module, Mux, Signal, Value
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -20,6 +20,7 @@ class RunCounters(wiring.Component):
     clear : In(1)
         A run begins; time stamps stay.
     running : In(1)
+        While it is low nothing counts, and no stamp is left.
     busy : In(len(BUSY))
         Engines of these queues with a descriptor at work.
     vector_taken : In(1)
@@ -34,7 +35,7 @@ class RunCounters(wiring.Component):
     index : In(...)
         Counter, then time stamp, to read.
     value : Out(32)
-        Its value, 1 cycle later.
+        Its value, 1 cycle later; a run's is whole a cycle after its end.
     """
 
     clear: Signal
@@ -68,18 +69,13 @@ class RunCounters(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         counts = {
-            Counter.CYCLES: self.running,
             **{counter: self.busy[place] for place, counter in enumerate(BUSY.values())},
             Counter.PLANES: Mux(self.vector_taken, self.top_plane + 1, 0),
         }
-        registers = []
-        for counter, increment in counts.items():
-            register = Signal(32, name=counter.name.lower())
-            m.d.sync += register.eq((register + increment)[:32])
-            with m.If(self.clear):
-                m.d.sync += register.eq(0)
-            registers.append(register)
-        m.d.comb += self.cycles.eq(registers[Counter.CYCLES])
+        m.d.sync += self.cycles.eq((self.cycles + self.running)[:32])
+        with m.If(self.clear):
+            m.d.sync += self.cycles.eq(0)
+        registers = [self.cycles, *(self._sum(m, *each) for each in counts.items())]
 
         m.submodules.stamps = stamps = memory.Memory(
             shape=32, depth=self.config.stamps, init=[]
@@ -88,7 +84,7 @@ class RunCounters(wiring.Component):
         is_counter = Signal()
         counter_value = Signal(32)
         m.d.comb += [
-            write.en.eq(self.stamp),
+            write.en.eq(self.stamp & self.running),
             write.addr.eq(self.stamp_index),
             write.data.eq(self.cycles),
             read.addr.eq((self.index - COUNTERS)[: self.config.stamp_bits]),
@@ -99,3 +95,16 @@ class RunCounters(wiring.Component):
             counter_value.eq(Array(registers)[self.index[: bits_for(COUNTERS - 1)]]),
         ]
         return m
+
+    def _sum(self, m: Module, counter: Counter, count: Value) -> Signal:
+        """The sum of a count while the program runs. It is registered first, as it comes late."""
+        name = counter.name.lower()
+        increment = Signal.like(count, name=f"{name}_more")
+        total = Signal(32, name=name)
+        m.d.sync += [
+            increment.eq(Mux(self.running, count, 0)),
+            total.eq((total + increment)[:32]),
+        ]
+        with m.If(self.clear):
+            m.d.sync += [increment.eq(0), total.eq(0)]
+        return total

@@ -38,7 +38,7 @@ class Watchdog(wiring.Component):
     progress : In(1)
         Something moves in this cycle.
     stuck : Out(1)
-        Nothing has for `patience(config)` cycles.
+        Nothing has for `patience(config)` cycles: told a cycle later.
     """
 
     running: Signal
@@ -52,8 +52,11 @@ class Watchdog(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         waited = Signal(range(patience(self.config)))
+        # Progress is the sum of what comes from all over the NPU.
+        moved = Signal()
+        m.d.sync += moved.eq(self.progress)
         m.d.comb += self.stuck.eq(waited.all())
-        with m.If(~self.running | self.progress):
+        with m.If(~self.running | moved):
             m.d.sync += waited.eq(0)
         with m.Elif(~self.stuck):
             m.d.sync += waited.eq(waited + 1)
