@@ -12,7 +12,9 @@ __all__ = ["BLOCKS", "rates", "said_of"]
 #: Name in the manual, module in `cimple.hdl.npu`, class.
 BLOCKS = (
     ("front door", "front_door", "FrontDoor"),
+    ("program reader", "program_reader", "ProgramReader"),
     ("weight loader", "weight_loader", "WeightLoader"),
+    ("row reader", "row_reader", "RowReader"),
     ("fetch engine", "fetch_engine", "FetchEngine"),
     ("AXI reader", "axi_reader", "AxiReader"),
     ("window feeder", "window_feeder", "WindowFeeder"),

@@ -230,12 +230,12 @@ class NpuConfig(Config):
         """Cycles from one row group to the next while weights are loaded into a bank at rest.
 
         The memory gives a word a cycle. Where the rows of a group cannot be taken while a table is
-        filled, all but the first, which is read meanwhile, are read after it.
+        filled, all but the first two, which are read meanwhile, are read after it.
         """
-        macro = self.macro
+        macro, after_fill = self.macro, 0
         if macro.has_fill and not macro.stages_two_groups:
-            return macro.write_interval + (macro.rows_per_group - 1) * (self.row_words - 1)
-        return max(self.group_words, macro.write_interval)
+            after_fill = max(0, macro.rows_per_group - 2) * (self.row_words - 1)
+        return max(self.group_words, macro.write_interval + after_fill)
 
     @property
     def channel_words(self) -> int:

@@ -6,6 +6,9 @@ from ...hdl.npu.isa import Descriptor, Opcode
 
 __all__ = ["LoaderTiming"]
 
+#: Rows that wait to be taken.
+_SLOTS = 2
+
 
 class LoaderTiming:
     """Control of a `WeightLoader`.
@@ -25,7 +28,9 @@ class LoaderTiming:
         self._running = False
         self._is_kernel = False
         self._words = 0
+        #: Words of the row that is read, and rows that are whole.
         self._count = 0
+        self._there = 0
         self._row = 0
         self._group = 0
         self._left = 0
@@ -62,7 +67,7 @@ class LoaderTiming:
     def row(self) -> tuple[int, int] | None:
         """The row that is offered."""
         has_it = self._group < self._config.macro.groups
-        if self._running and self._count == self._words and not self._is_kernel and has_it:
+        if self._running and self._there and not self._is_kernel and has_it:
             return self._row, self._bank
         return None
 
@@ -72,8 +77,8 @@ class LoaderTiming:
             self._filling = max(0, self._filling - 1)
             return False
         # What is for no macro is left out, and kernels' memory takes every tap.
-        taken = self._count == self._words and (is_taken if row else True)
-        self._count = 1 if taken else self._count + (self._count < self._words)
+        taken = bool(self._there) and (is_taken if row else True)
+        self._read(taken)
         ends_group = taken and (self._is_kernel or self._row == self._rows - 1)
         if taken:
             self._row = 0 if ends_group else self._row + 1
@@ -90,6 +95,14 @@ class LoaderTiming:
         self._left -= 1
         if self._left:
             return False
-        self._count = 0
+        self._count = self._there = 0
         self._running = False
         return True
+
+    def _read(self, taken: bool) -> None:
+        """A word enters where there is room for its row."""
+        self._count += self._there < _SLOTS
+        is_whole = self._count == self._words
+        if is_whole:
+            self._count = 0
+        self._there += is_whole - taken

@@ -205,8 +205,8 @@ LOADING = [
     ({"rows": 12, "columns": 17}, 4, 5, 20),
     ({"rows": 12, "columns": 17}, 32, 1, 16),
     ({"rows": 12, "columns": 9, "cell": "bitcell"}, 4, 3, 3),
-    # 512 entries and one cycle, then nine rows, of which all but the first wait for memory.
-    ({"rows": 20, "columns": 9, "table": "blockram"}, 4, 3, 513 + 1 + 8 * 3),
+    # 512 entries and one cycle, then nine rows, of which all but the first two wait for memory.
+    ({"rows": 20, "columns": 9, "table": "blockram"}, 4, 3, 513 + 2 + 7 * 3),
     ({"rows": 20, "columns": 9, "table": "blockram", "banks": 2}, 4, 3, 256),
 ]
 
