@@ -27,6 +27,9 @@ class ActivationMemory(wiring.Component):
     Readers are served in the order of the ports below when they ask at once. The host may only be
     active while the engines are not.
 
+    Both go through registers first, as all banks' addresses are calculated from one. So what is
+    written can be read 2 cycles later; no token reaches another engine sooner.
+
     Latency: read data `READ_CYCLES` cycles after `ready`; the host's as in `HostPort`. Cost:
     `activation_port` memories of one byte.
 
@@ -92,7 +95,7 @@ class ActivationMemory(wiring.Component):
             ]
             read_bytes.append(read.data)
         # Block RAM is slow to answer: what follows begins at a register.
-        kept = delayed(m, "read_bytes", Cat(read_bytes), READ_CYCLES - 1, reset_less=True)
+        kept = delayed(m, "read_bytes", Cat(read_bytes), READ_CYCLES - 2, reset_less=True)
         m.d.comb += [self.pool.data.eq(kept), self.window.data.eq(kept)]
         self._answer_host(m, Cat(read_bytes))
         return m
@@ -106,11 +109,11 @@ class ActivationMemory(wiring.Component):
 
     def _arbitrate_reads(self, m: Module, address: Signal) -> None:
         with m.If(self.host.read):
-            m.d.comb += address.eq(Cat(Const(0, 2), self.host.offset)[: len(address)])
+            m.d.sync += address.eq(Cat(Const(0, 2), self.host.offset)[: len(address)])
         with m.Elif(self.pool.valid):
-            m.d.comb += address.eq(self.pool.address)
+            m.d.sync += address.eq(self.pool.address)
         with m.Else():
-            m.d.comb += address.eq(self.window.address)
+            m.d.sync += address.eq(self.window.address)
         m.d.comb += [
             self.pool.ready.eq(self.pool.valid),
             self.window.ready.eq(self.window.valid & ~self.pool.valid),
@@ -118,19 +121,19 @@ class ActivationMemory(wiring.Component):
 
     def _merge_writes(self, m: Module, address: Signal, count: Signal, data: Signal) -> None:
         with m.If(self.host.write):
-            m.d.comb += [
+            m.d.sync += [
                 address.eq(Cat(Const(0, 2), self.host.offset)[: len(address)]),
                 count.eq(WORD_BYTES),
                 data.eq(self.host.write_data),
             ]
         with m.Elif(self.store_write.count != 0):
-            m.d.comb += [
+            m.d.sync += [
                 address.eq(self.store_write.address),
                 count.eq(self.store_write.count),
                 data.eq(self.store_write.data),
             ]
         with m.Else():
-            m.d.comb += [
+            m.d.sync += [
                 address.eq(self.pool_write.address),
                 count.eq(self.pool_write.count),
                 data.eq(self.pool_write.data),
@@ -139,7 +142,6 @@ class ActivationMemory(wiring.Component):
     def _answer_host(self, m: Module, word: Value) -> None:
         """The four of the port's bytes that the host has asked for."""
         words = self.config.activation_port // WORD_BYTES
-        which = Signal(bits_for(words - 1))
-        m.d.sync += which.eq(self.host.offset[: exact_log2(words)])
+        which = delayed(m, "host_word", self.host.offset[: exact_log2(words)], 2)
         choices = Array(word.word_select(index, 32) for index in range(words))
         answer_host(m, self.host, choices[which])

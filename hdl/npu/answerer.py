@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from .config import NpuConfig
+from .latency import HOST_READ_CYCLES
 from .packets import (
     COUNTERS,
     IDENTITY_WORDS,
@@ -28,7 +29,7 @@ __all__ = ["Answerer"]
 class Answerer(wiring.Component):
     """Sends one answer for each `start`.
 
-    Latency: the header 1 cycle after `start`. Throughput: a word in 3 cycles.
+    Latency: the header 1 cycle after `start`. Throughput: a word in ``HOST_READ_CYCLES + 1`` cycles.
 
     Members
     -------
@@ -90,6 +91,7 @@ class Answerer(wiring.Component):
         words = self._word_count(m)
         header: Any = Signal(ResponseHeader)
         counter = Signal(32)
+        waited = Signal(range(HOST_READ_CYCLES))
         m.d.comb += [
             header.opcode.eq(self.header.opcode),
             header.tag.eq(self.header.tag),
@@ -112,14 +114,15 @@ class Answerer(wiring.Component):
                     with m.If(words == 0):
                         m.d.comb += self.done.eq(1)
                         m.next = "Idle"
-            # What a word comes from is there two cycles after it is asked for.
             with m.State("Ask"):
                 is_read = self.header.opcode == Request.READ
                 m.d.comb += self.read.eq(is_read & (self.status == Status.OK))
+                m.d.sync += waited.eq(1)
                 m.next = "Wait"
             with m.State("Wait"):
-                m.d.sync += counter.eq(self.counter_value)
-                m.next = "Word"
+                m.d.sync += [waited.eq(waited + 1), counter.eq(self.counter_value)]
+                with m.If(waited == HOST_READ_CYCLES - 1):
+                    m.next = "Word"
             with m.State("Word"):
                 m.d.comb += [
                     out.valid.eq(1),

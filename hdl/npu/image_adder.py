@@ -19,7 +19,7 @@ __all__ = ["ImageAdder"]
 
 #: Cycles in turn: the first image's bytes, the second's, and their scaled sum.
 _FIRST, _SECOND, _SUM = range(ADD_TURNS)
-#: From asking for an addend to its beat; a register follows the bytes.
+#: From deciding on an addend to its beat; a register follows the bytes.
 _ENTERS_AFTER = BYTES_AFTER + 1
 
 
@@ -31,7 +31,7 @@ class ImageAdder(wiring.Component):
     activation memory serves the vector engine first.
 
     Throughput: 3 cycles for `requantisers` bytes. Latency: ``BYTES_AFTER + 2 + REQUANTISE_CYCLES +
-    SUM_WAITS`` cycles from asking for the first image's bytes to the beat of the sum.
+    SUM_WAITS - 1`` cycles from asking for the first image's bytes to the beat of the sum.
 
     Members
     -------
@@ -42,7 +42,7 @@ class ImageAdder(wiring.Component):
         Bytes are asked for, from `address` on; they surely come.
     address : Out(config.activation_address_bits)
     bytes : In(byte_lanes(config))
-        What was asked for `BYTES_AFTER` cycles ago, the first byte in lane 0.
+        What was asked for ``BYTES_AFTER - 1`` cycles ago, the first byte in lane 0.
     scaled : In(sums_layout(config))
         As in `RequantiseLanes`.
     beat : Out(beat_layout(config))
@@ -100,11 +100,13 @@ class ImageAdder(wiring.Component):
         left = Signal(bits + 1)
         running = Signal()
         base = Mux(turn == _SECOND, fields.other_start, fields.start)
-        m.d.comb += [
-            self.asks.eq(running & (turn != _SUM)),
+        decides = Signal()
+        m.d.comb += decides.eq(running & (turn != _SUM))
+        m.d.sync += [
+            self.asks.eq(decides),
             self.address.eq((base + offset)[:bits]),
+            turn.eq(_next_turn(turn)),
         ]
-        m.d.sync += turn.eq(_next_turn(turn))
         with m.If(turn == _SUM):
             m.d.sync += [offset.eq((offset + lanes)[:bits]), left.eq((left - lanes)[: len(left)])]
             with m.If(left <= lanes):
@@ -113,7 +115,7 @@ class ImageAdder(wiring.Component):
             m.d.sync += [
                 turn.eq(_FIRST), offset.eq(0), left.eq(fields.bytes[: len(left)]), running.eq(1),
             ]
-        return self.asks
+        return decides
 
     def _send(self, m: Module, entering: Signal, enters: Value, sends_sum: Value) -> None:
         """The beats. Addends write nothing."""

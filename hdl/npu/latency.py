@@ -5,14 +5,16 @@ Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
 """
 
 __all__ = [
-    "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS", "MAX_POOL_CYCLES",
-    "MOST_BURSTS", "MULTIPLIER_AFTER", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER",
+    "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS", "HOST_READ_CYCLES",
+    "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER",
     "SUM_WAITS", "WINDOW_SUM_CYCLES",
 ]  # fmt: skip
 
-#: From the cycle in which the activation memory is asked to that in which its bytes are there: a
-#: register follows the block RAM.
-READ_CYCLES = 2
+#: From the cycle in which the activation memory is asked to that in which its bytes are there, by
+#: way of registers before and behind the block RAM.
+READ_CYCLES = 3
+#: From the front door's asking any memory for a word to that in which it is there.
+HOST_READ_CYCLES = 3
 #: From the cycle in which a unit of the vector engine decides on a read to that in which it has the
 #: bytes: the request, and the bytes in order of addresses, are registered.
 BYTES_AFTER = 1 + READ_CYCLES + 1
@@ -26,7 +28,7 @@ SHIFT_AFTER = 6
 #: From a window's last tap, with its bytes, to its sum.
 WINDOW_SUM_CYCLES = 3
 #: From a window's last tap, with its bytes, to the write of its largest values.
-MAX_POOL_CYCLES = 2
+MAX_POOL_CYCLES = 1
 #: Cycles in which some bytes of two images are added: each is read, then the sum has its turn.
 ADD_TURNS = 3
 ADD_READS = 2

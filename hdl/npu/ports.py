@@ -3,12 +3,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, ValueLike
+from amaranth.hdl import Module, ValueLike
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import bits_for, exact_log2
 
 from .config import TAP_BANKS, WORD_BYTES, NpuConfig
+from .delay import delayed
+from .latency import HOST_READ_CYCLES
 from .packets import MEMORY_SHIFT
 
 __all__ = [
@@ -41,7 +43,7 @@ class ActivationReadPort(Signature):
 
 
 class ActivationWritePort(Signature):
-    """A writer's view: the first `count` lanes go to the bytes from `address` on, at once.
+    """A writer's view: the first `count` lanes go to the bytes from `address` on, together.
 
     A `count` of zero writes nothing.
     """
@@ -112,8 +114,8 @@ class WeightWritePort(Signature):
 class HostPort(Signature):
     """The front door's view of one memory, a word of 32 bits at a time.
 
-    ``offset`` counts words. A read's `read_data` is there two cycles after `read`, and until the
-    next read's is.
+    ``offset`` counts words. A read's `read_data` is there `HOST_READ_CYCLES` cycles after `read`,
+    and until the next read's is.
     """
 
     def __init__(self) -> None:
@@ -129,8 +131,6 @@ class HostPort(Signature):
 
 
 def answer_host(m: Module, host: Any, word: ValueLike) -> None:
-    """Keep what a `HostPort` has read: `word`, which is there for the cycle after `read` only."""
-    arrives = Signal(name="host_word_arrives")
-    m.d.sync += arrives.eq(host.read)
-    with m.If(arrives):
+    """Keep what a `HostPort` has read: `word` as it is a cycle before `read_data` must be there."""
+    with m.If(delayed(m, "host_word_arrives", host.read, HOST_READ_CYCLES - 1)):
         m.d.sync += host.read_data.eq(word)

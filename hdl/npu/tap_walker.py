@@ -11,7 +11,7 @@ from .config import NpuConfig
 from .delay import delayed
 from .isa import Opcode, layout
 from .latency import BYTES_AFTER
-from .walkers import POSITION_BITS, PixelWalker, WindowWalker
+from .walkers import POSITION_BITS, PixelWalker, WindowWalker, countdown
 
 __all__ = ["TAP_NUMBER_BITS", "TapWalker", "tap_layout"]
 
@@ -41,8 +41,8 @@ class TapWalker(wiring.Component):
     A chunk of sums leaves in `sum_beats` cycles; one of fewer taps waits until they have passed.
 
     Throughput: a tap a cycle, and a chunk in ``max(taps, sum_beats)``; of a MAX_POOL in ``taps``.
-    Latency: 1 cycle from `start` to the first `asks`; a tap is there with its bytes, `BYTES_AFTER`
-    cycles after it.
+    Latency: 2 cycles from `start` to the first `asks`; a tap is there with its bytes, ``BYTES_AFTER
+    - 1`` cycles after it.
 
     Members
     -------
@@ -91,25 +91,31 @@ class TapWalker(wiring.Component):
         running = Signal()
         channel = Signal(16)
         channels_left = Signal(16)
+        ends_channels = Signal()
         ends_window = Signal()
         number = Signal.like(self.number)
         row, column_offset, offset = self._walk_taps(m, asked, number)
         bits = len(self.address)
         x = (windows.x + column_offset)[:POSITION_BITS]
         y = (windows.y + row)[:POSITION_BITS]
-        m.d.comb += [
-            ends_window.eq(asked.last & (channels_left <= self.width)),
+        # A sum of two, in the cycle before the memory takes it.
+        base = Signal.like(self.address)
+        offset_in_window = Signal.like(offset)
+        m.d.sync += [
             self.asks.eq(asked.valid),
-            self.address.eq((windows.address + offset + channel)[:bits]),
+            base.eq((windows.address + channel)[:bits]),
+            offset_in_window.eq(offset),
+        ]
+        m.d.comb += [
+            ends_window.eq(asked.last & ends_channels),
+            self.address.eq((base + offset_in_window)[:bits]),
             self.number.eq(delayed(m, "number", number, BYTES_AFTER - 1)),
             self.tap.eq(delayed(m, "tap", asked, BYTES_AFTER)),
             # As unsigned numbers, positions before the image are larger than any beyond it.
             asked.inside.eq((x < fields.row_bytes) & (y < fields.height)),
             asked.valid.eq(running & self._is_due(m, asked, number)),
             asked.ends_all.eq(ends_window & windows.last),
-            asked.count.eq(
-                Mux(channels_left > self.width, self.width, channels_left)[: len(asked.count)]
-            ),
+            asked.count.eq(Mux(ends_channels, channels_left, self.width)[: len(asked.count)]),
             asked.address.eq((pixels.address + channel)[:bits]),
             windows.descriptor.eq(fields),
             windows.start.eq(self.start),
@@ -123,11 +129,16 @@ class TapWalker(wiring.Component):
             pixels.height.eq(fields.out_height),
         ]
         with m.If(self.start | (asked.valid & ends_window)):
-            m.d.sync += [channel.eq(0), channels_left.eq(fields.channels)]
+            m.d.sync += [
+                channel.eq(0),
+                channels_left.eq(fields.channels),
+                ends_channels.eq(fields.channels <= self.width),
+            ]
         with m.Elif(asked.valid & asked.last):
             m.d.sync += [
                 channel.eq((channel + self.width)[:16]),
                 channels_left.eq((channels_left - self.width)[:16]),
+                ends_channels.eq(channels_left <= 2 * self.width),
             ]
         with m.If(self.start):
             m.d.sync += running.eq(1)
@@ -154,23 +165,23 @@ class TapWalker(wiring.Component):
         """Row of the tap; bytes from the window's first to the tap's pixel, in its row and in all.
         """
         fields = self.descriptor
-        # Columns and rows that follow, as comparing with zero is quick.
-        columns_left = Signal(8)
-        rows_left = Signal(8)
         row = Signal(8)
         column_offset = Signal(POSITION_BITS)
         offset = Signal(self.config.activation_address_bits)
         next_row = Signal.like(offset)
         bits = len(offset)
-        ends_row = columns_left == 0
+        begins_window = self.start | (asked.valid & asked.last)
+        begins_row = Signal()
+        ends_row = countdown(m, "columns", fields.kernel_width, begins_row, asked.valid)
+        last_row = countdown(m, "rows", fields.kernel_height, begins_window, begins_row)
         m.d.comb += [
+            begins_row.eq(self.start | (asked.valid & ends_row)),
             asked.first.eq(number == 0),
-            asked.last.eq(ends_row & (rows_left == 0)),
+            asked.last.eq(ends_row & last_row),
         ]
-        with m.If(self.start | (asked.valid & asked.last)):
+        with m.If(begins_window):
             m.d.sync += [
                 number.eq(0),
-                rows_left.eq(fields.kernel_height - 1),
                 row.eq(0),
                 offset.eq(0),
                 next_row.eq(fields.row_stride[:bits]),
@@ -182,16 +193,13 @@ class TapWalker(wiring.Component):
             ]
             with m.If(ends_row):
                 m.d.sync += [
-                    rows_left.eq(rows_left - 1),
                     row.eq(row + 1),
                     offset.eq(next_row),
                     next_row.eq((next_row + fields.row_stride)[:bits]),
                 ]
-        with m.If(self.start | (asked.valid & ends_row)):
-            m.d.sync += [columns_left.eq(fields.kernel_width - 1), column_offset.eq(0)]
+        with m.If(begins_row):
+            m.d.sync += column_offset.eq(0)
         with m.Elif(asked.valid):
-            m.d.sync += [
-                columns_left.eq(columns_left - 1),
-                column_offset.eq((column_offset + fields.pixel_bytes)[:POSITION_BITS]),
-            ]
+            following = column_offset + fields.pixel_bytes
+            m.d.sync += column_offset.eq(following[:POSITION_BITS])
         return row, column_offset, offset

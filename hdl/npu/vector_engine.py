@@ -125,8 +125,8 @@ class VectorEngine(wiring.Component):
         return m
 
     def _merge_reads(self, m: Module, taps: Any, adder: Any) -> None:
-        """One unit is at work at a time; what it asks for is registered, and always served."""
-        m.d.sync += [
+        """One unit is at work at a time, and always served."""
+        m.d.comb += [
             self.read.valid.eq(taps.asks | adder.asks),
             self.read.address.eq(Mux(adder.asks, adder.address, taps.address)),
         ]

@@ -7,10 +7,24 @@ from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
 
-__all__ = ["POSITION_BITS", "PixelWalker", "WindowWalker", "wrapped"]
+__all__ = ["POSITION_BITS", "PixelWalker", "WindowWalker", "countdown", "wrapped"]
 
 #: Width of a position in an image, in bytes or rows: 16 bits, a sign, and room for one step beyond.
 POSITION_BITS = 18
+
+
+def countdown(m: Module, name: str, count: Value, begin: Value, advance: Value) -> Signal:
+    """Whether the last of `count` steps, at least 1, is there: known from a register.
+
+    After `begin` the first is there, after `advance` the next; `begin` comes before `advance`.
+    """
+    left = Signal(count.shape(), name=f"{name}_left")
+    is_last = Signal(name=f"last_of_{name}")
+    with m.If(begin):
+        m.d.sync += [left.eq(count), is_last.eq(count == 1)]
+    with m.Elif(advance):
+        m.d.sync += [left.eq(left - 1), is_last.eq(left == 2)]
+    return is_last
 
 
 class _ExtentCounter(wiring.Component):
@@ -49,21 +63,13 @@ class _ExtentCounter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # Those that follow, as comparing with zero is quick.
-        columns_left = Signal(16)
-        rows_left = Signal(16)
+        begins_row = Signal()
+        last_row = countdown(m, "rows", self.height, self.start, begins_row)
         m.d.comb += [
-            self.last_in_row.eq(columns_left == 0),
-            self.last.eq(self.last_in_row & (rows_left == 0)),
+            begins_row.eq(self.start | (self.advance & self.last_in_row)),
+            self.last_in_row.eq(countdown(m, "columns", self.width, begins_row, self.advance)),
+            self.last.eq(self.last_in_row & last_row),
         ]
-        with m.If(self.start | (self.advance & self.last_in_row)):
-            m.d.sync += columns_left.eq(self.width - 1)
-        with m.Elif(self.advance):
-            m.d.sync += columns_left.eq(columns_left - 1)
-        with m.If(self.start):
-            m.d.sync += rows_left.eq(self.height - 1)
-        with m.Elif(self.advance & self.last_in_row):
-            m.d.sync += rows_left.eq(rows_left - 1)
         return m
 
 

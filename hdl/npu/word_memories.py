@@ -6,9 +6,10 @@ from typing import Any
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for, exact_log2
+from amaranth.utils import exact_log2
 
 from .config import WORD_BYTES, NpuConfig
+from .delay import delayed
 from .isa import WORDS
 from .ports import HostPort, WeightWritePort, answer_host
 
@@ -69,10 +70,8 @@ class WeightMemory(wiring.Component):
         ]
         if self.config.external_port:
             self._fetch(m, write)
-        lane_read = Signal(bits_for(lanes - 1))
-        m.d.sync += lane_read.eq(lane)
         choices = Array(read.data[index] for index in range(lanes))
-        answer_host(m, self.host, choices[lane_read])
+        answer_host(m, self.host, delayed(m, "answer", choices[delayed(m, "lane", lane, 1)], 1))
         return m
 
     def _fetch(self, m: Module, write: Any) -> None:
@@ -135,7 +134,7 @@ class ProgramMemory(wiring.Component):
             write.data.eq(self.host.write_data),
             write.en.eq(self.host.write),
         ]
-        answer_host(m, self.host, read.data)
+        answer_host(m, self.host, delayed(m, "answer", read.data, 1))
         return m
 
 
@@ -185,10 +184,7 @@ class ParameterMemory(wiring.Component):
         parameter = self.host.offset[:2]
         lane = self.host.offset[2:][:lane_bits]
         host_word = self.host.offset[2 + lane_bits :][: self.config.channel_word_bits]
-        lane_read = Signal(bits_for(lanes - 1))
-        parameter_read = Signal(2)
-        m.d.sync += [lane_read.eq(lane), parameter_read.eq(parameter)]
-
+        lane_read = delayed(m, "lane", lane, 1)
         answers = []
         for index, (name, bits) in enumerate(PARAMETER_BITS.items()):
             words = memory.Memory(
@@ -204,6 +200,7 @@ class ParameterMemory(wiring.Component):
                 write.data.eq(Cat(self.host.write_data[:bits] for _ in range(lanes))),
                 write.en.eq((self.host.write & (parameter == index)) << lane),
             ]
-            answers.append(Array(read.data[lane] for lane in range(lanes))[lane_read])
-        answer_host(m, self.host, Array([*answers, 0])[parameter_read])
+            answer = Array(read.data[lane] for lane in range(lanes))[lane_read]
+            answers.append(delayed(m, f"{name}_answer", answer, 1))
+        answer_host(m, self.host, Array([*answers, 0])[delayed(m, "parameter", parameter, 2)])
         return m
