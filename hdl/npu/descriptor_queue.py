@@ -71,6 +71,9 @@ class DescriptorQueue(wiring.Component):
         header = data.View(layout(Opcode.END), self.descriptor)
         wait, signal = header.wait[: len(self.take)], header.signal[: len(self.give)]
         count = Signal(range(WORDS))
+        # The engine's `done` comes late in a cycle.
+        ended = Signal()
+        m.d.sync += ended.eq(self.done & self.busy)
         m.d.comb += [
             words.w_data.eq(self.i.payload),
             words.w_en.eq(self.i.valid),
@@ -90,10 +93,8 @@ class DescriptorQueue(wiring.Component):
                 m.d.comb += [self.take.eq(wait), self.start.eq(1)]
                 m.next = "Run"
             with m.State("Run"):
-                m.d.comb += self.busy.eq(1)
-                with m.If(self.done):
-                    m.next = "Give"
-            with m.State("Give"):
-                m.d.comb += self.give.eq(signal)
-                m.next = "Collect"
+                m.d.comb += self.busy.eq(~ended)
+                with m.If(ended):
+                    m.d.comb += self.give.eq(signal)
+                    m.next = "Collect"
         return m

@@ -21,8 +21,9 @@ class RowPlace(data.StructLayout):
     """Where a row of weights or a kernel's tap goes.
 
     ``group`` is a row group's number or a tap's, which means nothing where the macro does not have
-    the group (``has_group``). ``macros`` are those that it is for, a bit each. ``ends_group``,
-    ``is_last``: it is the last row of its group, of the descriptor.
+    the group. ``macros`` are those that it is for, a bit each. ``for_macro``: it is a row of a group
+    that the macro has; ``is_tap``: it is a tap. ``ends_group``, ``is_last``: it is the last row of
+    its group, of the descriptor.
     """
 
     def __init__(self, config: NpuConfig) -> None:
@@ -31,7 +32,8 @@ class RowPlace(data.StructLayout):
                 "row": range(config.macro.rows_per_group),
                 "group": bits_for(max(config.macro.groups, config.taps) - 1),
                 "macros": config.macros,
-                "has_group": 1,
+                "for_macro": 1,
+                "is_tap": 1,
                 "ends_group": 1,
                 "is_last": 1,
             }
@@ -51,8 +53,7 @@ class RowReader(wiring.Component):
 
     All that it does follows from registers, not from whether a row is taken in this cycle: the
     next one is read meanwhile. Where both registers are full the memory's output holds the word
-    behind them: the address moves on only as a word enters. What is read behind the last row is
-    dropped.
+    behind them: the address moves on only as a word enters. Nothing enters behind the last row.
 
     Latency: from `run` as many cycles to the first row as it has words. Throughput: a word a cycle.
 
@@ -89,35 +90,38 @@ class RowReader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         config = self.config
-        # Rows that are whole.
+        # Rows that are whole; whether the last has been read.
         there = Signal(range(_SLOTS + 1))
+        ended = Signal()
+        is_tap = Signal()
+        m.d.sync += is_tap.eq(self.descriptor.opcode == Opcode.LOAD_TAPS)
         enters = Signal()
         completes = Signal()
+        place = self._place(m, is_tap, completes)
         taken = Signal()
         count = Signal(range(max(config.row_words, config.tap_words)))
-        most = Mux(self._is_kernel, config.tap_words - 1, config.row_words - 1)
+        most = Mux(is_tap, config.tap_words - 1, config.row_words - 1)
         m.d.comb += [
-            enters.eq(there != _SLOTS),
+            enters.eq((there != _SLOTS) & ~ended),
             completes.eq(enters & (count == most)),
             taken.eq(self.o.valid & self.o.ready),
             self.o.valid.eq(self.run & (there != 0)),
         ]
         with m.If(~self.run):
-            m.d.sync += [there.eq(0), count.eq(0)]
+            m.d.sync += [there.eq(0), count.eq(0), ended.eq(0)]
         with m.Else():
             with m.If(enters):
-                m.d.sync += count.eq(Mux(completes, 0, count + 1)[: len(count)])
+                m.d.sync += [
+                    count.eq(Mux(completes, 0, count + 1)[: len(count)]),
+                    ended.eq(completes & place.is_last),
+                ]
             with m.If(completes & ~taken):
                 m.d.sync += there.eq(there + 1)
             with m.Elif(taken & ~completes):
                 m.d.sync += there.eq(there - 1)
         self._ask(m, enters)
-        self._keep(m, self._place(m, completes), enters, completes, taken)
+        self._keep(m, place, enters, completes, taken)
         return m
-
-    @property
-    def _is_kernel(self) -> Value:
-        return self.descriptor.opcode == Opcode.LOAD_TAPS
 
     def _ask(self, m: Module, enters: Value) -> None:
         """The word at the memory's output stays there until it enters."""
@@ -136,7 +140,7 @@ class RowReader(wiring.Component):
         with m.Elif(enters):
             m.d.sync += following.eq(following + 1)
 
-    def _place(self, m: Module, completes: Value) -> Any:
+    def _place(self, m: Module, is_tap: Value, completes: Value) -> Any:
         """Where the row that is being read goes."""
         config, fields = self.config, self.descriptor
         row = Signal(range(config.macro.rows_per_group))
@@ -147,8 +151,9 @@ class RowReader(wiring.Component):
         m.d.comb += [
             place.row.eq(row),
             place.group.eq(group[: len(place.group)]),
-            place.has_group.eq(group < config.macro.groups),
-            place.ends_group.eq(self._is_kernel | (row == config.macro.rows_per_group - 1)),
+            place.for_macro.eq(~is_tap & (group < config.macro.groups)),
+            place.is_tap.eq(is_tap),
+            place.ends_group.eq(is_tap | (row == config.macro.rows_per_group - 1)),
             place.is_last.eq(place.ends_group & ends_turn & (left == 0)),
         ]
         with m.If(~self.run):

@@ -20,7 +20,7 @@ class Sequencer(wiring.Component):
     waits until all queues are empty and the weights settled, as the next program begins with a
     reset of the engines.
 
-    Latency: 4 cycles from `start` to the first word.
+    Latency: 4 cycles from `start` to the first word; 1 from the end to `done` or `fault`.
 
     Members
     -------
@@ -105,13 +105,18 @@ class Sequencer(wiring.Component):
                 with m.If(reader.o.valid & item.ends):
                     m.next = "Drain"
                 with m.Elif(reader.o.valid & item.fails):
-                    m.d.comb += self.fault.eq(1)
-                    m.next = "Idle"
+                    m.next = "Failed"
                 with m.Else():
                     m.d.comb += send.eq(reader.o.valid)
                     with m.If(self.sent & item.last):
                         m.d.sync += self.current.eq(self.current + 1)
             with m.State("Drain"), m.If(self.empty.all() & self.settled):
+                m.next = "Done"
+            # What ends the run comes from the state alone, as it reaches far.
+            with m.State("Done"):
                 m.d.comb += self.done.eq(1)
+                m.next = "Idle"
+            with m.State("Failed"):
+                m.d.comb += self.fault.eq(1)
                 m.next = "Idle"
         return m

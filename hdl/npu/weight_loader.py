@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from .config import TAP_BANKS, NpuConfig
+from .delay import delayed
 from .isa import Opcode, layout
 from .ports import KernelWritePort
 from .row_reader import RowReader
@@ -28,7 +29,7 @@ class WeightLoader(wiring.Component):
     Members
     -------
     start : In(1)
-        `descriptor` is there and stays until `done`.
+        `descriptor` is there and stays until `done`; not in the cycle behind that of `done`.
     descriptor : In(layout(Opcode.LOAD_WEIGHTS))
         Or a LOAD_TAPS, whose fields lie in the same places: taps in that of `groups`.
     done : Out(1)
@@ -79,18 +80,17 @@ class WeightLoader(wiring.Component):
         m = Module()
         m.submodules.reader = reader = RowReader(self.config)
         place: Any = reader.o.payload.place
-        is_kernel = self.descriptor.opcode == Opcode.LOAD_TAPS
         m.d.comb += [
             reader.descriptor.eq(self.descriptor),
             self.address.eq(reader.address),
             reader.data.eq(self.data),
-            self.w.valid.eq(reader.o.valid & ~is_kernel & place.has_group),
+            self.w.valid.eq(reader.o.valid & place.for_macro),
             # A group that the macro does not have is left out.
-            reader.o.ready.eq(is_kernel | self.w.ready | ~place.has_group),
+            reader.o.ready.eq(self.w.ready | ~place.for_macro),
             self.taken.eq(reader.o.valid & reader.o.ready),
             self.done.eq(self.taken & place.is_last),
             self.macros.eq(place.macros),
-            self.kernel.enable.eq(reader.o.valid & is_kernel),
+            self.kernel.enable.eq(reader.o.valid & place.is_tap),
         ]
         self._offer(m, reader.o.payload.words, place)
         self._settle(m, self.w.valid & self.w.ready & place.ends_group)
@@ -99,7 +99,8 @@ class WeightLoader(wiring.Component):
                 m.next = "Stream"
             with m.State("Stream"):
                 m.d.comb += reader.run.eq(1)
-                with m.If(self.done):
+                # Behind the last row there is none.
+                with m.If(delayed(m, "ended", self.done, 1)):
                     m.next = "Idle"
         return m
 
@@ -128,9 +129,10 @@ class WeightLoader(wiring.Component):
         if not self.config.macro.has_fill:
             m.d.comb += self.settled.eq(1)
             return
-        filling = Signal(range(self.config.macro.fill_cycles + 1))
-        m.d.comb += self.settled.eq(filling == 0)
-        with m.If(written):
-            m.d.sync += filling.eq(self.config.macro.fill_cycles)
-        with m.Elif(~self.settled):
+        filling = Signal(range(self.config.macro.fill_cycles))
+        begins = delayed(m, "begins_to_fill", written, 1)
+        m.d.comb += self.settled.eq(~begins & (filling == 0))
+        with m.If(begins):
+            m.d.sync += filling.eq(self.config.macro.fill_cycles - 1)
+        with m.Elif(filling != 0):
             m.d.sync += filling.eq(filling - 1)

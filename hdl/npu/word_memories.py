@@ -70,6 +70,8 @@ class WeightMemory(wiring.Component):
         ]
         if self.config.external_port:
             self._fetch(m, write)
+        else:
+            _read_between_writes(m, read, self.host)
         choices = Array(read.data[index] for index in range(lanes))
         answer_host(m, self.host, delayed(m, "answer", choices[delayed(m, "lane", lane, 1)], 1))
         return m
@@ -135,6 +137,7 @@ class ProgramMemory(wiring.Component):
             write.en.eq(self.host.write),
         ]
         answer_host(m, self.host, delayed(m, "answer", read.data, 1))
+        _read_between_writes(m, read, self.host)
         return m
 
 
@@ -202,5 +205,15 @@ class ParameterMemory(wiring.Component):
             ]
             answer = Array(read.data[lane] for lane in range(lanes))[lane_read]
             answers.append(delayed(m, f"{name}_answer", answer, 1))
+            _read_between_writes(m, read, self.host)
         answer_host(m, self.host, Array([*answers, 0])[delayed(m, "parameter", parameter, 2)])
         return m
+
+
+def _read_between_writes(m: Module, read: Any, host: Any) -> None:
+    """Nothing is read in a cycle in which the host writes: nobody looks then.
+
+    Without that, synthesis adds what tells the old word from the new one where both ports are at
+    the same address: comparators, and a multiplexer behind every bit of a block RAM.
+    """
+    m.d.comb += read.en.eq(~host.write)

@@ -98,8 +98,8 @@ class _Run:
             timing.cycles += 1
             if timing.cycles > last_event + _PATIENCE:
                 raise TimingError(f"the program comes to a stop in cycle {last_event}")
-        # The cycle in which the end is seen is one of them.
-        timing.cycles += 1
+        # The cycle in which the end is seen is one of them, and that in which it is told.
+        timing.cycles += 2
         return timing
 
     def _is_done(self) -> bool:

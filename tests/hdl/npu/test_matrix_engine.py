@@ -109,6 +109,7 @@ def test_one_bank_is_written_while_another_computes(simulate, npu_config, stream
 
     async def load_other(ctx):
         await ctx.tick().until(engine.load_done)  # the first load's
+        await ctx.tick()
         await load(ctx, engine, config, 64, 1)
         ended.append("load")
 

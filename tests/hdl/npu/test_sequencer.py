@@ -105,10 +105,11 @@ def test_a_word_a_cycle(simulate, npu_config):
 
     async def bench(ctx):
         nothing_at_work(ctx, sequencer)
-        # Four cycles until the first word has come, one each to see END and empty queues.
-        assert await run(ctx, sequencer, 0) == ("done", 4 + 15 * WORDS + 1, 15)
-        assert await run(ctx, sequencer, 14) == ("done", 4 + WORDS + 1, 15)
-        assert await run(ctx, sequencer, 15) == ("done", 5, 15)
+        # Four cycles until the first word has come, one each to see END and empty queues, and to
+        # tell it.
+        assert await run(ctx, sequencer, 0) == ("done", 4 + 15 * WORDS + 2, 15)
+        assert await run(ctx, sequencer, 14) == ("done", 4 + WORDS + 2, 15)
+        assert await run(ctx, sequencer, 15) == ("done", 6, 15)
 
     simulate(sequencer, bench, background=[around.serve])
 
@@ -128,6 +129,7 @@ def test_end_waits_until_everything_is_empty(simulate, npu_config):
                 assert not ctx.get(sequencer.done)
                 await ctx.tick()
         nothing_at_work(ctx, sequencer)
+        await ctx.tick()
         assert ctx.get(sequencer.done)
         await ctx.tick()
         assert not ctx.get(sequencer.done)

@@ -67,7 +67,8 @@ class Surroundings:
 
 
 async def load(ctx, loader, fields, limit=3000, opcode=Opcode.LOAD_WEIGHTS):
-    """Start a descriptor; the cycles until `done`, both ends counted."""
+    """A cycle of rest, then a descriptor; the cycles from its start to `done`, both counted."""
+    await ctx.tick()
     ctx.set(loader.descriptor.as_value(), number_of(opcode, fields))
     ctx.set(loader.start, 1)
     for cycle in range(limit):
@@ -118,7 +119,7 @@ def test_pace(simulate, npu_config, macro, port):
         cycles.append(await load(ctx, loader, fields))
 
     simulate(loader, bench, background=[around.serve])
-    assert around.times[0] == config.row_words + 1
+    assert around.times[0] == 1 + config.row_words + 1
     waits = {after - before for before, after in pairwise(around.times)}
     assert waits <= {config.row_words}
     rows = config.macro.groups * config.macro.rows_per_group

@@ -66,7 +66,7 @@ def test_a_load_waits_for_a_fetch() -> None:
     # A cycle from the end to the token, which is taken in the next; then all is as it is alone.
     assert found.cycles == START + found.busy[Queue.FETCH] + 2 + alone.cycles - START
     beside = run(None, (Opcode.FETCH, {"bytes": 2048}), load)
-    assert beside.cycles == START + beside.busy[Queue.FETCH] + 3
+    assert beside.cycles == START + beside.busy[Queue.FETCH] + 4
 
 
 def test_an_npu_without_a_port_takes_as_long_as_ever() -> None:

@@ -46,8 +46,9 @@ POOL = {
 
 
 def test_an_empty_program():
-    # The first word is asked for, read, looked at, seen to be END, and all is found to be idle.
-    assert run() == RunTiming(5, dict.fromkeys(Queue, 0), {})
+    # The first word is asked for, read, looked at, seen to be END, and all is found to be idle;
+    # that is told in the last cycle.
+    assert run() == RunTiming(6, dict.fromkeys(Queue, 0), {})
 
 
 def test_max_pool():
@@ -56,8 +57,8 @@ def test_max_pool():
     work = 6 * 4 * 2 + BYTES_AFTER + MAX_POOL_CYCLES
     assert found.busy[Queue.VECTOR] == work
     assert found.stamps == {3: START + work}
-    # Then it gives its tokens, and the end is seen.
-    assert found.cycles == START + work + 3
+    # Then it gives its tokens, and the end is seen and told.
+    assert found.cycles == START + work + 4
 
 
 def test_depthwise():
