@@ -88,7 +88,9 @@ class Answerer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         out = self.response
-        words = self._word_count(m)
+        # Words that follow the one that is sent.
+        left = Signal(16)
+        is_last = left == 0
         header: Any = Signal(ResponseHeader)
         counter = Signal(32)
         waited = Signal(range(HOST_READ_CYCLES))
@@ -100,24 +102,24 @@ class Answerer(wiring.Component):
         ]
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += self.index.eq(0)
+                m.d.sync += [self.index.eq(0), left.eq(self._word_count(m))]
                 with m.If(self.start):
                     m.next = "Header"
             with m.State("Header"):
                 m.d.comb += [
                     out.valid.eq(1),
                     out.payload.data.eq(header),
-                    out.payload.last.eq(words == 0),
+                    out.payload.last.eq(is_last),
                 ]
                 with m.If(out.ready):
                     m.next = "Ask"
-                    with m.If(words == 0):
+                    with m.If(is_last):
                         m.d.comb += self.done.eq(1)
                         m.next = "Idle"
             with m.State("Ask"):
                 is_read = self.header.opcode == Request.READ
                 m.d.comb += self.read.eq(is_read & (self.status == Status.OK))
-                m.d.sync += waited.eq(1)
+                m.d.sync += [left.eq(left - 1), waited.eq(1)]
                 m.next = "Wait"
             with m.State("Wait"):
                 m.d.sync += [waited.eq(waited + 1), counter.eq(self.counter_value)]
@@ -127,12 +129,12 @@ class Answerer(wiring.Component):
                 m.d.comb += [
                     out.valid.eq(1),
                     out.payload.data.eq(self._word(m, counter)),
-                    out.payload.last.eq(self.index == (words - 1)[:16]),
+                    out.payload.last.eq(is_last),
                 ]
                 with m.If(out.ready):
                     m.d.sync += self.index.eq(self.index + 1)
                     m.next = "Ask"
-                    with m.If(out.payload.last):
+                    with m.If(is_last):
                         m.d.comb += self.done.eq(1)
                         m.next = "Idle"
         return m

@@ -30,8 +30,9 @@ class FrontDoor(wiring.Component):
     """Serves one request after the other, each with exactly one answer.
 
     A packet of fixed size is acted on when its last word has come and is the last. A WRITE is
-    checked when its address has come; its words are written as they come. Whatever is wrong with a
-    packet, its words are taken up to its end, and the answer names the fault.
+    checked when its address has come, which takes three cycles; its words are written as they come.
+    Whatever is wrong with a packet, its words are taken up to its end, and the answer names the
+    fault.
 
     While a program runs, the next packet waits; only a complete RESET is looked at. Every program
     comes to an end by itself, so no packet waits for ever.
@@ -112,10 +113,10 @@ class FrontDoor(wiring.Component):
         m.submodules.answerer = answerer = Answerer(self.config)
         connect(m, answerer.response, flipped(self.response))
         request = _Request()
-        in_range = self._range_check(m, request)
+        self._check(m, request)
         with m.FSM():
             self._receive_header(m, request)
-            self._receive_operand(m, request, in_range)
+            self._receive_operand(m, request)
             self._write(m, request)
             self._drain(m, request)
             self._act(m, request)
@@ -161,42 +162,42 @@ class FrontDoor(wiring.Component):
                 with m.Else():
                     self._fail(m, request, Status.OVERLONG, word.last)
 
-    def _receive_operand(self, m: Module, request: "_Request", in_range: Signal) -> None:
+    def _receive_operand(self, m: Module, request: "_Request") -> None:
         word = self.command.payload
         with m.State("Operand"):
             m.d.comb += self.command.ready.eq(1)
             with m.If(self.command.valid):
                 m.d.sync += [
                     request.operand.eq(word.data),
-                    request.in_range.eq(in_range),
+                    request.place.eq(word.data[2:MEMORY_SHIFT]),
+                    request.ended.eq(word.last),
                     request.received.eq(2),
                 ]
                 is_write = request.header.opcode == Request.WRITE
                 with m.If(~is_write & ~word.last):
                     self._fail(m, request, Status.OVERLONG, word.last)
-                with m.Elif(~is_write):
-                    m.next = "Act"
-                with m.Elif(request.header.count == 0):
-                    self._fail(m, request, Status.BAD_COUNT, word.last)
-                with m.Elif(~in_range):
-                    self._fail(m, request, Status.BAD_ADDRESS, word.last)
-                with m.Elif(word.last):
-                    self._fail(m, request, Status.TRUNCATED, word.last)
                 with m.Else():
-                    m.next = "Write"
+                    m.next = "Add"
+        # While it is checked.
+        with m.State("Add"):
+            m.next = "Compare"
+        with m.State("Compare"):
+            m.next = "Act"
 
-    def _range_check(self, m: Module, request: "_Request") -> Signal:
-        """Whether `count` words from the incoming address on lie in one memory."""
-        address = self.command.payload.data
-        in_range = Signal()
+    def _check(self, m: Module, request: "_Request") -> None:
+        """Whether the operand names what there is, two cycles after it has come."""
+        # Behind the last word.
         end = Signal(MEMORY_SHIFT)
-        m.d.comb += end.eq(address[2:MEMORY_SHIFT] + request.header.count)
-        with m.Switch(address[MEMORY_SHIFT:]):
+        m.d.sync += end.eq(request.operand[2:MEMORY_SHIFT] + request.header.count)
+        with m.If(request.header.opcode == Request.RUN):
+            m.d.sync += request.in_range.eq(request.operand < self.config.descriptors)
+        with m.Else(), m.Switch(request.operand[MEMORY_SHIFT:]):
             for memory in Memory:
                 with m.Case(memory):
                     words = memory_bytes(self.config, memory) // WORD_BYTES
-                    m.d.comb += in_range.eq((address[:2] == 0) & (end <= words))
-        return in_range
+                    m.d.sync += request.in_range.eq((request.operand[:2] == 0) & (end <= words))
+            with m.Default():
+                m.d.sync += request.in_range.eq(0)
 
     def _write(self, m: Module, request: "_Request") -> None:
         word = self.command.payload
@@ -244,18 +245,27 @@ class FrontDoor(wiring.Component):
     # Acting -------------------------------------------------------------------------------------
 
     def _act(self, m: Module, request: "_Request") -> None:
-        """A packet of fixed size has come and is complete."""
+        """A packet of fixed size has come and is complete, or a WRITE's words come next."""
         end = Value.cast(1)
         with m.State("Act"):
             m.next = "Send"
             with m.Switch(request.header.opcode):
+                with m.Case(Request.WRITE):
+                    with m.If(request.header.count == 0):
+                        self._fail(m, request, Status.BAD_COUNT, request.ended)
+                    with m.Elif(~request.in_range):
+                        self._fail(m, request, Status.BAD_ADDRESS, request.ended)
+                    with m.Elif(request.ended):
+                        self._fail(m, request, Status.TRUNCATED, end)
+                    with m.Else():
+                        m.next = "Write"
                 with m.Case(Request.READ):
                     with m.If(request.header.count == 0):
                         self._fail(m, request, Status.BAD_COUNT, end)
                     with m.Elif(~request.in_range):
                         self._fail(m, request, Status.BAD_ADDRESS, end)
                 with m.Case(Request.RUN):
-                    with m.If(request.operand >= self.config.descriptors):
+                    with m.If(~request.in_range):
                         self._fail(m, request, Status.BAD_ADDRESS, end)
                     with m.Else():
                         m.d.comb += request.resets.eq(1)
@@ -319,16 +329,12 @@ class FrontDoor(wiring.Component):
     def _drive_memories(self, m: Module, request: "_Request", answerer: Any) -> None:
         """The word to write or to read, in the memory that `operand` names."""
         selected = request.operand[MEMORY_SHIFT:]
-        first = request.operand[2:MEMORY_SHIFT]
-        offset = Signal(MEMORY_SHIFT - 2)
-        with m.If(request.write):
-            m.d.comb += offset.eq((first + request.written)[: len(offset)])
-        with m.Else():
-            m.d.comb += offset.eq((first + answerer.index)[: len(offset)])
+        with m.If(request.write | answerer.read):
+            m.d.sync += request.place.eq(request.place + 1)
         for memory in Memory:
             port = self.memories[memory]
             m.d.comb += [
-                port.offset.eq(offset),
+                port.offset.eq(request.place),
                 port.write.eq(request.write & (selected == memory)),
                 port.write_data.eq(self.command.payload.data),
                 port.read.eq(answerer.read & (selected == memory)),
@@ -340,9 +346,13 @@ class _Request:
 
     def __init__(self) -> None:
         self.header: Any = Signal(RequestHeader)
-        #: The word behind the header, and whether it is an address of as many words as are meant.
+        #: The word behind the header, whether it is an address of as many words as are meant or a
+        #: descriptor, and whether the packet ended with it.
         self.operand = Signal(32)
         self.in_range = Signal()
+        self.ended = Signal()
+        #: The word of a memory to write or to read next.
+        self.place = Signal(MEMORY_SHIFT - 2)
         #: Words of the packet so far, and those of them that are written.
         self.received = Signal(32)
         self.written = Signal(16)

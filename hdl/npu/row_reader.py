@@ -21,9 +21,9 @@ class RowPlace(data.StructLayout):
     """Where a row of weights or a kernel's tap goes.
 
     ``group`` is a row group's number or a tap's, which means nothing where the macro does not have
-    the group. ``macros`` are those that it is for, a bit each. ``for_macro``: it is a row of a group
-    that the macro has; ``is_tap``: it is a tap. ``ends_group``, ``is_last``: it is the last row of
-    its group, of the descriptor.
+    the group. ``macros`` are those that it is for, a bit each. ``for_macro``: it is a row of a
+    group that the macro has; ``is_tap``: it is a tap. ``ends_group``, ``is_last``: it is the last
+    row of its group, of the descriptor.
     """
 
     def __init__(self, config: NpuConfig) -> None:

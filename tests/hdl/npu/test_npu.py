@@ -204,7 +204,7 @@ def test_reset_in_the_middle_of_a_run(npu_config, transact):
     config = npu_config(macro, **fields)
     packets = Network(config, Rounding.TFLITE, seed=2).packets()
     # How many cycles a run has when its RESET is offered; at first it pools, at last it fetches.
-    moments = [450, 280, 40, 5]
+    moments = [450, 280, 40, 9]
     sent, pauses = list(packets), {}
     for moment in moments:
         sent += [RUN, RESET]
@@ -214,7 +214,7 @@ def test_reset_in_the_middle_of_a_run(npu_config, transact):
     resets = [Response.parse(words) for words in answers[len(packets) : -3]]
     for moment, aborted, reset in zip(moments, resets[::2], resets[1::2], strict=True):
         assert (aborted.request, aborted.tag, aborted.status) == (Request.RUN, 1, Status.ABORTED)
-        assert moment - 3 <= aborted.words[0] <= moment
+        assert moment - 6 <= aborted.words[0] <= moment
         assert (reset.request, reset.tag, reset.status) == (Request.RESET, 2, Status.OK)
 
     model = NpuModel(config)
