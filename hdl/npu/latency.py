@@ -6,8 +6,8 @@ Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
 
 __all__ = [
     "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS", "HOST_READ_CYCLES",
-    "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER",
-    "SUM_WAITS", "WINDOW_SUM_CYCLES",
+    "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "READ_CYCLES", "REQUANTISE_CYCLES",
+    "SHIFT_AFTER", "STORE_CYCLES", "STORE_START_CYCLES", "SUM_WAITS", "WINDOW_SUM_CYCLES",
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which its bytes are there, by
@@ -21,10 +21,14 @@ BYTES_AFTER = 1 + READ_CYCLES + 1
 #: Chunks that may wait in the window feeder between memory and gathering, those under way included.
 CHUNKS = 8
 #: From a sum to its result in a requantisation lane, and to its parameters.
-REQUANTISE_CYCLES = 7
-BIAS_AFTER = 1
-MULTIPLIER_AFTER = 3
-SHIFT_AFTER = 6
+REQUANTISE_CYCLES = 15
+BIAS_AFTER = 2
+MULTIPLIER_AFTER = 6
+SHIFT_AFTER = 9
+#: From the start of what takes the array's outputs to the first beat that it can take, and from a
+#: beat to its sums, or to their being kept.
+STORE_START_CYCLES = 2
+STORE_CYCLES = 3
 #: From a window's last tap, with its bytes, to its sum.
 WINDOW_SUM_CYCLES = 3
 #: From a window's last tap, with its bytes, to the write of its largest values.

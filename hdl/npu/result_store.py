@@ -9,7 +9,9 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from .config import NpuConfig
+from .delay import delayed
 from .isa import Opcode, layout
+from .latency import STORE_CYCLES
 from .requantise_lanes import beat_layout, sums_layout
 from .walkers import PixelWalker
 
@@ -26,8 +28,11 @@ class ResultStore(wiring.Component):
     Where several windows are computed at once, their outputs come at once, one pixel's behind the
     other's; they are taken pixel by pixel.
 
-    Throughput: a beat a cycle, ``ceil(channels / requantisers)`` beats a vector. Latency: 1 cycle
-    from the stream to `beat`; 2 to `kept`.
+    An output waits in registers for its partial sum, which comes from block RAM late in a cycle and
+    so goes to a register first; the total has one as well.
+
+    Throughput: a beat a cycle, ``ceil(channels / requantisers)`` beats a vector. Latency: 2 cycles
+    from `start` to the first beat that can be taken; 3 cycles from the stream to `beat` and `kept`.
 
     Members
     -------
@@ -68,21 +73,19 @@ class ResultStore(wiring.Component):
         config = self.config
         keep = self.descriptor.keep_partial
         beat = Signal(beat_layout(config))
-        taken = Signal(beat_layout(config))
-        # Which beat of its vector, and which word of partial sums, a cycle later too.
+        # Which beat of its vector, and which word of partial sums.
         which = Signal(bits_for(config.beats - 1))
         partial = Signal(config.partial_sum_bits)
-        partial_taken = Signal(config.partial_sum_bits)
-        is_kept = Signal()
         self._take_beats(m, beat, which, partial)
+        added = Signal(beat_layout(config))
+        on_its_way = delayed(m, "beat", beat.as_value(), STORE_CYCLES - 1)
+        m.d.comb += added.as_value().eq(on_its_way)
+        leaves, is_kept = Signal(), Signal()
         m.d.sync += [
-            taken.eq(beat), partial_taken.eq(partial), is_kept.eq(taken.valid & taken.last & keep),
-        ]
-        leaves = Signal()
-        m.d.comb += [
-            leaves.eq(taken.valid & ~keep),
-            self.beat.as_value().eq(Mux(leaves, taken.as_value(), 0)),
-            self.kept.eq(is_kept),
+            leaves.eq(added.valid & ~keep),
+            self.beat.as_value().eq(Mux(added.valid & ~keep, added.as_value(), 0)),
+            is_kept.eq(added.valid & keep),
+            self.kept.eq(added.valid & added.last & keep),
         ]
         m.submodules.partial_sums = words = memory.Memory(
             shape=sums_layout(config), depth=config.partial_sum_words, init=[]
@@ -90,21 +93,25 @@ class ResultStore(wiring.Component):
         write, read = words.write_port(), words.read_port()
         m.d.comb += [
             read.addr.eq(partial),
-            write.addr.eq(partial_taken),
-            write.en.eq(taken.valid & keep),
+            write.addr.eq(delayed(m, "partial", partial, STORE_CYCLES, reset_less=True)),
+            write.en.eq(is_kept),
         ]
         for lane in range(config.requantisers):
-            output = self._output(m, lane, which)
-            earlier = Mux(self.descriptor.add_partial, read.data[lane], 0)
-            total = Signal(signed(32), name=f"sum{lane}")
+            earlier = Signal(signed(32), name=f"earlier{lane}", reset_less=True)
+            total = Signal(signed(32), name=f"sum{lane}", reset_less=True)
+            m.d.sync += [
+                earlier.eq(Mux(self.descriptor.add_partial, read.data[lane], 0)),
+                total.eq((self._output(m, lane, which) + earlier)[:32].as_signed()),
+            ]
             m.d.comb += [
-                total.eq((output + earlier)[:32].as_signed()),
                 write.data[lane].eq(total),
                 self.sums[lane].eq(Mux(leaves, total, 0)),
             ]
         return m
 
-    def _round(self, m: Module, ends_vector: Value, pixels: Any) -> tuple[Value, Value]:
+    def _round(
+        self, m: Module, starts: Value, ends_vector: Value, is_last: Value
+    ) -> tuple[Value, Value]:
         """Whether a pixel is the last of those that came at once; the next one's first beat."""
         config = self.config
         if config.macros == 1:
@@ -116,70 +123,89 @@ class ResultStore(wiring.Component):
         ends_round = Signal()
         m.d.comb += [
             apart.eq(config.beats >> split),
-            ends_round.eq((following == config.beats) | pixels.last),
+            ends_round.eq((following == config.beats) | is_last),
         ]
-        with m.If(self.start):
+        with m.If(starts):
             m.d.sync += following.eq(apart)
         with m.Elif(ends_vector):
             m.d.sync += following.eq(Mux(ends_round, apart, following + apart)[: len(following)])
-        first_beat = Mux(self.start | ends_round, 0, following)
+        first_beat = Mux(starts | ends_round, 0, following)
         return ends_round, first_beat[: bits_for(config.beats - 1)]
 
-    def _output(self, m: Module, lane: int, which: Signal) -> Signal:
-        """The beat's output of a lane, registered."""
+    def _output(self, m: Module, lane: int, which: Signal) -> Value:
+        """The beat's output of a lane, two cycles later."""
         macro = self.config.macro
         outputs = [self.i.payload[column] for column in range(self.config.columns)]
         own = outputs[lane :: self.config.requantisers]
-        output = Signal(signed(macro.output_bits), name=f"output{lane}", reset_less=True)
-        m.d.sync += output.eq(Array(own)[which] if own else 0)
-        return output
+        output = Signal(signed(macro.output_bits))
+        m.d.comb += output.eq(Array(own)[which] if own else 0)
+        return delayed(m, f"output{lane}_", output, STORE_CYCLES - 1, reset_less=True)
 
     def _take_beats(self, m: Module, beat: Any, which: Signal, partial: Signal) -> None:
         """Walk over pixels and beats as the macro delivers vectors."""
         fields = self.descriptor
         config = self.config
         lanes, lane_bits = config.requantisers, exact_log2(config.requantisers)
-        address_bits = config.activation_address_bits
-        m.submodules.pixels = pixels = PixelWalker(config)
-        running = Signal()
+        starts, running = Signal(), Signal()
         left = Signal(16)
         parameters = Signal(config.channel_word_bits)
         offset = Signal(bits_for(config.columns))
+        # That nothing is left behind this beat: told a beat ahead.
         ends_vector = Signal()
-        ends_round, first_beat = self._round(m, beat.valid & ends_vector, pixels)
+        turns = starts | (beat.valid & ends_vector)
+        address, is_last = self._pixels(m, turns)
+        ends_round, first_beat = self._round(m, starts, beat.valid & ends_vector, is_last)
         m.d.comb += [
-            ends_vector.eq(left <= lanes),
             beat.valid.eq(running & self.i.valid),
-            beat.last.eq(ends_vector & pixels.last),
+            beat.last.eq(ends_vector & is_last),
             beat.count.eq(Mux(ends_vector, left, lanes)[: len(beat.count)]),
             beat.parameters.eq(parameters),
-            beat.address.eq((pixels.address + offset)[:address_bits]),
+            beat.address.eq((address + offset)[: config.activation_address_bits]),
             self.i.ready.eq(running & ends_vector & ends_round),
+        ]
+        m.d.sync += starts.eq(self.start)
+        with m.If(beat.valid):
+            m.d.sync += [
+                which.eq(which + 1),
+                left.eq((left - lanes)[:16]),
+                ends_vector.eq(left <= 2 * lanes),
+                offset.eq((offset + lanes)[: len(offset)]),
+                parameters.eq(parameters + 1),
+                partial.eq(partial + 1),
+            ]
+        with m.If(starts):
+            m.d.sync += [running.eq(1), partial.eq(fields.partial[: len(partial)])]
+        with m.Elif(beat.valid & beat.last):
+            m.d.sync += running.eq(0)
+        with m.If(turns):
+            first = fields.channel[lane_bits:]
+            m.d.sync += [
+                which.eq(first_beat),
+                left.eq(fields.channels),
+                ends_vector.eq(fields.channels <= lanes),
+                offset.eq(0),
+                parameters.eq(first[: len(parameters)]),
+            ]
+
+    def _pixels(self, m: Module, turns: Value) -> tuple[Signal, Signal]:
+        """The pixel's address, and whether it is the last: of the one that begins where it `turns`.
+
+        The walker is a pixel ahead, so that both come from registers.
+        """
+        fields = self.descriptor
+        bits = self.config.activation_address_bits
+        m.submodules.pixels = pixels = PixelWalker(self.config)
+        address = Signal(bits)
+        is_last = Signal()
+        m.d.comb += [
             pixels.start.eq(self.start),
-            pixels.advance.eq(beat.valid & ends_vector),
-            pixels.first_address.eq(fields.out_start[:address_bits]),
+            pixels.advance.eq(turns),
+            pixels.first_address.eq(fields.out_start[:bits]),
             pixels.pixel_stride.eq(fields.out_pixel_stride),
             pixels.row_stride.eq(fields.out_row_stride),
             pixels.width.eq(fields.out_width),
             pixels.height.eq(fields.out_height),
         ]
-        with m.If(beat.valid):
-            m.d.sync += [
-                which.eq(which + 1),
-                left.eq((left - lanes)[:16]),
-                offset.eq((offset + lanes)[: len(offset)]),
-                parameters.eq(parameters + 1),
-                partial.eq(partial + 1),
-            ]
-        with m.If(self.start):
-            m.d.sync += [running.eq(1), partial.eq(fields.partial[: len(partial)])]
-        with m.Elif(beat.valid & beat.last):
-            m.d.sync += running.eq(0)
-        with m.If(self.start | (beat.valid & ends_vector)):
-            first = fields.channel[lane_bits:]
-            m.d.sync += [
-                which.eq(first_beat),
-                left.eq(fields.channels),
-                offset.eq(0),
-                parameters.eq(first[: len(parameters)]),
-            ]
+        with m.If(turns):
+            m.d.sync += [address.eq(pixels.address), is_last.eq(pixels.last)]
+        return address, is_last

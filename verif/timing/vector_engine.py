@@ -9,6 +9,8 @@ from ...hdl.npu.latency import (
     BYTES_AFTER,
     MAX_POOL_CYCLES,
     REQUANTISE_CYCLES,
+    STORE_CYCLES,
+    STORE_START_CYCLES,
     SUM_WAITS,
     WINDOW_SUM_CYCLES,
 )
@@ -36,6 +38,7 @@ class VectorTiming:
         #: Cycles until the descriptor is done, once that is known.
         self._until_done: int | None = None
         # Of the result store.
+        self._until_running = 0
         self._running = False
         self._keeps = False
         self._pixels = 0
@@ -88,7 +91,7 @@ class VectorTiming:
         )
 
     def _start_store(self, descriptor: Descriptor) -> None:
-        self._running = True
+        self._until_running = STORE_START_CYCLES - 1
         self._keeps = bool(descriptor["keep_partial"])
         self._pixels = descriptor["out_width"] * descriptor["out_height"]
         beats = -(-descriptor["channels"] // self._config.requantisers)
@@ -105,7 +108,7 @@ class VectorTiming:
     @property
     def moves(self) -> bool:
         """A descriptor is at work that surely ends."""
-        return self._until_done is not None
+        return self._until_done is not None or self._until_running > 0
 
     @property
     def takes(self) -> bool:
@@ -121,6 +124,10 @@ class VectorTiming:
         outputs : bool
             Outputs of the array are there.
         """
+        if self._until_running:
+            self._until_running -= 1
+            self._running = not self._until_running
+            return False
         if self._running:
             if outputs:
                 self._take_beat()
@@ -144,5 +151,4 @@ class VectorTiming:
         self._pixels -= 1
         if not self._pixels:
             self._running = False
-            # Sums are registered, then kept or sent to the lanes.
-            self._until_done = 2 if self._keeps else 1 + _LANES
+            self._until_done = STORE_CYCLES + (0 if self._keeps else _LANES)

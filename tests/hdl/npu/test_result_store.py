@@ -10,6 +10,7 @@ import random
 import pytest
 
 from cimple.hdl.npu.isa import Opcode
+from cimple.hdl.npu.latency import REQUANTISE_CYCLES, STORE_CYCLES, STORE_START_CYCLES
 from cimple.hdl.npu.vector_engine import VectorEngine
 from tests.hdl.npu.vector_unit import ParameterMemories, number_of
 
@@ -114,7 +115,7 @@ def test_passes_and_results(simulate, npu_config, streams, columns, lanes):
                 place = {"add_partial": number > 0, "keep_partial": keep}
                 chance = source.choice([0, 0.5])
                 latency = await run(ctx, store, fields | place, vectors, streams, chance)
-                assert latency == (2 if keep else 9)
+                assert latency == STORE_CYCLES + (0 if keep else REQUANTISE_CYCLES + 1)
             expected.extend(expected_writes(around, fields, sums))
 
     simulate(store, bench, background=[around.serve, around.collect_writes])
@@ -177,6 +178,8 @@ def test_a_beat_a_cycle(simulate, npu_config, streams, columns, lanes):
         ctx.set(store.i.valid, 1)
         taken = [(await ctx.tick().sample(store.i.ready))[2] for _ in range(10 * config.beats + 5)]
         last_beats = [cycle for cycle, ready in enumerate(taken) if ready]
-        assert last_beats == [(number + 1) * config.beats - 1 for number in range(10)]
+        assert last_beats == [
+            STORE_START_CYCLES - 1 + (number + 1) * config.beats - 1 for number in range(10)
+        ]
 
     simulate(store, bench)
