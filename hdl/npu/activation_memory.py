@@ -4,10 +4,11 @@
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import bits_for, exact_log2
 
+from .block_memory import block_memory
 from .config import WORD_BYTES, NpuConfig
 from .delay import delayed
 from .latency import READ_CYCLES
@@ -84,7 +85,7 @@ class ActivationMemory(wiring.Component):
         enables = rotated([write_count > lane for lane in range(lanes)], amount)
         read_bytes = []
         for bank in range(lanes):
-            bytes_ = memory.Memory(shape=8, depth=depth, init=[])
+            bytes_ = block_memory(8, depth)
             m.submodules[f"bank{bank}"] = bytes_
             write, read = bytes_.write_port(), bytes_.read_port()
             m.d.comb += [

@@ -29,7 +29,8 @@ __all__ = ["Answerer"]
 class Answerer(wiring.Component):
     """Sends one answer for each `start`.
 
-    Latency: the header 1 cycle after `start`. Throughput: a word in ``HOST_READ_CYCLES + 1`` cycles.
+    Latency: the header 1 cycle after `start`. Throughput: a word in ``HOST_READ_CYCLES + 1``
+    cycles.
 
     Members
     -------

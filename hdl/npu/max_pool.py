@@ -56,7 +56,7 @@ class MaxPool(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         tap, low, high = self.tap, self.descriptor.clamp_low, self.descriptor.clamp_high
-        # A cycle after a window's last tap its largest values are there; another, clamped.
+        # After a window's last tap its largest values are there.
         finished = delayed(m, "finished", tap, MAX_POOL_CYCLES)
         for lane in range(self.config.activation_port):
             largest = Signal(signed(8), name=f"largest{lane}", reset_less=True)
@@ -64,9 +64,8 @@ class MaxPool(wiring.Component):
             before = Mux(tap.first, Const(-128, signed(8)), largest)
             with m.If(tap.valid):
                 m.d.sync += largest.eq(Mux(value > before, value, before))
-            clamped = Signal(signed(8), name=f"clamped{lane}", reset_less=True)
-            m.d.sync += clamped.eq(Mux(largest < low, low, Mux(largest > high, high, largest)))
-            m.d.comb += self.write.data[lane].eq(clamped.as_unsigned())
+            clamped = Mux(largest < low, low, Mux(largest > high, high, largest))
+            m.d.comb += self.write.data[lane].eq(clamped[:8])
         writes = finished.valid & finished.last
         m.d.comb += [
             self.write.count.eq(Mux(writes, finished.count, 0)),

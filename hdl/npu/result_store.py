@@ -4,10 +4,11 @@
 from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
+from .block_memory import block_memory
 from .config import NpuConfig
 from .delay import delayed
 from .isa import Opcode, layout
@@ -87,9 +88,8 @@ class ResultStore(wiring.Component):
             is_kept.eq(added.valid & keep),
             self.kept.eq(added.valid & added.last & keep),
         ]
-        m.submodules.partial_sums = words = memory.Memory(
-            shape=sums_layout(config), depth=config.partial_sum_words, init=[]
-        )
+        words = block_memory(sums_layout(config), config.partial_sum_words)
+        m.submodules.partial_sums = words
         write, read = words.write_port(), words.read_port()
         m.d.comb += [
             read.addr.eq(partial),

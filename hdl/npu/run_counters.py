@@ -2,10 +2,11 @@
 """Counters and time stamps of a run."""
 
 from amaranth.hdl import Array, Module, Mux, Signal, Value
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
+from .block_memory import block_memory
 from .config import NpuConfig
 from .packets import BUSY, COUNTERS, Counter
 
@@ -77,9 +78,7 @@ class RunCounters(wiring.Component):
             m.d.sync += self.cycles.eq(0)
         registers = [self.cycles, *(self._sum(m, *each) for each in counts.items())]
 
-        m.submodules.stamps = stamps = memory.Memory(
-            shape=32, depth=self.config.stamps, init=[]
-        )
+        m.submodules.stamps = stamps = block_memory(32, self.config.stamps)
         write, read = stamps.write_port(), stamps.read_port()
         is_counter = Signal()
         counter_value = Signal(32)

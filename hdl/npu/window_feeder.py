@@ -124,9 +124,10 @@ class WindowFeeder(wiring.Component):
         return Cat(Mux(valid[lane], banks[lane], zero_point) ^ 0x80 for lane in range(lanes))
 
     def _bytes_inside(self, m: Module, walker: Any) -> list[Value]:
-        """Which of the port's bytes are in the image, a cycle after the chunk is asked for."""
+        """Which of the port's bytes are in the image, a cycle before they are there."""
         lanes = self.config.activation_port
-        x, y = walker.x, walker.y.as_unsigned()
+        x = delayed(m, "x", walker.x, READ_CYCLES - 2).as_signed()
+        y = delayed(m, "y", walker.y, READ_CYCLES - 2).as_unsigned()
         # The first byte inside, and the first beyond the row's end, limited to what matters.
         first = Signal(range(lanes + 1))
         beyond = Signal(range(lanes + 1))

@@ -7,10 +7,11 @@ from operator import or_
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
+from .block_memory import block_memory
 from .config import TAP_BANKS, NpuConfig
 from .delay import delayed
 from .isa import Opcode, layout
@@ -132,9 +133,8 @@ class WindowSums(wiring.Component):
     def _kernels(self, m: Module) -> list[Value]:
         """The memory of kernels; the weights of the tap that is there."""
         config = self.config
-        m.submodules.kernels = kernels = memory.Memory(
-            shape=data.ArrayLayout(8, config.lanes), depth=TAP_BANKS * config.taps, init=[]
-        )
+        kernels = block_memory(data.ArrayLayout(8, config.lanes), TAP_BANKS * config.taps)
+        m.submodules.kernels = kernels
         write, read = kernels.write_port(), kernels.read_port()
         bits = bits_for(config.taps - 1)
         m.d.comb += [

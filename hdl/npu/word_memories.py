@@ -4,10 +4,11 @@
 from typing import Any
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from .block_memory import block_memory
 from .config import WORD_BYTES, NpuConfig
 from .delay import delayed
 from .isa import WORDS
@@ -55,9 +56,8 @@ class WeightMemory(wiring.Component):
         m = Module()
         lanes = self.config.weight_port // WORD_BYTES
         lane_bits = exact_log2(lanes)
-        m.submodules.words = words = memory.Memory(
-            shape=data.ArrayLayout(32, lanes), depth=self.config.weight_words, init=[]
-        )
+        words = block_memory(data.ArrayLayout(32, lanes), self.config.weight_words)
+        m.submodules.words = words
         write, read = words.write_port(granularity=1), words.read_port()
         host_word = self.host.offset[lane_bits:][: len(read.addr)]
         lane = self.host.offset[:lane_bits]
@@ -70,8 +70,6 @@ class WeightMemory(wiring.Component):
         ]
         if self.config.external_port:
             self._fetch(m, write)
-        else:
-            _read_between_writes(m, read, self.host)
         choices = Array(read.data[index] for index in range(lanes))
         answer_host(m, self.host, delayed(m, "answer", choices[delayed(m, "lane", lane, 1)], 1))
         return m
@@ -124,9 +122,7 @@ class ProgramMemory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.words = words = memory.Memory(
-            shape=32, depth=WORDS * self.config.descriptors, init=[]
-        )
+        m.submodules.words = words = block_memory(32, WORDS * self.config.descriptors)
         write, read = words.write_port(), words.read_port()
         host_word = self.host.offset[: len(read.addr)]
         m.d.comb += [
@@ -137,7 +133,6 @@ class ProgramMemory(wiring.Component):
             write.en.eq(self.host.write),
         ]
         answer_host(m, self.host, delayed(m, "answer", read.data, 1))
-        _read_between_writes(m, read, self.host)
         return m
 
 
@@ -190,9 +185,7 @@ class ParameterMemory(wiring.Component):
         lane_read = delayed(m, "lane", lane, 1)
         answers = []
         for index, (name, bits) in enumerate(PARAMETER_BITS.items()):
-            words = memory.Memory(
-                shape=data.ArrayLayout(bits, lanes), depth=self.config.channel_words, init=[]
-            )
+            words = block_memory(data.ArrayLayout(bits, lanes), self.config.channel_words)
             m.submodules[name] = words
             write, read = words.write_port(granularity=1), words.read_port()
             asked = Mux(self.host.read, host_word, getattr(self, f"{name}_address"))
@@ -205,15 +198,5 @@ class ParameterMemory(wiring.Component):
             ]
             answer = Array(read.data[lane] for lane in range(lanes))[lane_read]
             answers.append(delayed(m, f"{name}_answer", answer, 1))
-            _read_between_writes(m, read, self.host)
         answer_host(m, self.host, Array([*answers, 0])[delayed(m, "parameter", parameter, 2)])
         return m
-
-
-def _read_between_writes(m: Module, read: Any, host: Any) -> None:
-    """Nothing is read in a cycle in which the host writes: nobody looks then.
-
-    Without that, synthesis adds what tells the old word from the new one where both ports are at
-    the same address: comparators, and a multiplexer behind every bit of a block RAM.
-    """
-    m.d.comb += read.en.eq(~host.write)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from cimple.hdl.npu.activation_memory import ActivationMemory
-from cimple.hdl.npu.latency import READ_CYCLES
+from cimple.hdl.npu.latency import HOST_READ_CYCLES, READ_CYCLES
 
 PORTS = [4, 8, 16, 32]
 
@@ -104,7 +104,7 @@ def test_host_moves_words(simulate, npu_config, lanes):
             ctx.set(memory.host.offset, word)
             await ctx.tick()
             ctx.set(memory.host.read, 0)
-            await ctx.tick()
+            await ctx.tick().repeat(HOST_READ_CYCLES - 1)
             expected = int.from_bytes(content[4 * word : 4 * word + 4], "little")
             assert ctx.get(memory.host.read_data) == expected
 
@@ -123,6 +123,7 @@ def test_what_the_host_has_read_stays(simulate, npu_config):
         ctx.set(memory.host.offset, 17)
         await ctx.tick()
         ctx.set(memory.host.read, 0)
+        await ctx.tick().repeat(HOST_READ_CYCLES - 2)
         for cycle in range(1, 10):
             ctx.set(memory.window.address, 8 * cycle)
             ctx.set(memory.host.offset, cycle)

@@ -116,8 +116,8 @@ def test_latency_and_throughput(simulate, npu_config):
             ctx.set(answerer.start, 0)
 
     simulate(answerer, bench, background=[around.serve])
-    assert sent == [1, 4, 7, 10, 13]
-    assert done == [13]
+    assert sent == [1, 5, 9, 13, 17]
+    assert done == [17]
 
 
 @pytest.mark.parametrize("memory", list(Memory))

@@ -129,8 +129,8 @@ def test_a_tap_a_cycle(simulate, npu_config, readable_bytes, kernel, channels, r
 
     async def bench(ctx):
         _, cycles = await run(ctx, engine, Opcode.AVERAGE_POOL, fields, engine.store_write)
-        # The first tap is asked for a cycle after `start`, its bytes are there a cycle later; 3
-        # cycles to the first sums, then those of the other requantisations, and the lanes.
+        # The first tap is asked for a cycle after `start`; the last one's bytes come, its first
+        # sums, those of the other requantisations, and all go through the lanes.
         asked = (chunks - 1) * max(taps, beats) + taps
         after = BYTES_AFTER + WINDOW_SUM_CYCLES + REQUANTISE_CYCLES + 1
         assert cycles == 1 + (asked - 1) + after + (last_beats - 1)
