@@ -15,4 +15,5 @@ def block_memory(shape: Any, depth: int) -> memory.Memory:
     read and write at once. Synthesis is told so. Else it adds what keeps the old entry: comparators
     of addresses, a register and a multiplexer for each bit behind the block RAM.
     """
-    return memory.Memory(shape=shape, depth=depth, init=[], attrs={"no_rw_check": 1})
+    attributes: Any = {"no_rw_check": 1}
+    return memory.Memory(shape=shape, depth=depth, init=[], attrs=attributes)
