@@ -29,7 +29,7 @@ __all__ = ["Answerer"]
 class Answerer(wiring.Component):
     """Sends one answer for each `start`.
 
-    Latency: the header 1 cycle after `start`. Throughput: a word in ``HOST_READ_CYCLES + 1``
+    Latency: the header 1 cycle after `start`. Throughput: a word in ``HOST_READ_CYCLES + 2``
     cycles.
 
     Members
@@ -50,7 +50,7 @@ class Answerer(wiring.Component):
     read : Out(1)
         Ask the memory that `operand` names.
     read_data : In(ArrayLayout(32, len(Memory)))
-        As in `HostPort`.
+        As in `HostPort`, a cycle later: its requests are registered.
     counter_value : In(32)
         As in `RunCounters`.
     response : Out(stream of StreamWord)
@@ -94,7 +94,7 @@ class Answerer(wiring.Component):
         is_last = left == 0
         header: Any = Signal(ResponseHeader)
         counter = Signal(32)
-        waited = Signal(range(HOST_READ_CYCLES))
+        waited = Signal(range(HOST_READ_CYCLES + 1))
         m.d.comb += [
             header.opcode.eq(self.header.opcode),
             header.tag.eq(self.header.tag),
@@ -124,7 +124,7 @@ class Answerer(wiring.Component):
                 m.next = "Wait"
             with m.State("Wait"):
                 m.d.sync += [waited.eq(waited + 1), counter.eq(self.counter_value)]
-                with m.If(waited == HOST_READ_CYCLES - 1):
+                with m.If(waited == HOST_READ_CYCLES):
                     m.next = "Word"
             with m.State("Word"):
                 m.d.comb += [

@@ -37,7 +37,7 @@ class FrontDoor(wiring.Component):
     While a program runs, the next packet waits; only a complete RESET is looked at. Every program
     comes to an end by itself, so no packet waits for ever.
 
-    Throughput: WRITE a word a cycle, READ a word in ``HOST_READ_CYCLES + 1``.
+    Throughput: WRITE a word a cycle, READ a word in ``HOST_READ_CYCLES + 2``.
 
     Members
     -------
@@ -327,13 +327,14 @@ class FrontDoor(wiring.Component):
         ]
 
     def _drive_memories(self, m: Module, request: "_Request", answerer: Any) -> None:
-        """The word to write or to read, in the memory that `operand` names."""
+        """The word to write or to read, in the memory that `operand` names; the memories are far.
+        """
         selected = request.operand[MEMORY_SHIFT:]
         with m.If(request.write | answerer.read):
             m.d.sync += request.place.eq(request.place + 1)
         for memory in Memory:
             port = self.memories[memory]
-            m.d.comb += [
+            m.d.sync += [
                 port.offset.eq(request.place),
                 port.write.eq(request.write & (selected == memory)),
                 port.write_data.eq(self.command.payload.data),

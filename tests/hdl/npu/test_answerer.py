@@ -2,9 +2,12 @@
 # amaranth: UnusedElaboratable=no
 """The answerer: header and words of every kind of answer, at its pace, under backpressure."""
 
+from collections import deque
+
 import pytest
 
 from cimple.hdl.npu.answerer import Answerer
+from cimple.hdl.npu.latency import HOST_READ_CYCLES
 from cimple.hdl.npu.packets import (
     COUNTERS,
     Memory,
@@ -29,7 +32,7 @@ def counter_value(index):
 
 
 class Surroundings:
-    """Memories that answer two cycles after `read`, counters one after `index`."""
+    """Memories that answer some cycles after `read`, counters one after `index`."""
 
     def __init__(self, answerer):
         self.answerer = answerer
@@ -37,13 +40,14 @@ class Surroundings:
 
     async def serve(self, ctx):
         answerer = self.answerer
-        asked = 0
+        coming = deque([None] * HOST_READ_CYCLES)
         while True:
             _, _, index, read = await ctx.tick().sample(answerer.index, answerer.read)
             ctx.set(answerer.counter_value, counter_value(index))
+            coming.append(index if read else None)
+            asked = coming.popleft()
             if asked is not None:
                 ctx.set(answerer.read_data, [memory_word(memory, asked) for memory in Memory])
-            asked = index if read else None
             self.reads += read
 
 
@@ -116,8 +120,8 @@ def test_latency_and_throughput(simulate, npu_config):
             ctx.set(answerer.start, 0)
 
     simulate(answerer, bench, background=[around.serve])
-    assert sent == [1, 5, 9, 13, 17]
-    assert done == [17]
+    assert sent == [1, 6, 11, 16, 21]
+    assert done == [21]
 
 
 @pytest.mark.parametrize("memory", list(Memory))

@@ -3,11 +3,12 @@
 """The front door: every request, and everything that can be wrong with one."""
 
 import random
-from collections import Counter
+from collections import Counter, deque
 
 import pytest
 
 from cimple.hdl.npu.front_door import FrontDoor
+from cimple.hdl.npu.latency import HOST_READ_CYCLES
 from cimple.hdl.npu.packets import (
     COUNTERS,
     Memory,
@@ -39,9 +40,9 @@ class Surroundings:
         self.starts, self.resets = [], 0
 
     async def serve_memories(self, ctx):
-        """Written words are there at once, read words two cycles later and until the next."""
+        """Written words are there at once, read words some cycles later and until the next."""
         ports = self.door.memories
-        arriving = dict.fromkeys(Memory)
+        coming = {memory: deque([None] * (HOST_READ_CYCLES - 1)) for memory in Memory}
         while True:
             sampled = [
                 value for memory in Memory for value in (
@@ -52,9 +53,10 @@ class Surroundings:
             values = list((await ctx.tick().sample(*sampled))[2:])
             for memory in Memory:
                 offset, write, data, read = values[4 * memory : 4 * memory + 4]
-                if arriving[memory] is not None:
-                    ctx.set(ports[memory].read_data, arriving[memory])
-                arriving[memory] = self.content[memory][offset] if read else None
+                coming[memory].append(self.content[memory][offset] if read else None)
+                word = coming[memory].popleft()
+                if word is not None:
+                    ctx.set(ports[memory].read_data, word)
                 if write:
                     self.content[memory][offset] = data
 
@@ -329,15 +331,15 @@ def test_reset_ends_a_program(door):
 
 
 def test_throughput(door, simulate):
-    """A word a cycle to write, four cycles a word to read."""
+    """A word a cycle to write, five cycles a word to read."""
     async def bench(send, receive, around):
         send(request(Request.WRITE, ACTIVATIONS, *range(100), count=100))
         await receive()
         send(request(Request.READ, ACTIVATIONS, count=100))
         assert (await receive())[1:] == list(range(100))
 
-    # 102 words in, 2 in, 1 and 4 * 100 out, and some cycles between them.
-    door(bench, cycles=102 + 2 + 401 + 20)
+    # 102 words in, 2 in, 1 and 5 * 100 out, and some cycles between them.
+    door(bench, cycles=102 + 2 + 501 + 20)
 
 
 def random_packet(source):
