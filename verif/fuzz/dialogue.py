@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...hdl.npu.config import NpuConfig
+from ...hdl.npu.latency import HOST_READ_CYCLES
 from ...hdl.npu.packets import IDENTITY_WORDS, Request, Status
 from ..bench.npu_stimulus import NpuStimulus
 from ..golden.npu import NpuModel
@@ -23,8 +24,9 @@ __all__ = ["Dialogue"]
 
 #: Cycles that a word surely does not exceed under any of the stalls, nor a defined program.
 _WORD_CYCLES, _PROGRAM_CYCLES = 200, 100_000
-#: Cycles in which a RESET has surely ended a program, and the watchdog surely not.
-_RESET_CYCLES = 100
+#: Cycles in which a RESET has surely ended a program, and the watchdog surely not; and those of
+#: each word of a READ.
+_RESET_CYCLES, _CYCLES_OF_A_READ = 100, HOST_READ_CYCLES + 2
 
 #: Of 256 cycles those without a word offered, and without one taken.
 _STALLS = ((0, 0), (0, 0), (0, 0), (64, 64), (200, 0), (0, 200), (150, 220))
@@ -121,7 +123,9 @@ class Dialogue:
                 row.packets.append(FuzzPacket("RESET", self._stimulus.simple(Request.RESET)))
                 row.ended = True
                 words = stream_words(row.packets[-1].words)
-                self._exchange(words, row, limit=_RESET_CYCLES, stalls=(0, 0))
+                # Where the program is over, the answer to a READ may still be on its way.
+                limit = _RESET_CYCLES + _CYCLES_OF_A_READ * _words_read(row)
+                self._exchange(words, row, limit=limit, stalls=(0, 0))
             else:
                 self._cut(row)
                 return "ended by reset"
@@ -214,6 +218,12 @@ class Dialogue:
             self.model.forget_run(row.packets[0].words)
         elif len(taken) > 2 and taken[0] & 0xFF == Request.WRITE:
             self.model.expect(taken)
+
+
+def _words_read(row: _Row) -> int:
+    """Words that READs of a row ask for."""
+    asked = (take_apart(packet.words[0]) for packet in row.packets)
+    return sum(count for code, count in asked if code == Request.READ)
 
 
 def _words(row: _Row) -> list[int]:
