@@ -72,9 +72,10 @@ class ActivationMemory(wiring.Component):
         depth = self.config.activation_bytes // lanes
 
         read_address = Signal(self.config.activation_address_bits)
-        write_address = Signal(self.config.activation_address_bits)
-        write_count = Signal(range(lanes + 1))
-        write_data = Signal(8 * lanes)
+        # What is on its way is written, even where a reset comes.
+        write_address = Signal(self.config.activation_address_bits, reset_less=True)
+        write_count = Signal(range(lanes + 1), reset_less=True)
+        write_data = Signal(8 * lanes, reset_less=True)
         self._arbitrate_reads(m, read_address)
         self._merge_writes(m, write_address, write_count, write_data)
 

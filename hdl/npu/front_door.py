@@ -332,14 +332,18 @@ class FrontDoor(wiring.Component):
         selected = request.operand[MEMORY_SHIFT:]
         with m.If(request.write | answerer.read):
             m.d.sync += request.place.eq(request.place + 1)
+        # A word that was taken is written, even where a reset comes in the next cycle.
+        offset = delayed(m, "offset", request.place, 1, reset_less=True)
+        word = delayed(m, "word", self.command.payload.data, 1, reset_less=True)
         for memory in Memory:
             port = self.memories[memory]
-            m.d.sync += [
-                port.offset.eq(request.place),
-                port.write.eq(request.write & (selected == memory)),
-                port.write_data.eq(self.command.payload.data),
-                port.read.eq(answerer.read & (selected == memory)),
+            writes = request.write & (selected == memory)
+            m.d.comb += [
+                port.offset.eq(offset),
+                port.write.eq(delayed(m, f"writes{memory.value}_", writes, 1, reset_less=True)),
+                port.write_data.eq(word),
             ]
+            m.d.sync += port.read.eq(answerer.read & (selected == memory))
 
 
 class _Request:
