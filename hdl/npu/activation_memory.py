@@ -28,8 +28,9 @@ class ActivationMemory(wiring.Component):
     Readers are served in the order of the ports below when they ask at once. The host may only be
     active while the engines are not.
 
-    Both go through registers first, as all banks' addresses are calculated from one. So what is
-    written can be read 2 cycles later; no token reaches another engine sooner.
+    Both go through registers first, as all banks' addresses are calculated from one; bytes that are
+    written then turn to their banks. So what is written can be read 3 cycles later; no token
+    reaches another engine sooner.
 
     Latency: read data `READ_CYCLES` cycles after `ready`; the host's as in `HostPort`. Cost:
     `activation_port` memories of one byte.
@@ -67,38 +68,31 @@ class ActivationMemory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        lanes = self.config.activation_port
-        lane_bits = self.config.activation_lane_bits
+        lanes, lane_bits = self.config.activation_port, self.config.activation_lane_bits
         depth = self.config.activation_bytes // lanes
-
-        read_address = Signal(self.config.activation_address_bits)
-        # What is on its way is written, even where a reset comes.
-        write_address = Signal(self.config.activation_address_bits, reset_less=True)
-        write_count = Signal(range(lanes + 1), reset_less=True)
-        write_data = Signal(8 * lanes, reset_less=True)
-        self._arbitrate_reads(m, read_address)
-        self._merge_writes(m, write_address, write_count, write_data)
-
-        # Bank b gets the lane (b - address) of what is written.
-        amount = Signal(lane_bits)
-        m.d.comb += amount.eq((-write_address[:lane_bits])[:lane_bits])
-        to_bank = rotated([write_data.word_select(lane, 8) for lane in range(lanes)], amount)
-        enables = rotated([write_count > lane for lane in range(lanes)], amount)
+        read_address, first_lane = self._arbitrate_reads(m)
+        write_address, to_banks = self._writes(m)
         read_bytes = []
         for bank in range(lanes):
             bytes_ = block_memory(8, depth)
             m.submodules[f"bank{bank}"] = bytes_
             write, read = bytes_.write_port(), bytes_.read_port()
             m.d.comb += [
-                write.en.eq(enables[bank]),
                 write.addr.eq(self._word(write_address, bank)),
-                write.data.eq(to_bank[bank]),
+                Cat(write.data, write.en).eq(to_banks[bank]),
                 read.addr.eq(self._word(read_address, bank)),
             ]
             read_bytes.append(read.data)
-        # Block RAM is slow to answer: what follows begins at a register.
-        kept = delayed(m, "read_bytes", Cat(read_bytes), READ_CYCLES - 2, reset_less=True)
-        m.d.comb += [self.pool.data.eq(kept), self.window.data.eq(kept)]
+        # Block RAM is slow to answer: what follows begins at a register. Lane l gets the byte of
+        # bank l + turn.
+        kept = [
+            delayed(m, f"read_byte{bank}_", byte, 1, reset_less=True)
+            for bank, byte in enumerate(read_bytes)
+        ]
+        turn = (read_address - first_lane)[:lane_bits]
+        in_lanes = rotated(m, "read", kept, delayed(m, "turn", turn, 2))
+        answer = delayed(m, "answer", Cat(in_lanes), READ_CYCLES - 4, reset_less=True)
+        m.d.comb += [self.pool.data.eq(answer), self.window.data.eq(answer)]
         self._answer_host(m, Cat(read_bytes))
         return m
 
@@ -109,37 +103,59 @@ class ActivationMemory(wiring.Component):
         next_word = wraps(address[:lane_bits], bank)
         return (address[lane_bits:] + next_word)[: bits_for(depth - 1)]
 
-    def _arbitrate_reads(self, m: Module, address: Signal) -> None:
+    def _arbitrate_reads(self, m: Module) -> tuple[Signal, Signal]:
+        """What is read, registered: the first byte's address, and the lane that it is to come in.
+        """
+        address = Signal(self.config.activation_address_bits)
+        lane = Signal(self.config.activation_lane_bits)
         with m.If(self.host.read):
             m.d.sync += address.eq(Cat(Const(0, 2), self.host.offset)[: len(address)])
         with m.Elif(self.pool.valid):
-            m.d.sync += address.eq(self.pool.address)
+            m.d.sync += [address.eq(self.pool.address), lane.eq(self.pool.lane)]
         with m.Else():
-            m.d.sync += address.eq(self.window.address)
+            m.d.sync += [address.eq(self.window.address), lane.eq(self.window.lane)]
         m.d.comb += [
             self.pool.ready.eq(self.pool.valid),
             self.window.ready.eq(self.window.valid & ~self.pool.valid),
         ]
+        return address, lane
 
-    def _merge_writes(self, m: Module, address: Signal, count: Signal, data: Signal) -> None:
+    def _writes(self, m: Module) -> tuple[Signal, list[Value]]:
+        """What is written: the first byte's address; for each bank a byte, and whether it is any.
+
+        What is on its way is written, even where a reset comes.
+        """
+        lanes = self.config.activation_port
+        address = Signal(self.config.activation_address_bits)
+        count = Signal(range(lanes + 1))
+        data = Signal(8 * lanes)
         with m.If(self.host.write):
-            m.d.sync += [
+            m.d.comb += [
                 address.eq(Cat(Const(0, 2), self.host.offset)[: len(address)]),
                 count.eq(WORD_BYTES),
                 data.eq(self.host.write_data),
             ]
         with m.Elif(self.store_write.count != 0):
-            m.d.sync += [
+            m.d.comb += [
                 address.eq(self.store_write.address),
                 count.eq(self.store_write.count),
                 data.eq(self.store_write.data),
             ]
         with m.Else():
-            m.d.sync += [
+            m.d.comb += [
                 address.eq(self.pool_write.address),
                 count.eq(self.pool_write.count),
                 data.eq(self.pool_write.data),
             ]
+        address, count, data = (
+            delayed(m, f"write_{name}", value, 1, reset_less=True)
+            for name, value in (("address", address), ("count", count), ("data", data))
+        )
+        # Bank b gets the lane (b - address).
+        in_lanes = [Cat(data.word_select(lane, 8), count > lane) for lane in range(lanes)]
+        turn = (-address[: self.config.activation_lane_bits])[: self.config.activation_lane_bits]
+        to_banks = rotated(m, "write", in_lanes, turn)
+        return delayed(m, "bank_address", address, 1, reset_less=True), to_banks
 
     def _answer_host(self, m: Module, word: Value) -> None:
         """The four of the port's bytes that the host has asked for."""

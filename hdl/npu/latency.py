@@ -11,15 +11,15 @@ __all__ = [
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which its bytes are there, by
-#: way of registers before and behind the block RAM.
-READ_CYCLES = 3
+#: way of registers before and behind the block RAM, and two where bytes turn to their lanes.
+READ_CYCLES = 5
 #: From the front door's asking any memory for a word to that in which it is there.
 HOST_READ_CYCLES = 3
 #: From the cycle in which a unit of the vector engine decides on a read to that in which it has the
-#: bytes: the request, and the bytes in order of addresses, are registered.
-BYTES_AFTER = 1 + READ_CYCLES + 1
+#: bytes: the request is registered.
+BYTES_AFTER = 1 + READ_CYCLES
 #: Chunks that may wait in the window feeder between memory and gathering, those under way included.
-CHUNKS = 8
+CHUNKS = 16
 #: From a sum to its result in a requantisation lane, and to its parameters.
 REQUANTISE_CYCLES = 15
 BIAS_AFTER = 2

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matrix engine: the macros, the weight loader before them and the window feeder beside them."""
+"""Matrix engine: macros, the weight loader and the window feeder before them, slots in between."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -13,6 +13,7 @@ from .config import NpuConfig
 from .fork import fork
 from .isa import WORDS
 from .ports import ActivationReadPort, KernelWritePort
+from .vector_slots import VectorSlots
 from .weight_loader import WeightLoader
 from .window_feeder import WindowFeeder
 
@@ -35,10 +36,10 @@ class MatrixEngine(wiring.Component):
     o : Out(stream of config.output_layout)
     row_taken : Out(1)
         As `taken` of `WeightLoader`.
-    vector_taken : Out(1)
-        The macros take their vectors, one or several at once.
+    round_taken : Out(1)
+        A round of windows goes to the macros, a vector for each.
     top_plane : Out(config.macro.plane_bits)
-        The first of their planes that has met the array.
+        The first of their planes that is to meet the array.
     """
 
     load_start: Signal
@@ -54,7 +55,7 @@ class MatrixEngine(wiring.Component):
     read: Any
     o: stream.Interface
     row_taken: Signal
-    vector_taken: Signal
+    round_taken: Signal
     top_plane: Signal
 
     def __init__(self, config: NpuConfig) -> None:
@@ -74,7 +75,7 @@ class MatrixEngine(wiring.Component):
                 "read": Out(ActivationReadPort(config)),
                 "o": Out(stream.Signature(config.output_layout)),
                 "row_taken": Out(1),
-                "vector_taken": Out(1),
+                "round_taken": Out(1),
                 "top_plane": Out(config.macro.plane_bits),
             }
         )
@@ -87,8 +88,12 @@ class MatrixEngine(wiring.Component):
             m.submodules[f"macro{index}" if len(macros) > 1 else "macro"] = macro
         m.submodules.loader = loader = WeightLoader(config)
         m.submodules.feeder = feeder = WindowFeeder(config)
+        m.submodules.slots = slots = VectorSlots(config)
         connect(m, loader.kernel, flipped(self.kernel))
         connect(m, feeder.read, flipped(self.read))
+        connect(m, feeder.o, slots.i)
+        # The last round has left the feeder, but not yet the slots.
+        ends = Signal()
         m.d.comb += [
             loader.descriptor.as_value().eq(self.load_descriptor),
             loader.start.eq(self.load_start),
@@ -98,13 +103,14 @@ class MatrixEngine(wiring.Component):
             loader.data.eq(self.weight_data),
             feeder.descriptor.as_value().eq(self.compute_descriptor),
             feeder.start.eq(self.compute_start),
-            self.compute_done.eq(feeder.done),
+            self.compute_done.eq(ends & slots.empty),
             self.row_taken.eq(loader.taken),
-            self.vector_taken.eq(feeder.o.valid & feeder.o.ready),
-            self.top_plane.eq(feeder.top_plane),
+            self.round_taken.eq(feeder.o.valid & feeder.o.ready),
+            self.top_plane.eq(feeder.o.payload.top_plane),
         ]
+        m.d.sync += ends.eq(feeder.done | (ends & ~slots.empty))
         self._write(m, loader, macros)
-        self._compute(m, feeder, macros)
+        self._compute(m, feeder.descriptor.bank, slots, macros)
         self._join_outputs(m, macros)
         return m
 
@@ -119,18 +125,18 @@ class MatrixEngine(wiring.Component):
                 macro.read_data.ready.eq(1),
             ]
 
-    def _compute(self, m: Module, feeder: Any, macros: Sequence[Macro]) -> None:
-        """Each macro has its vector; all of a round are there at once."""
-        everyone = Const((1 << len(macros)) - 1, len(macros))
-        fork(m, "vector", feeder.o, [macro.i for macro in macros], everyone)
-        for macro, inputs in zip(macros, feeder.o.payload, strict=True):
+    def _compute(self, m: Module, bank: Value, slots: Any, macros: Sequence[Macro]) -> None:
+        """Each macro has its vector; weights of the descriptor's bank are to meet it."""
+        for macro, slot in zip(macros, slots.o, strict=True):
             vector = macro.i.payload
-            bank_bits = min(len(vector.bank), len(feeder.descriptor.bank))
+            bank_bits = min(len(vector.bank), len(bank))
             m.d.comb += [
-                vector.data.eq(inputs),
-                vector.top_plane.eq(feeder.top_plane),
+                macro.i.valid.eq(slot.valid),
+                slot.ready.eq(macro.i.ready),
+                vector.data.eq(slot.payload.data),
+                vector.top_plane.eq(slot.payload.top_plane),
                 vector.signed.eq(0),
-                vector.bank.eq(feeder.descriptor.bank[:bank_bits]),
+                vector.bank.eq(bank[:bank_bits]),
                 vector.first.eq(1),
                 vector.last.eq(1),
                 vector.fused.eq(0),

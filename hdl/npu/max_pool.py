@@ -61,11 +61,11 @@ class MaxPool(wiring.Component):
         for lane in range(self.config.activation_port):
             largest = Signal(signed(8), name=f"largest{lane}", reset_less=True)
             value = Mux(tap.inside, self.bytes[lane].as_signed(), Const(-128, signed(8)))
-            before = Mux(tap.first, Const(-128, signed(8)), largest)
+            # The least that comes out is where it begins: so it need not be compared at the end.
+            before = Mux(tap.first, low, largest)
             with m.If(tap.valid):
                 m.d.sync += largest.eq(Mux(value > before, value, before))
-            clamped = Mux(largest < low, low, Mux(largest > high, high, largest))
-            m.d.comb += self.write.data[lane].eq(clamped[:8])
+            m.d.comb += self.write.data[lane].eq(Mux(largest > high, high, largest)[:8])
         writes = finished.valid & finished.last
         m.d.comb += [
             self.write.count.eq(Mux(writes, finished.count, 0)),

@@ -212,7 +212,7 @@ class Npu(wiring.Component):
         """Whether anything moves that a program has only so much of."""
         transfers = [port.valid & port.ready for port in (vector.read, matrix.o)]
         starts = [queue.start for queue in queues.values()]
-        moves = [sequencer.sent, matrix.row_taken, ~matrix.load_settled, matrix.vector_taken]
+        moves = [sequencer.sent, matrix.row_taken, ~matrix.load_settled, matrix.round_taken]
         if self.config.external_port:
             # Whoever answers reads takes the time that it takes.
             moves.append(queues[Queue.FETCH].busy)
@@ -246,7 +246,7 @@ class Npu(wiring.Component):
         header = data.View(layout(Opcode.END), results.descriptor)
         m.d.comb += [
             counters.busy.eq(Cat(queues[queue].busy for queue in BUSY)),
-            counters.vector_taken.eq(matrix.vector_taken),
+            counters.round_taken.eq(matrix.round_taken),
             counters.top_plane.eq(matrix.top_plane),
             counters.stamp.eq(results.busy & results.done & header.stamp),
             counters.stamp_index.eq(header.stamp_index[: self.config.stamp_bits]),

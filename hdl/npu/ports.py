@@ -28,7 +28,8 @@ class ActivationReadPort(Signature):
     """A reader's view: ask for the bytes from `address` on; have them `READ_CYCLES` cycles after
     `ready`. Readers ask from registers: the memory's address is a long way from there.
 
-    ``data`` is in bank order: the byte of address a is in lane ``a % activation_port``.
+    The first byte comes in lane `lane` of ``data``; the others follow it, from the last lane to
+    lane 0.
     """
 
     def __init__(self, config: NpuConfig) -> None:
@@ -37,6 +38,7 @@ class ActivationReadPort(Signature):
                 "valid": Out(1),
                 "ready": In(1),
                 "address": Out(config.activation_address_bits),
+                "lane": Out(config.activation_lane_bits),
                 "data": In(byte_lanes(config)),
             }
         )

@@ -24,8 +24,8 @@ class RunCounters(wiring.Component):
         While it is low nothing counts, and no stamp is left.
     busy : In(len(BUSY))
         Engines of these queues with a descriptor at work.
-    vector_taken : In(1)
-        The planes of another vector, or of several at once, have met the array.
+    round_taken : In(1)
+        The planes of another round of windows are going to meet the arrays.
     top_plane : In(config.macro.plane_bits)
         The first of them; the last is 0.
     stamp : In(1)
@@ -42,7 +42,7 @@ class RunCounters(wiring.Component):
     clear: Signal
     running: Signal
     busy: Signal
-    vector_taken: Signal
+    round_taken: Signal
     top_plane: Signal
     stamp: Signal
     stamp_index: Signal
@@ -57,7 +57,7 @@ class RunCounters(wiring.Component):
                 "clear": In(1),
                 "running": In(1),
                 "busy": In(len(BUSY)),
-                "vector_taken": In(1),
+                "round_taken": In(1),
                 "top_plane": In(config.macro.plane_bits),
                 "stamp": In(1),
                 "stamp_index": In(config.stamp_bits),
@@ -71,7 +71,7 @@ class RunCounters(wiring.Component):
         m = Module()
         counts = {
             **{counter: self.busy[place] for place, counter in enumerate(BUSY.values())},
-            Counter.PLANES: Mux(self.vector_taken, self.top_plane + 1, 0),
+            Counter.PLANES: Mux(self.round_taken, self.top_plane + 1, 0),
         }
         m.d.sync += self.cycles.eq((self.cycles + self.running)[:32])
         with m.If(self.clear):

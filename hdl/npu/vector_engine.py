@@ -8,15 +8,12 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .config import NpuConfig
-from .delay import delayed
 from .image_adder import ImageAdder
 from .isa import WORDS, Opcode, layout
-from .latency import READ_CYCLES
 from .max_pool import MaxPool
-from .ports import ActivationReadPort, ActivationWritePort, KernelWritePort, byte_lanes
+from .ports import ActivationReadPort, ActivationWritePort, KernelWritePort
 from .requantise_lanes import RequantiseLanes
 from .result_store import ResultStore
-from .rotate import rotated
 from .tap_walker import TapWalker
 from .window_sums import WindowSums
 from .word_memories import PARAMETER_BITS
@@ -119,15 +116,15 @@ class VectorEngine(wiring.Component):
         ]
         self._merge_reads(m, taps, adder)
         self._merge_beats(m, lanes, store, window_sums, adder)
-        bytes_ = self._align(m)
         for unit in (pool, window_sums, adder):
-            m.d.comb += unit.bytes.eq(bytes_)
+            m.d.comb += unit.bytes.eq(self.read.data)
         return m
 
     def _merge_reads(self, m: Module, taps: Any, adder: Any) -> None:
-        """One unit is at work at a time, and always served."""
+        """One unit is at work at a time, and always served, with the first byte in lane 0."""
         m.d.comb += [
             self.read.valid.eq(taps.asks | adder.asks),
+            self.read.lane.eq(0),
             self.read.address.eq(Mux(adder.asks, adder.address, taps.address)),
         ]
 
@@ -140,13 +137,3 @@ class VectorEngine(wiring.Component):
         m.d.comb += lanes.beat.as_value().eq(beats[0] | beats[1] | beats[2])
         sums = [source.sums.as_value() for source in sources]
         m.d.comb += lanes.sums.as_value().eq(sums[0] | sums[1] | sums[2])
-
-    def _align(self, m: Module) -> data.View:
-        """The bytes that come, from bank order to the order of addresses, registered."""
-        port = self.config.activation_port
-        first = self.read.address[: self.config.activation_lane_bits]
-        rotation = delayed(m, "rotation", first, READ_CYCLES)
-        bytes_ = Signal(byte_lanes(self.config), reset_less=True)
-        in_order = rotated([self.read.data[lane] for lane in range(port)], rotation)
-        m.d.sync += [bytes_[lane].eq(byte) for lane, byte in enumerate(in_order)]
-        return bytes_

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -14,14 +14,15 @@ from .isa import Opcode, layout
 from .latency import CHUNKS, READ_CYCLES
 from .ports import ActivationReadPort
 from .rotate import rotated
+from .vector_slots import round_layout
 from .walkers import POSITION_BITS
-from .window_gatherer import WindowGatherer, chunk_layout, rotation_to_rows, windows_layout
+from .window_gatherer import WindowGatherer, chunk_layout
 
 __all__ = ["WindowFeeder"]
 
 
 class WindowFeeder(wiring.Component):
-    """Reads a window's runs in chunks of up to `activation_port` bytes and lays them out as rows.
+    """Reads windows' runs in chunks of up to `activation_port` bytes and lays them out as rows.
 
     No copy of the windows is made in memory (no im2col): a window is a few runs of consecutive
     bytes, one from each image row. Bytes beyond the image are the zero point. Rows that the window
@@ -29,11 +30,10 @@ class WindowFeeder(wiring.Component):
 
     Data flow::
 
-        walker -> chunk (one read a cycle) -> memory -> rotate -> queue -> gatherer -> vectors
-                                                                           (rows)
+        walker -> chunk (one read a cycle) -> memory -> queue -> gatherer -> rounds
 
-    Throughput: a round every ``max(chunks, planes)`` cycles, 2 at least, where a run of n bytes has
-    ``ceil(n / activation_port)`` chunks. Latency: ``READ_CYCLES + 7`` cycles from `start` to the
+    Throughput: a round every `chunks` cycles of its windows, 2 at least, where a run of n bytes has
+    ``ceil(n / activation_port)`` chunks. Latency: ``READ_CYCLES + 6`` cycles from `start` to the
     first round of one window of one chunk; another for each further chunk and window.
 
     Members
@@ -42,12 +42,11 @@ class WindowFeeder(wiring.Component):
         `descriptor` is there and stays until `done`.
     descriptor : In(layout(Opcode.COMPUTE))
     done : Out(1)
-        The last vector is taken in this cycle.
+        The last round is taken in this cycle.
     read : Out(ActivationReadPort)
-    o : Out(stream of windows_layout(config))
-        Unsigned bytes: the int8 value plus 128.
-    top_plane : Out(config.macro.plane_bits)
-        The first plane of what is offered that is to meet the array; those above it are zero.
+    o : Out(stream of round_layout(config))
+        Unsigned bytes: the int8 value plus 128. Planes above the first that is to meet the array
+        are zero.
     """
 
     start: Signal
@@ -55,7 +54,6 @@ class WindowFeeder(wiring.Component):
     done: Signal
     read: Any
     o: stream.Interface
-    top_plane: Signal
 
     def __init__(self, config: NpuConfig) -> None:
         self.config = config
@@ -65,8 +63,7 @@ class WindowFeeder(wiring.Component):
                 "descriptor": In(layout(Opcode.COMPUTE)),
                 "done": Out(1),
                 "read": Out(ActivationReadPort(config)),
-                "o": Out(stream.Signature(windows_layout(config))),
-                "top_plane": Out(config.macro.plane_bits),
+                "o": Out(stream.Signature(round_layout(config))),
             }
         )
 
@@ -87,11 +84,23 @@ class WindowFeeder(wiring.Component):
             asks.eq(self.read.valid & self.read.ready),
             walker.advance.eq(asks),
         ]
-        # When the bytes are there, so is what belongs to them.
+        # When the bytes are there, so is what belongs to them. Row r lies in lane r % port.
         chunk = Signal(layout_)
+        first_lane = walker.place.row[: self.config.activation_lane_bits]
+        place = delayed(m, "place", walker.place, READ_CYCLES)
+        exist, inside = self._find_bytes(m, walker)
+        zero_point = self.descriptor.zero_point.as_unsigned()
         m.d.comb += [
-            chunk.place.eq(delayed(m, "place", walker.place, READ_CYCLES)),
-            chunk.bytes.eq(self._align(m, walker)),
+            self.read.lane.eq(first_lane),
+            chunk.row.eq(place.row),
+            chunk.ends_window.eq(place.ends_window),
+            chunk.ends_all.eq(place.ends_all),
+            chunk.lanes.eq(exist),
+            # Flipping the top bit adds 128: the array always sees unsigned inputs.
+            *(
+                chunk.bytes[lane].eq(Mux(inside[lane], self.read.data[lane], zero_point) ^ 0x80)
+                for lane in range(self.config.activation_port)
+            ),
             chunks.w_en.eq(delayed(m, "arrives", asks, READ_CYCLES)),
             chunks.w_data.eq(chunk),
         ]
@@ -103,32 +112,18 @@ class WindowFeeder(wiring.Component):
             gatherer.i.payload.eq(chunks.r_data),
             chunks.r_en.eq(gatherer.i.ready),
             self.done.eq(gatherer.done),
-            self.top_plane.eq(gatherer.top_plane),
         ]
         return m
 
-    def _align(self, m: Module, walker: Any) -> Value:
-        """Turn bank order into row order: row r lies in lane ``r % activation_port``."""
-        lanes = self.config.activation_port
-        lane_bits = self.config.activation_lane_bits
-        row = walker.place.row
-        to_lanes = (walker.address[:lane_bits] - row[:lane_bits])[:lane_bits]
-        rotation = delayed(m, "rotation", to_lanes, READ_CYCLES)
-        banks = rotated([self.read.data[lane] for lane in range(lanes)], rotation)
-        # Which bytes are in the image is known a cycle before they are there.
-        row_soon = delayed(m, "row_soon", row, READ_CYCLES - 1)
-        inside = rotated(self._bytes_inside(m, walker), rotation_to_rows(self.config, row_soon))
-        valid = delayed(m, "inside", Cat(inside), 1)
-        zero_point = self.descriptor.zero_point.as_unsigned()
-        # Flipping the top bit adds 128: the array always sees unsigned inputs.
-        return Cat(Mux(valid[lane], banks[lane], zero_point) ^ 0x80 for lane in range(lanes))
-
-    def _bytes_inside(self, m: Module, walker: Any) -> list[Value]:
-        """Which of the port's bytes are in the image, a cycle before they are there."""
-        lanes = self.config.activation_port
-        x = delayed(m, "x", walker.x, READ_CYCLES - 2).as_signed()
-        y = delayed(m, "y", walker.y, READ_CYCLES - 2).as_unsigned()
-        # The first byte inside, and the first beyond the row's end, limited to what matters.
+    def _find_bytes(self, m: Module, walker: Any) -> tuple[Value, Value]:
+        """Which lanes have bytes of the chunk, and which of those are of the image: when they come.
+        """
+        lanes, lane_bits = self.config.activation_port, self.config.activation_lane_bits
+        # The first byte inside, and the first beyond the row's end, limited to what matters; both
+        # are registered, as is what comes of turning them to their lanes.
+        wait = READ_CYCLES - 3
+        x = delayed(m, "x", walker.x, wait).as_signed()
+        y = delayed(m, "y", walker.y, wait).as_unsigned()
         first = Signal(range(lanes + 1))
         beyond = Signal(range(lanes + 1))
         left = Signal(signed(POSITION_BITS + 1))
@@ -141,7 +136,16 @@ class WindowFeeder(wiring.Component):
             m.d.sync += beyond.eq(0)
         with m.Else():
             m.d.sync += beyond.eq(_at_most(left[:POSITION_BITS], lanes)[: len(beyond)])
-        return [(first <= lane) & (beyond > lane) for lane in range(lanes)]
+        count = delayed(m, "count", walker.place.count, wait + 1)
+        row = delayed(m, "row", walker.place.row, wait + 1)
+        in_order = [
+            Cat(count > lane, (first <= lane) & (beyond > lane)) for lane in range(lanes)
+        ]
+        # A row's number may be narrower than a lane's.
+        turn = (Const(0, lane_bits) - row[:lane_bits])[:lane_bits]
+        in_lanes = rotated(m, "inside", in_order, turn)
+        exist, inside = (Cat(pair[index] for pair in in_lanes) for index in range(2))
+        return delayed(m, "exist", exist, 1), delayed(m, "is_inside", inside, 1)
 
 
 def _at_most(value: Value, limit: int) -> Value:

@@ -8,31 +8,28 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from .chunk_walker import place_layout
 from .config import NpuConfig
 from .isa import Opcode, layout
-from .rotate import rotated, wraps
+from .rotate import wraps
+from .vector_slots import round_layout
 
-__all__ = ["WindowGatherer", "chunk_layout", "rotation_to_rows", "windows_layout"]
+__all__ = ["WindowGatherer", "chunk_layout"]
 
 
 def chunk_layout(config: NpuConfig) -> data.StructLayout:
-    """Bytes, each in the lane of its row, row r in ``r % activation_port``; and where they go."""
+    """Bytes, each in the lane of its row, row r in ``r % activation_port``; which lanes have any.
+
+    ``row`` is that of the first byte.
+    """
     return data.StructLayout(
-        {"bytes": data.ArrayLayout(8, config.activation_port), "place": place_layout(config)}
+        {
+            "bytes": data.ArrayLayout(8, config.activation_port),
+            "lanes": config.activation_port,
+            "row": bits_for(config.macro.rows - 1),
+            "ends_window": 1,
+            "ends_all": 1,
+        }
     )
-
-
-def windows_layout(config: NpuConfig) -> data.ArrayLayout:
-    """A byte for each row, for each macro."""
-    return data.ArrayLayout(_window_layout(config), config.macros)
-
-
-def rotation_to_rows(config: NpuConfig, row: Value) -> Value:
-    """How far lanes turn so that the first byte comes to the lane of `row`."""
-    bits = config.activation_lane_bits
-    # A row's number may be narrower than a lane's.
-    return (Const(0, bits) - row[:bits])[:bits]
 
 
 class WindowGatherer(wiring.Component):
@@ -40,11 +37,8 @@ class WindowGatherer(wiring.Component):
 
     Structure::
 
-        chunk -> decode -> gathered -> waiting, for each macro -> o, for each macro
-                           (a window)  (windows of a round)      (held for all planes)
-
-    Each step asks registers whether it may go on. So what the macros do in a cycle meets `o` only,
-    and not all that is on its way there.
+        chunk -> decode -> gathered -> o
+                           (a window)  (a window for each macro)
 
     With several macros and `split`, windows are gathered one after the other, each for its macros;
     all of a round are offered at once. The last round may have fewer windows: some macros then have
@@ -54,7 +48,7 @@ class WindowGatherer(wiring.Component):
     round's windows, where the descriptor asks for it. They are found chunk by chunk, on the way to
     the rows, so neither a wide tree of gates nor a cycle is spent on them.
 
-    Throughput: a chunk a cycle, a round in 2. Latency: 4 cycles from the last chunk of a round to
+    Throughput: a chunk a cycle, a round in 2. Latency: 3 cycles from the last chunk of a round to
     the round.
 
     Members
@@ -63,8 +57,7 @@ class WindowGatherer(wiring.Component):
         `descriptor` is there and stays until `done`.
     descriptor : In(layout(Opcode.COMPUTE))
     i : In(stream of chunk_layout(config))
-    o : Out(stream of windows_layout(config))
-    top_plane : Out(config.macro.plane_bits)
+    o : Out(stream of round_layout(config))
     done : Out(1)
         As in `WindowFeeder`.
     """
@@ -73,7 +66,6 @@ class WindowGatherer(wiring.Component):
     descriptor: data.View
     i: stream.Interface
     o: stream.Interface
-    top_plane: Signal
     done: Signal
 
     def __init__(self, config: NpuConfig) -> None:
@@ -83,42 +75,41 @@ class WindowGatherer(wiring.Component):
                 "start": In(1),
                 "descriptor": In(layout(Opcode.COMPUTE)),
                 "i": In(stream.Signature(chunk_layout(config))),
-                "o": Out(stream.Signature(windows_layout(config))),
-                "top_plane": Out(config.macro.plane_bits),
+                "o": Out(stream.Signature(round_layout(config))),
                 "done": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        gathered = Signal(_window_layout(self.config))
-        # A window is complete; a round waits; a round is offered: is it the last?
-        complete, waits, held = Signal(), Signal(), Signal()
-        is_last = Signal(3)
+        gathered = Signal(data.ArrayLayout(8, self.config.macro.rows))
+        # A window is complete, a round is offered; whether they are the last.
+        complete, offered = Signal(), Signal()
+        last_window, last_round = Signal(), Signal()
         accepts = Signal()
         hand_over = Signal()
-        loads = Signal()
         taken = Signal()
         chunk = self._decode(m, accepts)
-        ends_round, owners = self._divide(m, hand_over, is_last[0])
-        self._pass_on(m, gathered, hand_over, owners, loads)
-        self._find_planes(m, chunk, accepts, hand_over & ends_round, loads)
+        ends_round, owners = self._divide(m, hand_over, last_window)
+        for macro, is_own in enumerate(owners):
+            window = Signal(gathered.shape(), name=f"window{macro}", reset_less=True)
+            m.d.comb += self.o.payload.windows[macro].eq(window)
+            with m.If(hand_over & is_own):
+                m.d.sync += window.eq(gathered)
+        self._find_planes(m, chunk, accepts, hand_over & ends_round)
         m.d.comb += [
             accepts.eq(chunk.valid & (~complete | hand_over)),
-            hand_over.eq(complete & ~waits),
-            loads.eq(waits & (~held | taken)),
-            taken.eq(held & self.o.ready),
-            self.o.valid.eq(held),
-            self.done.eq(taken & is_last[2]),
+            hand_over.eq(complete & (~offered | taken)),
+            taken.eq(offered & self.o.ready),
+            self.o.valid.eq(offered),
+            self.done.eq(taken & last_round),
         ]
         with m.If(taken):
-            m.d.sync += held.eq(0)
-        with m.If(loads):
-            m.d.sync += [waits.eq(0), held.eq(1), is_last[2].eq(is_last[1])]
+            m.d.sync += offered.eq(0)
         with m.If(hand_over):
-            m.d.sync += [complete.eq(0), waits.eq(ends_round), is_last[1].eq(is_last[0])]
+            m.d.sync += [complete.eq(0), offered.eq(ends_round), last_round.eq(last_window)]
         with m.If(accepts):
-            m.d.sync += [complete.eq(chunk.ends_window), is_last[0].eq(chunk.ends_all)]
+            m.d.sync += [complete.eq(chunk.ends_window), last_window.eq(chunk.ends_all)]
             for row in range(self.config.macro.rows):
                 with m.If(chunk.rows[row]):
                     byte = chunk.bytes[row % self.config.activation_port]
@@ -128,7 +119,7 @@ class WindowGatherer(wiring.Component):
         return m
 
     def _decode(self, m: Module, accepts: Signal) -> Any:
-        """The chunk, registered, and the rows and lanes that it has bytes for."""
+        """The chunk, registered, and the rows that it has bytes for."""
         lanes, rows = self.config.activation_port, self.config.macro.rows
         lane_bits = self.config.activation_lane_bits
         chunk: Any = Signal(
@@ -139,27 +130,26 @@ class WindowGatherer(wiring.Component):
                 }
             )
         )
-        place = self.i.payload.place
-        here = [place.count > lane for lane in range(lanes)]
-        present = rotated(here, rotation_to_rows(self.config, place.row))
+        found = self.i.payload
         block = Signal(bits_for(rows // lanes + 1))
         m.d.comb += [
-            block.eq(place.row[lane_bits:]),
+            block.eq(found.row[lane_bits:]),
             self.i.ready.eq(~chunk.valid | accepts),
         ]
         # Lanes below the first row's belong to the rows of the next block.
-        blocks = [block + wraps(place.row[:lane_bits], lane) for lane in range(lanes)]
+        blocks = [block + wraps(found.row[:lane_bits], lane) for lane in range(lanes)]
         with m.If(self.i.ready):
             m.d.sync += [
                 chunk.valid.eq(self.i.valid),
-                chunk.bytes.eq(self.i.payload.bytes),
-                chunk.lanes.eq(Cat(present)),
-                chunk.ends_window.eq(place.ends_window),
-                chunk.ends_all.eq(place.ends_all),
+                chunk.bytes.eq(found.bytes),
+                chunk.lanes.eq(found.lanes),
+                chunk.ends_window.eq(found.ends_window),
+                chunk.ends_all.eq(found.ends_all),
             ]
             for row in range(rows):
                 lane = row % lanes
-                m.d.sync += chunk.rows[row].eq(present[lane] & (blocks[lane] == row // lanes))
+                is_here = found.lanes[lane] & (blocks[lane] == row // lanes)
+                m.d.sync += chunk.rows[row].eq(is_here)
         return chunk
 
     def _divide(
@@ -188,33 +178,16 @@ class WindowGatherer(wiring.Component):
         ]
         return ends_round, owners
 
-    def _pass_on(
-        self, m: Module, gathered: Any, hand_over: Signal, owners: list[Value], loads: Signal
-    ) -> None:
-        """A window waits for the others of its round, and for the macros to be done with theirs."""
-        for macro, is_own in enumerate(owners):
-            waiting, inputs = (
-                Signal(gathered.shape(), name=f"{name}{macro}", reset_less=True)
-                for name in ("waiting", "vector")
-            )
-            with m.If(hand_over & is_own):
-                m.d.sync += waiting.eq(gathered)
-            with m.If(loads):
-                m.d.sync += inputs.eq(waiting)
-            m.d.comb += self.o.payload[macro].eq(inputs)
-
-    def _find_planes(
-        self, m: Module, chunk: Any, accepts: Signal, ends_round: Value, loads: Signal
-    ) -> None:
+    def _find_planes(self, m: Module, chunk: Any, accepts: Signal, ends_round: Value) -> None:
         """Which planes of a round's windows have a one; the first goes along with the round."""
         bits = self.config.macro.input_bits
         if not self.config.macro.skip_zero_planes:
-            m.d.comb += self.top_plane.eq(bits - 1)
+            m.d.comb += self.o.payload.top_plane.eq(bits - 1)
             return
         here = Signal(bits)
         so_far = Signal(bits)
-        first = Signal.like(self.top_plane)
-        waiting_top = Signal.like(self.top_plane)
+        first = Signal(self.config.macro.plane_bits)
+        top_plane = Signal.like(first)
         for plane in range(bits):
             ones = [chunk.bytes[lane][plane] for lane in range(self.config.activation_port)]
             m.d.comb += here[plane].eq(accepts & (Cat(ones) & chunk.lanes).any())
@@ -224,11 +197,5 @@ class WindowGatherer(wiring.Component):
         m.d.sync += so_far.eq(Mux(ends_round, 0, so_far) | here)
         with m.If(ends_round):
             skips = self.descriptor.skip_zero_planes
-            m.d.sync += waiting_top.eq(Mux(skips, first, bits - 1))
-        with m.If(loads):
-            m.d.sync += self.top_plane.eq(waiting_top)
-
-
-def _window_layout(config: NpuConfig) -> data.ArrayLayout:
-    """A byte for each row of a macro."""
-    return data.ArrayLayout(8, config.macro.rows)
+            m.d.sync += top_plane.eq(Mux(skips, first, bits - 1))
+        m.d.comb += self.o.payload.top_plane.eq(top_plane)

@@ -10,6 +10,7 @@ from amaranth.utils import exact_log2
 
 from .block_memory import block_memory
 from .config import WORD_BYTES, NpuConfig
+from .deep_memory import DeepMemory
 from .delay import delayed
 from .isa import WORDS
 from .ports import HostPort, WeightWritePort, answer_host
@@ -56,34 +57,32 @@ class WeightMemory(wiring.Component):
         m = Module()
         lanes = self.config.weight_port // WORD_BYTES
         lane_bits = exact_log2(lanes)
-        words = block_memory(data.ArrayLayout(32, lanes), self.config.weight_words)
-        m.submodules.words = words
-        write, read = words.write_port(granularity=1), words.read_port()
-        host_word = self.host.offset[lane_bits:][: len(read.addr)]
+        m.submodules.words = words = DeepMemory(lanes, self.config.weight_words)
+        host_word = self.host.offset[lane_bits:][: self.config.weight_word_bits]
         lane = self.host.offset[:lane_bits]
         m.d.comb += [
-            read.addr.eq(Mux(self.host.read, host_word, self.address)),
-            self.data.eq(read.data),
-            write.addr.eq(host_word),
-            write.data.eq(Cat(self.host.write_data for _ in range(lanes))),
-            write.en.eq(self.host.write << lane),
+            words.read_address.eq(Mux(self.host.read, host_word, self.address)),
+            self.data.eq(words.read_data),
+            words.write_address.eq(host_word),
+            words.write_data.eq(Cat(self.host.write_data for _ in range(lanes))),
+            words.write_enable.eq(self.host.write << lane),
         ]
         if self.config.external_port:
-            self._fetch(m, write)
-        choices = Array(read.data[index] for index in range(lanes))
+            self._fetch(m, words)
+        choices = Array(words.read_data[index] for index in range(lanes))
         answer_host(m, self.host, delayed(m, "answer", choices[delayed(m, "lane", lane, 1)], 1))
         return m
 
-    def _fetch(self, m: Module, write: Any) -> None:
+    def _fetch(self, m: Module, words: Any) -> None:
         """A beat has its lanes in a word, at a place that its number tells."""
         lanes = self.config.external_port // WORD_BYTES
         beats = self.config.weight_port // self.config.external_port
         beat_bits = exact_log2(beats)
         with m.If(self.fetch.enable):
             m.d.comb += [
-                write.addr.eq(self.fetch.beat[beat_bits:]),
-                write.data.eq(Cat(self.fetch.data for _ in range(beats))),
-                write.en.eq(
+                words.write_address.eq(self.fetch.beat[beat_bits:]),
+                words.write_data.eq(Cat(self.fetch.data for _ in range(beats))),
+                words.write_enable.eq(
                     Cat(
                         (self.fetch.beat[:beat_bits] == beat).replicate(lanes)
                         for beat in range(beats)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cycles of the matrix engine: macros between the weight loader and the window feeder."""
+"""Cycles of the matrix engine: macros behind the weight loader and the window feeder."""
 
 from collections.abc import Sequence
 
@@ -28,9 +28,14 @@ class MatrixTiming:
         self.moves = False
         self._macros = [MacroTiming(config.macro) for _ in range(config.macros)]
         self._everyone = (1 << config.macros) - 1
-        #: Macros that have taken the row, the round that is offered.
+        #: Macros that have taken the row that is offered.
         self._have_row = 0
+        #: Slots that have a vector, and its planes; slots that have had that of the round offered.
+        self._hold = 0
+        self._planes = [0] * config.macros
         self._have_round = 0
+        #: The descriptor's last round has left the feeder.
+        self._ends = False
 
     @property
     def offers(self) -> bool:
@@ -41,22 +46,35 @@ class MatrixTiming:
         """One cycle; whether the load and the compute descriptor are done."""
         feeder, loader = self.feeder, self.loader
         row, wanted = loader.row, loader.macros
-        bank = feeder.bank if feeder.offers else None
         is_taken = takes_outputs and self.offers
-        have_row, have_round = self._have_row, self._have_round
+        computed = self._ends and not self._hold
+        round_taken = feeder.offers and self._have_round == self._everyone
+        have_row = self._have_row
         for index, macro in enumerate(self._macros):
             bit = 1 << index
             takes_vector, takes_row = macro.cycle(
-                feeder.planes,
-                None if have_round & bit else bank,
+                self._planes[index],
+                feeder.bank if self._hold & bit else None,
                 row if wanted & ~have_row & bit else None,
                 is_taken,
             )
-            have_round |= bit * takes_vector
+            self._pass_on(index, takes_vector)
             have_row |= bit * takes_row
-        round_taken = bank is not None and have_round == self._everyone
+        if round_taken:
+            self._have_round = 0
         row_taken = row is not None and not wanted & ~have_row
-        self._have_round = 0 if round_taken else have_round
         self._have_row = 0 if row_taken else have_row
         self.moves = row_taken or round_taken or is_taken or feeder.reads
-        return loader.cycle(row, row_taken), feeder.cycle(round_taken, may_read)
+        loaded = loader.cycle(row, row_taken)
+        self._ends = feeder.cycle(round_taken, may_read) or (self._ends and not computed)
+        return loaded, computed
+
+    def _pass_on(self, index: int, takes_vector: bool) -> None:
+        """A slot at the end of a cycle in which its macro takes its vector, or does not."""
+        bit = 1 << index
+        if takes_vector:
+            self._hold &= ~bit
+        if self.feeder.offers and not self._have_round & bit and not self._hold & bit:
+            self._hold |= bit
+            self._have_round |= bit
+            self._planes[index] = self.feeder.planes

@@ -52,12 +52,10 @@ class FeederTiming:
         self._queue: deque[_Chunk] = deque()
         self._coming: deque[_Chunk | None] = deque([None] * READ_CYCLES)
         self._decoded: _Chunk | None = None
-        #: A window is complete, and a round waits; whether they are the last.
+        #: A window is complete; whether it, and the round that is offered, are the last.
         self._complete = False
-        self._complete_is_last = False
-        self._waits = False
-        self._waiting_is_last = False
-        self._held_is_last = False
+        self._window_is_last = False
+        self._round_is_last = False
         self._place = 0
         self.offers = False
         self.planes = self._all_planes
@@ -89,7 +87,7 @@ class FeederTiming:
         return chunks
 
     def cycle(self, is_taken: bool, may_read: bool) -> bool:
-        """One cycle; whether the descriptor is done.
+        """One cycle; whether the last round is taken.
 
         Parameters
         ----------
@@ -98,26 +96,23 @@ class FeederTiming:
         may_read : bool
             The vector engine does not read.
         """
-        done = is_taken and self._held_is_last
-        hand_over = self._complete and not self._waits
+        done = is_taken and self._round_is_last
+        hand_over = self._complete and (is_taken or not self.offers)
         accepts = self._decoded is not None and (not self._complete or hand_over)
         reads = self.reads and may_read
         if is_taken:
             self.offers = False
-        if self._waits and not self.offers:
-            self._waits = False
-            self.offers = True
-            self.planes = next(self._planes_left, self._all_planes)
-            self._held_is_last = self._waiting_is_last
         if hand_over:
-            ends_round = self._complete_is_last or self._place == self._round - 1
+            ends_round = self._window_is_last or self._place == self._round - 1
             self._complete = False
-            self._waits = ends_round
-            self._waiting_is_last = self._complete_is_last
+            self.offers = ends_round
+            self._round_is_last = self._window_is_last
             self._place = 0 if ends_round else self._place + 1
+            if ends_round:
+                self.planes = next(self._planes_left, self._all_planes)
         if accepts:
             assert self._decoded is not None
-            self._complete, self._complete_is_last = self._decoded
+            self._complete, self._window_is_last = self._decoded
         if accepts or self._decoded is None:
             self._decoded = self._queue.popleft() if self._queue else None
         arrives = self._coming.popleft()

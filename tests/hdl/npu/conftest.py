@@ -119,14 +119,16 @@ class ReadableBytes:
         while True:
             ready = self.source.random() >= self.chance
             ctx.set(port.ready, ready)
-            _, _, valid, address = await ctx.tick().sample(port.valid, port.address)
+            _, _, valid, address, lane = await ctx.tick().sample(
+                port.valid, port.address, port.lane
+            )
             data = self._noise()
             if ready and valid:
                 self.log.append((cycle, address))
                 for byte in range(address, address + self.lanes):
                     # Beyond its end the memory says nothing sensible, but it is asked.
                     if byte < len(self.content):
-                        data[byte % self.lanes] = self.content[byte]
+                        data[(lane + byte - address) % self.lanes] = self.content[byte]
             coming.append(data)
             ctx.set(port.data, coming.popleft())
             cycle += 1

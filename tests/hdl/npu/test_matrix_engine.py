@@ -67,7 +67,7 @@ async def compute(ctx, engine, config, count, bank):
     ctx.set(engine.compute_start, 1)
     taken = 0
     while True:
-        _, _, vector, done = await ctx.tick().sample(engine.vector_taken, engine.compute_done)
+        _, _, vector, done = await ctx.tick().sample(engine.round_taken, engine.compute_done)
         ctx.set(engine.compute_start, 0)
         taken += vector
         if done:

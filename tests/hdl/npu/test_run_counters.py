@@ -33,7 +33,7 @@ def test_against_sums(simulate, npu_config):
                 index, top_plane = source.randrange(config.stamps), source.randrange(8)
                 ctx.set(counters.running, 1)
                 ctx.set(counters.busy, busy)
-                ctx.set(counters.vector_taken, vector)
+                ctx.set(counters.round_taken, vector)
                 ctx.set(counters.top_plane, top_plane)
                 ctx.set(counters.stamp, stamp)
                 ctx.set(counters.stamp_index, index)
@@ -46,7 +46,7 @@ def test_against_sums(simulate, npu_config):
                 sums[Counter.COMPUTE_BUSY] += busy >> Queue.COMPUTE & 1
                 sums[Counter.VECTOR_BUSY] += busy >> Queue.VECTOR & 1
                 sums[Counter.PLANES] += (top_plane + 1) * vector
-            for port in ("running", "busy", "vector_taken", "stamp"):
+            for port in ("running", "busy", "round_taken", "stamp"):
                 ctx.set(getattr(counters, port), 0)
             assert ctx.get(counters.cycles) == length
             for counter in Counter:
@@ -61,12 +61,12 @@ def test_clear_wins_over_counting(simulate, npu_config):
     counters = RunCounters(npu_config())
 
     async def bench(ctx):
-        for port, value in (("running", 1), ("busy", 7), ("vector_taken", 1)):
+        for port, value in (("running", 1), ("busy", 7), ("round_taken", 1)):
             ctx.set(getattr(counters, port), value)
         await ctx.tick().repeat(5)
         ctx.set(counters.clear, 1)
         await ctx.tick()
-        for port in ("running", "busy", "vector_taken", "clear"):
+        for port in ("running", "busy", "round_taken", "clear"):
             ctx.set(getattr(counters, port), 0)
         for counter in Counter:
             assert await read(ctx, counters, counter) == 0
