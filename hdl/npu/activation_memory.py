@@ -11,7 +11,7 @@ from amaranth.utils import bits_for, exact_log2
 from .block_memory import block_memory
 from .config import WORD_BYTES, NpuConfig
 from .delay import delayed
-from .latency import READ_CYCLES
+from .latency import HOST_READ_CYCLES, READ_CYCLES
 from .ports import ActivationReadPort, ActivationWritePort, HostPort, answer_host
 from .rotate import rotated, wraps
 
@@ -93,7 +93,7 @@ class ActivationMemory(wiring.Component):
         in_lanes = rotated(m, "read", kept, delayed(m, "turn", turn, 2))
         answer = delayed(m, "answer", Cat(in_lanes), READ_CYCLES - 4, reset_less=True)
         m.d.comb += [self.pool.data.eq(answer), self.window.data.eq(answer)]
-        self._answer_host(m, Cat(read_bytes))
+        self._answer_host(m, Cat(kept))
         return m
 
     def _word(self, address: Signal, bank: int) -> Value:
@@ -160,6 +160,8 @@ class ActivationMemory(wiring.Component):
     def _answer_host(self, m: Module, word: Value) -> None:
         """The four of the port's bytes that the host has asked for."""
         words = self.config.activation_port // WORD_BYTES
-        which = delayed(m, "host_word", self.host.offset[: exact_log2(words)], 2)
+        which = delayed(
+            m, "host_word", self.host.offset[: exact_log2(words)], HOST_READ_CYCLES - 1
+        )
         choices = Array(word.word_select(index, 32) for index in range(words))
         answer_host(m, self.host, choices[which])

@@ -7,14 +7,19 @@ Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
 __all__ = [
     "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS", "HOST_READ_CYCLES",
     "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "READ_CYCLES", "REQUANTISE_CYCLES",
-    "SHIFT_AFTER", "STORE_CYCLES", "STORE_START_CYCLES", "SUM_WAITS", "WINDOW_SUM_CYCLES",
+    "SHIFT_AFTER", "STORE_CYCLES", "STORE_START_CYCLES", "SUM_WAITS", "WEIGHT_CYCLES",
+    "WEIGHT_WORDS", "WINDOW_SUM_CYCLES",
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which its bytes are there, by
 #: way of registers before and behind the block RAM, and two where bytes turn to their lanes.
 READ_CYCLES = 5
 #: From the front door's asking any memory for a word to that in which it is there.
-HOST_READ_CYCLES = 3
+HOST_READ_CYCLES = 4
+#: From asking the weight memory for a word to that in which it is there, by way of registers before
+#: and behind the block RAMs; words that may wait behind them, those under way included.
+WEIGHT_CYCLES = 3
+WEIGHT_WORDS = 8
 #: From the cycle in which a unit of the vector engine decides on a read to that in which it has the
 #: bytes: the request is registered.
 BYTES_AFTER = 1 + READ_CYCLES

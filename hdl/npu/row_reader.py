@@ -3,13 +3,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Array, Cat, Const, Module, Mux, ResetInserter, Signal, Value
+from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
 from .config import NpuConfig
 from .isa import Opcode, layout
+from .latency import WEIGHT_CYCLES, WEIGHT_WORDS
 
 __all__ = ["LoadedRow", "RowPlace", "RowReader"]
 
@@ -52,10 +53,11 @@ class RowReader(wiring.Component):
     """Reads the rows of a LOAD_WEIGHTS or LOAD_TAPS word by word, each into one of two registers.
 
     All that it does follows from registers, not from whether a row is taken in this cycle: the
-    next one is read meanwhile. Where both registers are full the memory's output holds the word
-    behind them: the address moves on only as a word enters. Nothing enters behind the last row.
+    next one is read meanwhile. Words are asked for as long as there is room for them in a queue;
+    nothing enters a row from there behind the last one.
 
-    Latency: from `run` as many cycles to the first row as it has words. Throughput: a word a cycle.
+    Latency: from `run` as many cycles to the first row as it has words, and ``WEIGHT_CYCLES + 1``.
+    Throughput: a word a cycle.
 
     Members
     -------
@@ -64,7 +66,7 @@ class RowReader(wiring.Component):
     descriptor : In(layout(Opcode.LOAD_WEIGHTS))
         To be there from the cycle before `run` on.
     address : Out(...)
-        Word of the weight memory; its data comes in the next cycle.
+        Word of the weight memory; its data comes `WEIGHT_CYCLES` later.
     data : In(8 * config.weight_port)
     o : Out(stream of LoadedRow)
     """
@@ -95,6 +97,7 @@ class RowReader(wiring.Component):
         ended = Signal()
         is_tap = Signal()
         m.d.sync += is_tap.eq(self.descriptor.opcode == Opcode.LOAD_TAPS)
+        words = self._read(m)
         enters = Signal()
         completes = Signal()
         place = self._place(m, is_tap, completes)
@@ -102,7 +105,8 @@ class RowReader(wiring.Component):
         count = Signal(range(max(config.row_words, config.tap_words)))
         most = Mux(is_tap, config.tap_words - 1, config.row_words - 1)
         m.d.comb += [
-            enters.eq((there != _SLOTS) & ~ended),
+            enters.eq((there != _SLOTS) & ~ended & words.r_rdy),
+            words.r_en.eq(enters),
             completes.eq(enters & (count == most)),
             taken.eq(self.o.valid & self.o.ready),
             self.o.valid.eq(self.run & (there != 0)),
@@ -119,26 +123,30 @@ class RowReader(wiring.Component):
                 m.d.sync += there.eq(there + 1)
             with m.Elif(taken & ~completes):
                 m.d.sync += there.eq(there - 1)
-        self._ask(m, enters)
-        self._keep(m, place, enters, completes, taken)
+        self._keep(m, words.r_data, place, enters, completes, taken)
         return m
 
-    def _ask(self, m: Module, enters: Value) -> None:
-        """The word at the memory's output stays there until it enters."""
-        first = self.descriptor.address[exact_log2(self.config.weight_port) :][: len(self.address)]
-        position = Signal.like(self.address)
-        following = Signal.like(self.address)
+    def _read(self, m: Module) -> Any:
+        """The queue of the words that have come; those under way as `run` ends are dropped."""
+        words: Any = fifo.SyncFIFO(width=len(self.data), depth=WEIGHT_WORDS)
+        m.submodules.queue = ResetInserter(~self.run)(words)
+        coming = Signal(WEIGHT_CYCLES)
+        asks = Signal()
+        m.d.comb += [
+            # Room for this word and for all that are under way.
+            asks.eq(self.run & (words.level < WEIGHT_WORDS - WEIGHT_CYCLES)),
+            words.w_en.eq(coming[-1]),
+            words.w_data.eq(self.data),
+        ]
+        first = self.descriptor.address[exact_log2(self.config.weight_port) :]
         with m.If(~self.run):
-            m.d.comb += self.address.eq(first)
-        with m.Elif(enters):
-            m.d.comb += self.address.eq(following)
+            m.d.sync += [self.address.eq(first[: len(self.address)]), coming.eq(0)]
         with m.Else():
-            m.d.comb += self.address.eq(position)
-        m.d.sync += position.eq(self.address)
-        with m.If(~self.run):
-            m.d.sync += following.eq(first + 1)
-        with m.Elif(enters):
-            m.d.sync += following.eq(following + 1)
+            m.d.sync += [
+                self.address.eq((self.address + asks)[: len(self.address)]),
+                coming.eq(Cat(asks, coming)[:WEIGHT_CYCLES]),
+            ]
+        return words
 
     def _place(self, m: Module, is_tap: Value, completes: Value) -> Any:
         """Where the row that is being read goes."""
@@ -185,7 +193,7 @@ class RowReader(wiring.Component):
         return ends_turn
 
     def _keep(
-        self, m: Module, place: Any, enters: Value, completes: Value, taken: Value
+        self, m: Module, word: Value, place: Any, enters: Value, completes: Value, taken: Value
     ) -> None:
         """Rows fill their registers from the top, one register after the other."""
         slots = [
@@ -199,7 +207,7 @@ class RowReader(wiring.Component):
             with m.If(enters & (fills == index)):
                 m.d.sync += [
                     row.place.eq(place),
-                    row.words.eq(Cat(row.words, self.data)[len(self.data) :]),
+                    row.words.eq(Cat(row.words, word)[len(word) :]),
                 ]
         m.d.comb += self.o.payload.eq(Array(slots)[offers])
         with m.If(~self.run):

@@ -24,7 +24,8 @@ class WeightLoader(wiring.Component):
 
     Throughput: a word a cycle, so a row every ``config.row_words`` cycles where the macro takes
     them, a tap every ``config.tap_words``; a row group every ``config.load_interval`` cycles where
-    nothing uses its bank. Latency: ``config.row_words + 1`` cycles from `start` to the first row.
+    nothing uses its bank. Latency: ``config.row_words + WEIGHT_CYCLES + 2`` cycles from `start` to
+    the first row.
 
     Members
     -------
@@ -39,7 +40,7 @@ class WeightLoader(wiring.Component):
         No such table: a reset would leave the weights as they are.
     kernel : Out(KernelWritePort)
     address : Out(...)
-        Word of the weight memory; its data comes in the next cycle.
+        Word of the weight memory; its data comes `WEIGHT_CYCLES` later.
     data : In(8 * config.weight_port)
     w : Out(stream of config.macro.write_layout)
     macros : Out(config.macros)

@@ -13,6 +13,7 @@ from .config import WORD_BYTES, NpuConfig
 from .deep_memory import DeepMemory
 from .delay import delayed
 from .isa import WORDS
+from .latency import HOST_READ_CYCLES, WEIGHT_CYCLES
 from .ports import HostPort, WeightWritePort, answer_host
 
 __all__ = ["ParameterMemory", "ProgramMemory", "WeightMemory"]
@@ -24,7 +25,9 @@ class WeightMemory(wiring.Component):
     With an external port the fetch engine writes beats of it; the host does not write then, as a
     program is running.
 
-    Latency: 1 cycle from `address` to `data`.
+    Its block RAMs lie all over the die, so registers stand before and behind them.
+
+    Latency: `WEIGHT_CYCLES` cycles from `address` to `data`.
 
     Members
     -------
@@ -60,29 +63,39 @@ class WeightMemory(wiring.Component):
         m.submodules.words = words = DeepMemory(lanes, self.config.weight_words)
         host_word = self.host.offset[lane_bits:][: self.config.weight_word_bits]
         lane = self.host.offset[:lane_bits]
+        kept = delayed(m, "kept", words.read_data, WEIGHT_CYCLES - 2, reset_less=True)
+        m.d.sync += words.read_address.eq(Mux(self.host.read, host_word, self.address))
+        m.d.comb += self.data.eq(kept)
+        # What is on its way is written, even where a reset comes.
+        address = Signal(self.config.weight_word_bits)
+        enable = Signal(lanes)
+        word = Signal(8 * self.config.weight_port)
         m.d.comb += [
-            words.read_address.eq(Mux(self.host.read, host_word, self.address)),
-            self.data.eq(words.read_data),
-            words.write_address.eq(host_word),
-            words.write_data.eq(Cat(self.host.write_data for _ in range(lanes))),
-            words.write_enable.eq(self.host.write << lane),
+            address.eq(host_word),
+            word.eq(Cat(self.host.write_data for _ in range(lanes))),
+            enable.eq(self.host.write << lane),
         ]
         if self.config.external_port:
-            self._fetch(m, words)
-        choices = Array(words.read_data[index] for index in range(lanes))
-        answer_host(m, self.host, delayed(m, "answer", choices[delayed(m, "lane", lane, 1)], 1))
+            self._fetch(m, address, word, enable)
+        m.d.comb += [
+            words.write_address.eq(delayed(m, "write_address", address, 1, reset_less=True)),
+            words.write_data.eq(delayed(m, "write_data", word, 1, reset_less=True)),
+            words.write_enable.eq(delayed(m, "write_enable", enable, 1, reset_less=True)),
+        ]
+        choices = Array(kept[index] for index in range(lanes))
+        answer_host(m, self.host, choices[delayed(m, "lane", lane, WEIGHT_CYCLES)])
         return m
 
-    def _fetch(self, m: Module, words: Any) -> None:
+    def _fetch(self, m: Module, address: Signal, word: Signal, enable: Signal) -> None:
         """A beat has its lanes in a word, at a place that its number tells."""
         lanes = self.config.external_port // WORD_BYTES
         beats = self.config.weight_port // self.config.external_port
         beat_bits = exact_log2(beats)
         with m.If(self.fetch.enable):
             m.d.comb += [
-                words.write_address.eq(self.fetch.beat[beat_bits:]),
-                words.write_data.eq(Cat(self.fetch.data for _ in range(beats))),
-                words.write_enable.eq(
+                address.eq(self.fetch.beat[beat_bits:]),
+                word.eq(Cat(self.fetch.data for _ in range(beats))),
+                enable.eq(
                     Cat(
                         (self.fetch.beat[:beat_bits] == beat).replicate(lanes)
                         for beat in range(beats)
@@ -131,7 +144,7 @@ class ProgramMemory(wiring.Component):
             write.data.eq(self.host.write_data),
             write.en.eq(self.host.write),
         ]
-        answer_host(m, self.host, delayed(m, "answer", read.data, 1))
+        answer_host(m, self.host, delayed(m, "answer", read.data, HOST_READ_CYCLES - 2))
         return m
 
 
@@ -196,6 +209,7 @@ class ParameterMemory(wiring.Component):
                 write.en.eq((self.host.write & (parameter == index)) << lane),
             ]
             answer = Array(read.data[lane] for lane in range(lanes))[lane_read]
-            answers.append(delayed(m, f"{name}_answer", answer, 1))
-        answer_host(m, self.host, Array([*answers, 0])[delayed(m, "parameter", parameter, 2)])
+            answers.append(delayed(m, f"{name}_answer", answer, HOST_READ_CYCLES - 2))
+        which = delayed(m, "parameter", parameter, HOST_READ_CYCLES - 1)
+        answer_host(m, self.host, Array([*answers, 0])[which])
         return m

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cycles of the weight loader: rows of weights, and taps of kernels."""
 
+from collections import deque
+
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Opcode
+from ...hdl.npu.latency import WEIGHT_CYCLES, WEIGHT_WORDS
 
 __all__ = ["LoaderTiming"]
 
@@ -28,6 +31,9 @@ class LoaderTiming:
         self._running = False
         self._is_kernel = False
         self._words = 0
+        #: Whether a word comes in each of the next cycles, and those that wait in the queue.
+        self._coming: deque[bool] = deque()
+        self._waiting = 0
         #: Words of the row that is read, and rows that are whole.
         self._count = 0
         self._there = 0
@@ -52,6 +58,8 @@ class LoaderTiming:
         self._chosen = 0 if self._is_kernel else descriptor["macros"]
         self._parts = 1 if self._is_kernel else max(1, descriptor["parts"])
         self._running = True
+        self._coming = deque([False] * WEIGHT_CYCLES)
+        self._waiting = 0
 
     @property
     def is_settled(self) -> bool:
@@ -100,8 +108,11 @@ class LoaderTiming:
         return True
 
     def _read(self, taken: bool) -> None:
-        """A word enters where there is room for its row."""
-        self._count += self._there < _SLOTS
+        """A word enters where there is room for its row; others are asked for."""
+        enters = self._there < _SLOTS and self._waiting > 0
+        self._coming.append(self._waiting < WEIGHT_WORDS - WEIGHT_CYCLES)
+        self._waiting += self._coming.popleft() - enters
+        self._count += enters
         is_whole = self._count == self._words
         if is_whole:
             self._count = 0

@@ -3,11 +3,13 @@
 """The matrix engine: weights from the weight memory, windows from the activation memory, sums."""
 
 import random
+from collections import deque
 
 import numpy as np
 import pytest
 
 from cimple.hdl.npu.isa import Descriptor, Opcode
+from cimple.hdl.npu.latency import WEIGHT_CYCLES
 from cimple.hdl.npu.matrix_engine import MatrixEngine
 
 MACROS = [
@@ -31,10 +33,12 @@ class Surroundings:
 
     async def serve_weights(self, ctx):
         port = self.config.weight_port
+        coming = deque([0] * (WEIGHT_CYCLES - 1))
         while True:
             address = (await ctx.tick().sample(self.engine.weight_address))[2]
             word = self.weights[port * address : port * (address + 1)]
-            ctx.set(self.engine.weight_data, int.from_bytes(word, "little"))
+            coming.append(int.from_bytes(word, "little"))
+            ctx.set(self.engine.weight_data, coming.popleft())
 
     def matrix(self, address):
         """The macro's weights after a load of all groups from `address` on, (rows, columns)."""
@@ -159,4 +163,5 @@ def test_pace_of_loading(simulate, npu_config, macro, port):
     simulate(engine, drive, background=[around.serve_weights, count])
     groups = config.macro.groups
     assert groups > 1
-    assert len(cycles) == 2 + config.group_words + (groups - 1) * config.load_interval
+    at_first = 2 + WEIGHT_CYCLES + 1 + config.group_words
+    assert len(cycles) == at_first + (groups - 1) * config.load_interval

@@ -3,11 +3,13 @@
 """The weight loader: every row once, in order, with its weights, at the promised pace."""
 
 import random
+from collections import deque
 from itertools import pairwise
 
 import pytest
 
 from cimple.hdl.npu.isa import Opcode
+from cimple.hdl.npu.latency import WEIGHT_CYCLES
 from cimple.hdl.npu.weight_loader import WeightLoader
 from tests.hdl.npu.vector_unit import number_of
 
@@ -33,6 +35,7 @@ class Surroundings:
     async def serve(self, ctx):
         loader, port = self.loader, self.config.weight_port
         cycle, before, pause = 0, None, self.source.choice(self.pauses)
+        coming = deque([0] * (WEIGHT_CYCLES - 1))
         while True:
             # Ready goes up only while a row is offered, as the macro's does.
             ctx.set(loader.w.ready, bool(ctx.get(loader.w.valid) and pause == 0))
@@ -49,7 +52,8 @@ class Surroundings:
             elif valid:
                 pause -= 1
             word = self.content[port * address : port * (address + 1)]
-            ctx.set(loader.data, int.from_bytes(word, "little"))
+            coming.append(int.from_bytes(word, "little"))
+            ctx.set(loader.data, coming.popleft())
             cycle += 1
 
     def expected(self, fields):
@@ -108,7 +112,7 @@ def test_rows(simulate, npu_config, macro, port):
 @pytest.mark.parametrize("macro", MACROS)
 @pytest.mark.parametrize("port", [4, 32])
 def test_pace(simulate, npu_config, macro, port):
-    """A row every `row_words` cycles, the first `row_words + 1` cycles after the start."""
+    """A row every `row_words` cycles, the first so many and the memory's behind the start."""
     config = npu_config(macro, weight_port=port, weight_bytes=1024)
     loader = WeightLoader(config)
     around = Surroundings(loader, config, random.Random(1))
@@ -119,11 +123,11 @@ def test_pace(simulate, npu_config, macro, port):
         cycles.append(await load(ctx, loader, fields))
 
     simulate(loader, bench, background=[around.serve])
-    assert around.times[0] == 1 + config.row_words + 1
+    assert around.times[0] == 1 + config.row_words + WEIGHT_CYCLES + 2
     waits = {after - before for before, after in pairwise(around.times)}
     assert waits <= {config.row_words}
     rows = config.macro.groups * config.macro.rows_per_group
-    assert cycles == [2 + rows * config.row_words]
+    assert cycles == [2 + WEIGHT_CYCLES + 1 + rows * config.row_words]
 
 
 @pytest.mark.parametrize(("port", "lanes"), [(4, 1), (4, 16), (8, 8), (32, 2)])
@@ -151,7 +155,7 @@ def test_kernels(simulate, npu_config, port, lanes):
             first = port * source.randint(0, (1024 - taps * config.tap_bytes) // port)
             fields = {"address": first, "taps": taps, "bank": bank}
             cycles = await load(ctx, loader, fields, opcode=Opcode.LOAD_TAPS)
-            assert cycles == 2 + taps * config.tap_words
+            assert cycles == 2 + WEIGHT_CYCLES + 1 + taps * config.tap_words
             for tap in range(taps):
                 weights = around.content[first + tap * config.tap_bytes :][:lanes]
                 expected.append((bank * config.taps + tap, list(weights)))

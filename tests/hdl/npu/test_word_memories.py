@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cimple.hdl.npu.latency import HOST_READ_CYCLES
+from cimple.hdl.npu.latency import HOST_READ_CYCLES, WEIGHT_CYCLES
 from cimple.hdl.npu.word_memories import (
     PARAMETER_BITS,
     ParameterMemory,
@@ -58,7 +58,7 @@ def test_weights(simulate, npu_config, port):
             assert read == words[offset]
         for address in range(config.weight_words):
             ctx.set(memory.address, address)
-            await ctx.tick()
+            await ctx.tick().repeat(WEIGHT_CYCLES)
             lanes = words[address * port // 4 : (address + 1) * port // 4]
             expected = sum(word << 32 * lane for lane, word in enumerate(lanes))
             assert ctx.get(memory.data) == expected
