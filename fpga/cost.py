@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What macros cost and how fast they are, and the record of it: `macro_cost.json` and its page."""
+"""What designs cost and how fast they are, and the record of it: `macro_cost.json` and its page."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .families import FAMILIES
+from .families import FAMILIES, Family
 from .place import Placement
 from .records import read_results, to_results
 from .resources import Resources
@@ -51,9 +51,14 @@ def _is_placed_alike(before: Cost, now: Cost) -> bool:
     return (
         before.placement is not None
         and device is not None
-        and before.placement.device == device.flow
+        and before.placement.device == device.flow(_kind(now))
         and before.resources.input_sha256 == now.resources.input_sha256
     )
+
+
+def _kind(cost: Cost) -> str:
+    """Only a macro's cost counts by operation."""
+    return "macro" if cost.resources.binary_operations else "npu"
 
 
 def to_cost_record(costs: Iterable[Cost]) -> dict[str, Any]:
@@ -96,10 +101,16 @@ def cost_table(costs: Iterable[Cost]) -> str:
     rows = "\n".join(f"| {' | '.join(_row(cost))} |" for cost in costs)
     families = "\n".join(
         f"- {family.name}: `{family.synthesis.format(name='<name>')}`"
-        + (f"; placed in {family.device.flow}" if family.device else "; not placed")
+        + (f"; placed in {family.device.flow()}" if family.device else "; not placed")
+        + _npu_effort(family)
         for family in FAMILIES.values()
     )
     return _PAGE.format(rows=rows, families=families)
+
+
+def _npu_effort(family: Family) -> str:
+    effort = family.device.npu_effort if family.device else ()
+    return f", NPUs with `{' '.join(effort)}` too" if effort else ""
 
 
 def _row(cost: Cost) -> list[str]:
@@ -125,12 +136,12 @@ def _row(cost: Cost) -> list[str]:
 
 
 _PAGE = """\
-# Cost and speed of macros
+# Cost and speed of macros and NPUs
 
 Written by `cimple resources CONFIG... --place`. Counts are of the design alone, after synthesis
 with the flow's defaults: sites (LUT4 positions), flip-flops (FF), blocks of RAM and DSP blocks. The
-cost of a binary operation, one weight bit times one input bit in a cycle, is the larger of sites
-and FF for each of them.
+cost of a macro's binary operation, one weight bit times one input bit in a cycle, is the larger of
+sites and FF for each of them.
 
 Fmax is nextpnr's after place and route, the median over the seeds, which are all listed. For this
 the design is put into a harness with a register at each port; its paths count, and its cells are in

@@ -40,11 +40,17 @@ class Device(NamedTuple):
     """What its report calls a LUT4 position."""
     effort: tuple[str, ...] = ()
     """Options that change how it places."""
+    npu_effort: tuple[str, ...] = ()
+    """Options besides, for NPUs."""
 
-    @property
-    def flow(self) -> str:
-        """The part, and how designs are placed in it."""
-        return self.title + (f", with `{' '.join(self.effort)}`" if self.effort else "")
+    def effort_for(self, kind: str) -> tuple[str, ...]:
+        """The options for a design of this kind."""
+        return self.effort + (self.npu_effort if kind == "npu" else ())
+
+    def flow(self, kind: str = "macro") -> str:
+        """The part, and how designs of this kind are placed in it."""
+        effort = self.effort_for(kind)
+        return self.title + (f", with `{' '.join(effort)}`" if effort else "")
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,8 @@ FAMILIES: dict[str, Family] = {
                 "TRELLIS_COMB",
                 # Three times the default: what limits a macro are long ways across the die.
                 ("--placer-heap-timingweight", "30"),
+                # The default router comes to no end where most of the device is used.
+                ("--router", "router2"),
             ),
         ),
         Family(

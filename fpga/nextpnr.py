@@ -3,7 +3,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,10 @@ class Nextpnr:
     version: str
     """As `0.11`."""
 
-    def run(self, device: Device, seed: int, directory: Path) -> Routed:
-        """Place and route `netlist.json` in `directory`.
+    def run(
+        self, device: Device, seed: int, directory: Path, effort: Sequence[str] = ()
+    ) -> Routed:
+        """Place and route `netlist.json` in `directory`, with the options `effort`.
 
         The tool runs there and is given bare names: as a WebAssembly program it sees little else of
         the file system.
@@ -71,7 +73,7 @@ class Nextpnr:
         # However slow a design is, its speed is the answer and no failure.
         files = ["--json", _NETLIST, "--report", _REPORT, "--timing-allow-fail"]
         result = subprocess.run(
-            [self.command, *device.options, *device.effort, *files, "--seed", str(seed)],
+            [self.command, *device.options, *effort, *files, "--seed", str(seed)],
             cwd=directory, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if result.returncode:

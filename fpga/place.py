@@ -27,7 +27,7 @@ class Placement:
     """A design in its harness, placed and routed with some seeds."""
 
     device: str
-    """The part, and how designs are placed in it: `Device.flow`."""
+    """The part, and how the design is placed in it: `Device.flow`."""
     nextpnr: str
     """Version of nextpnr."""
     fmax: tuple[float, ...]
@@ -114,7 +114,7 @@ def place(
     CimpleError
         A tool fails, or the design does not fit the device.
     """
-    device = device_of(family)
+    device, kind = device_of(family), design.manifest["kind"]
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         directory = Path(scratch)
         say("synthesis in a harness")
@@ -122,10 +122,10 @@ def place(
         routed = []
         for seed in range(1, seeds + 1):
             say(f"place and route, seed {seed} of {seeds}")
-            routed.append(nextpnr.run(device, seed, directory))
+            routed.append(nextpnr.run(device, seed, directory, device.effort_for(kind)))
     slowest = min(routed, key=lambda each: each.fmax)
     return Placement(
-        device=device.flow,
+        device=device.flow(kind),
         nextpnr=nextpnr.version,
         fmax=tuple(each.fmax for each in routed),
         used=routed[0].used,

@@ -18,7 +18,7 @@ from cimple.host import cli
 DEVICE = FAMILIES["ecp5"].device
 assert DEVICE
 PLACED = Placement(
-    DEVICE.flow, "0.11", (150.0, 170.0, 160.0), {"TRELLIS_COMB": 233},
+    DEVICE.flow(), "0.11", (150.0, 170.0, 160.0), {"TRELLIS_COMB": 233},
     CriticalPath("dut.a", "dut.b", 2.0, 4.5),
 )  # fmt: skip
 
