@@ -89,20 +89,20 @@ class RequantiseLanes(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        delayed = [self.beat]
+        beats = [self.beat]
         for stage in range(1, REQUANTISE_CYCLES + 2):
             following = Signal(beat_layout(self.config), name=f"beat{stage}")
-            m.d.sync += following.eq(delayed[-1])
-            delayed.append(following)
+            m.d.sync += following.eq(beats[-1])
+            beats.append(following)
         for name, latency in (
             ("bias", BIAS_AFTER),
             ("multiplier", MULTIPLIER_AFTER),
             ("shift", SHIFT_AFTER),
         ):
             # A memory takes its address a cycle before its data.
-            m.d.comb += getattr(self, f"{name}_address").eq(delayed[latency - 1].parameters)
+            m.d.comb += getattr(self, f"{name}_address").eq(beats[latency - 1].parameters)
         results = [self._lane(m, lane) for lane in range(self.config.requantisers)]
-        final = delayed[-1]
+        final = beats[-1]
         written = Signal(8 * self.config.requantisers)
         m.d.sync += written.eq(Cat(results))
         m.d.comb += [
