@@ -84,6 +84,16 @@ def test_a_report_of_an_earlier_run_is_not_taken(tmp_path):
         program(tmp_path, "exit 0").run(DEVICE, 1, tmp_path)
 
 
+@pytest.mark.parametrize(("kind", "routes"), [("macro", False), ("npu", True)])
+def test_npus_have_a_router_that_comes_to_an_end(kind, routes, tmp_path):
+    echo = program(tmp_path, 'echo "$@" > options; exit 1')
+    with pytest.raises(CimpleError):
+        echo.run(DEVICE, 1, tmp_path, DEVICE.effort_for(kind))
+    options = (tmp_path / "options").read_text()
+    assert "--placer-heap-timingweight 30" in options
+    assert ("--router router2" in options) == routes == ("router2" in DEVICE.flow(kind))
+
+
 @pytest.mark.parametrize(
     ("answer", "version"),
     [
