@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Result store: the macro's outputs, with the sums of earlier passes, beat by beat."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
@@ -133,13 +134,32 @@ class ResultStore(wiring.Component):
         return ends_round, first_beat[: bits_for(config.beats - 1)]
 
     def _output(self, m: Module, lane: int, which: Signal) -> Value:
-        """The beat's output of a lane, two cycles later."""
-        macro = self.config.macro
+        """The beat's output of a lane, two cycles later.
+
+        It is chosen from neighbours first, with a register by them: macros lie all over the die.
+        """
         outputs = [self.i.payload[column] for column in range(self.config.columns)]
         own = outputs[lane :: self.config.requantisers]
-        output = Signal(signed(macro.output_bits))
-        m.d.comb += output.eq(Array(own)[which] if own else 0)
-        return delayed(m, f"output{lane}_", output, STORE_CYCLES - 1, reset_less=True)
+        if not own:
+            return Const(0, signed(self.config.macro.output_bits))
+        if self.config.beats == 1:
+            return delayed(m, f"output{lane}_", Array(own)[which], 2, reset_less=True)
+        near_bits = len(which) // 2
+        size = 1 << near_bits
+        chosen = [
+            self._chosen(m, f"near{lane}_{first}_", own[first : first + size], which[:near_bits])
+            for first in range(0, len(own), size)
+        ]
+        far = which[near_bits:]
+        if len(chosen) > 1:
+            far = delayed(m, f"which{lane}_", far, 1, reset_less=True)
+        return self._chosen(m, f"output{lane}_", chosen, far)
+
+    def _chosen(self, m: Module, name: str, outputs: Sequence[Value], which: Value) -> Value:
+        """One of some outputs, registered."""
+        output = Signal(signed(self.config.macro.output_bits), name=f"{name}chosen")
+        m.d.comb += output.eq(Array(outputs)[which] if len(outputs) > 1 else outputs[0])
+        return delayed(m, name, output, 1, reset_less=True)
 
     def _take_beats(self, m: Module, beat: Any, which: Signal, partial: Signal) -> None:
         """Walk over pixels and beats as the macro delivers vectors."""
