@@ -9,13 +9,18 @@ from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
 
-__all__ = ["VectorSlots", "round_layout", "vector_layout"]
+__all__ = ["VectorSlots", "round_layout", "vector_layout", "window_layout"]
+
+
+def window_layout(config: NpuConfig) -> data.ArrayLayout:
+    """A byte for each row of a macro."""
+    return data.ArrayLayout(8, config.macro.rows)
 
 
 def vector_layout(config: NpuConfig) -> data.StructLayout:
-    """A byte for each row of a macro, and the first plane of them that is to meet the array."""
+    """A macro's window, and the first plane of it that is to meet the array."""
     return data.StructLayout(
-        {"data": data.ArrayLayout(8, config.macro.rows), "top_plane": config.macro.plane_bits}
+        {"data": window_layout(config), "top_plane": config.macro.plane_bits}
     )
 
 
@@ -23,7 +28,7 @@ def round_layout(config: NpuConfig) -> data.StructLayout:
     """A window for each macro, and the first plane of all that is to meet the arrays."""
     return data.StructLayout(
         {
-            "windows": data.ArrayLayout(data.ArrayLayout(8, config.macro.rows), config.macros),
+            "windows": data.ArrayLayout(window_layout(config), config.macros),
             "top_plane": config.macro.plane_bits,
         }
     )

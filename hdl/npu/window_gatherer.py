@@ -11,7 +11,7 @@ from amaranth.utils import bits_for
 from .config import NpuConfig
 from .isa import Opcode, layout
 from .rotate import wraps
-from .vector_slots import round_layout
+from .vector_slots import round_layout, window_layout
 
 __all__ = ["WindowGatherer", "chunk_layout"]
 
@@ -82,7 +82,7 @@ class WindowGatherer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        gathered = Signal(data.ArrayLayout(8, self.config.macro.rows))
+        gathered = Signal(window_layout(self.config))
         # A window is complete, a round is offered; whether they are the last.
         complete, offered = Signal(), Signal()
         last_window, last_round = Signal(), Signal()
