@@ -145,7 +145,8 @@ sites and FF for each of them.
 
 Fmax is nextpnr's after place and route, the median over the seeds, which are all listed. For this
 the design is put into a harness with a register at each port; its paths count, and its cells are in
-the placed positions.
+the placed positions. On the ECP5 adders are mapped for that by `fpga/ecp5_chains.v`, as nextpnr
+would add cells to the carry chains of the flow's defaults.
 
 {families}
 

@@ -11,13 +11,14 @@ from typing import Any
 from ..hdl.errors import CimpleError
 from .families import Device
 from .programs import find_program
+from .synthesis import NETLIST
 
 __all__ = ["CriticalPath", "Nextpnr", "Routed", "find_nextpnr", "read_report"]
 
 #: The first version whose reports are as they are read here.
 _OLDEST = "0.6"
 
-_NETLIST, _REPORT = "netlist.json", "report.json"
+_REPORT = "report.json"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Nextpnr:
     def run(
         self, device: Device, seed: int, directory: Path, effort: Sequence[str] = ()
     ) -> Routed:
-        """Place and route `netlist.json` in `directory`, with the options `effort`.
+        """Place and route `NETLIST` in `directory`, with the options `effort`.
 
         The tool runs there and is given bare names: as a WebAssembly program it sees little else of
         the file system.
@@ -71,7 +72,7 @@ class Nextpnr:
         """
         (directory / _REPORT).unlink(missing_ok=True)
         # However slow a design is, its speed is the answer and no failure.
-        files = ["--json", _NETLIST, "--report", _REPORT, "--timing-allow-fail"]
+        files = ["--json", NETLIST, "--report", _REPORT, "--timing-allow-fail"]
         result = subprocess.run(
             [self.command, *device.options, *effort, *files, "--seed", str(seed)],
             cwd=directory, capture_output=True, text=True, check=False,

@@ -17,6 +17,7 @@ from ..hdl.generate import Design
 from .families import FAMILIES, Device, Family
 from .harness import harness, harness_name
 from .nextpnr import CriticalPath, Nextpnr
+from .synthesis import synthesise
 from .yosys import Yosys
 
 __all__ = ["Placement", "device_of", "place"]
@@ -118,7 +119,8 @@ def place(
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         directory = Path(scratch)
         say("synthesis in a harness")
-        _synthesise(design, family, yosys, directory)
+        verilog = design.verilog + harness(design.name, design.manifest["ports"])
+        synthesise(verilog, harness_name(design.name), family, yosys, directory)
         routed = []
         for seed in range(1, seeds + 1):
             say(f"place and route, seed {seed} of {seeds}")
@@ -132,10 +134,3 @@ def place(
         path=slowest.path,
     )
 
-
-def _synthesise(design: Design, family: Family, yosys: Yosys, directory: Path) -> None:
-    """Write `netlist.json`."""
-    text = design.verilog + harness(design.name, design.manifest["ports"])
-    (directory / "design.v").write_text(text, encoding="utf-8")
-    flow = family.synthesis.format(name=harness_name(design.name))
-    yosys.run(f"read_verilog design.v; {flow}; write_json netlist.json", directory)
