@@ -28,9 +28,18 @@ module ecp5_carry_alu (A, B, CI, BI, X, Y, CO);
 	// The first carry, the bits, the last carry; two positions a cell.
 	localparam CELLS = (Y_WIDTH + 3) / 2;
 
+	// An operand of no bits is zero.
 	wire [Y_WIDTH-1:0] a, b;
-	\$pos #(.A_SIGNED(A_SIGNED), .A_WIDTH(A_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_a (.A(A), .Y(a));
-	\$pos #(.A_SIGNED(B_SIGNED), .A_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_b (.A(B), .Y(b));
+	generate
+		if (A_WIDTH == 0)
+			assign a = 0;
+		else
+			\$pos #(.A_SIGNED(A_SIGNED), .A_WIDTH(A_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_a (.A(A), .Y(a));
+		if (B_WIDTH == 0)
+			assign b = 0;
+		else
+			\$pos #(.A_SIGNED(B_SIGNED), .A_WIDTH(B_WIDTH), .Y_WIDTH(Y_WIDTH)) extend_b (.A(B), .Y(b));
+	endgenerate
 
 	// What is constant goes into the tables, so that it takes no wire.
 	wire first = _TECHMAP_CONSTMSK_CI_ ? 1'b1 : CI;
