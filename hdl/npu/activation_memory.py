@@ -90,7 +90,7 @@ class ActivationMemory(wiring.Component):
             for bank, byte in enumerate(read_bytes)
         ]
         turn = (read_address - first_lane)[:lane_bits]
-        in_lanes = rotated(m, "read", kept, delayed(m, "turn", turn, 2))
+        in_lanes = rotated(m, "read", kept, delayed(m, "turn", turn, 2, reset_less=True))
         answer = delayed(m, "answer", Cat(in_lanes), READ_CYCLES - 4, reset_less=True)
         m.d.comb += [self.pool.data.eq(answer), self.window.data.eq(answer)]
         self._answer_host(m, Cat(kept))

@@ -36,8 +36,9 @@ class DeepMemory(wiring.Component):
     16,896 entries of 128 bits, the last 512 cost an ECP5 3,018 LUT4 and four block RAMs more than
     in two parts.
 
-    Latency: 1 cycle from `read_address` to `read_data`. Cost beside the block RAMs: a multiplexer
-    of two inputs for each bit and part but the first.
+    Latency: 2 cycles from `read_address` to `read_data`, by way of a register behind each part:
+    block RAMs lie all over the die, and take their time. Cost beside the block RAMs: these
+    registers, and a multiplexer of two inputs for each bit and part but the first.
 
     Parameters
     ----------
@@ -92,9 +93,11 @@ class DeepMemory(wiring.Component):
                 write.data.eq(self.write_data),
                 write.en.eq(Mux(is_written, self.write_enable, 0)),
             ]
-            word = Value.cast(read.data)
+            kept = delayed(m, f"kept{index}_", read.data, 1, reset_less=True)
+            word = Value.cast(kept)
             if index:
-                word = Mux(delayed(m, f"reads{index}", reads[index], 1), word, answer)
+                is_here = delayed(m, f"reads{index}_", reads[index], 2, reset_less=True)
+                word = Mux(is_here, word, answer)
             answer = word
         m.d.comb += self.read_data.eq(answer)
         return m

@@ -6,9 +6,9 @@ Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
 
 __all__ = [
     "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS", "HOST_READ_CYCLES",
-    "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "READ_CYCLES", "REQUANTISE_CYCLES",
-    "SHIFT_AFTER", "STORE_CYCLES", "STORE_START_CYCLES", "SUM_WAITS", "WEIGHT_CYCLES",
-    "WEIGHT_WORDS", "WINDOW_SUM_CYCLES",
+    "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "PARAMETER_CYCLES", "PROGRAM_CYCLES",
+    "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER", "STORE_CYCLES", "STORE_START_CYCLES",
+    "SUM_WAITS", "WEIGHT_CYCLES", "WEIGHT_WORDS", "WINDOW_SUM_CYCLES",
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which its bytes are there, by
@@ -16,20 +16,24 @@ __all__ = [
 READ_CYCLES = 5
 #: From the front door's asking any memory for a word to that in which it is there.
 HOST_READ_CYCLES = 4
-#: From asking the weight memory for a word to that in which it is there, by way of registers before
-#: and behind the block RAMs; words that may wait behind them, those under way included.
-WEIGHT_CYCLES = 3
-WEIGHT_WORDS = 8
+#: From asking the weight memory for a word to its being there, by way of registers before and
+#: behind the block RAMs and one more; words that may wait there, those under way included.
+WEIGHT_CYCLES = 4
+WEIGHT_WORDS = 10
 #: From the cycle in which a unit of the vector engine decides on a read to that in which it has the
 #: bytes: the request is registered.
 BYTES_AFTER = 1 + READ_CYCLES
 #: Chunks that may wait in the window feeder between memory and gathering, those under way included.
 CHUNKS = 16
+#: From asking for a channel's parameters to their being there, by way of a register.
+PARAMETER_CYCLES = 2
 #: From a sum to its result in a requantisation lane, and to its parameters.
-REQUANTISE_CYCLES = 15
-BIAS_AFTER = 2
-MULTIPLIER_AFTER = 6
-SHIFT_AFTER = 9
+REQUANTISE_CYCLES = 16
+BIAS_AFTER = 3
+MULTIPLIER_AFTER = 7
+SHIFT_AFTER = 10
+#: From asking the program memory for a word to that in which it is there, by way of a register.
+PROGRAM_CYCLES = 2
 #: From the start of what takes the array's outputs to the first beat that it can take, and from a
 #: beat to its sums, or to their being kept.
 STORE_START_CYCLES = 2

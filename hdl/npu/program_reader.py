@@ -11,11 +11,13 @@ from amaranth.utils import ceil_log2
 from .config import NpuConfig
 from .delay import delayed
 from .isa import VERSION, WORDS, Opcode, Queue, layout
+from .latency import PROGRAM_CYCLES
 
 __all__ = ["ProgramReader", "ProgramWord"]
 
-#: Words that can wait. They are asked for while fewer than half of these do: three are under way.
-_DEPTH = 8
+#: Words that can wait. They are asked for while fewer than half of these do, as many as may be on
+#: their way: so there is room for all, and they come before the last has gone.
+_DEPTH = 2 * (PROGRAM_CYCLES + 3)
 
 
 class ProgramWord(data.StructLayout):
@@ -36,7 +38,7 @@ class ProgramReader(wiring.Component):
     that whoever takes them need not look. Behind the memory's end the first words follow, which
     are never of use: the header there fails.
 
-    Latency: 4 cycles from `run` to the first word. Throughput: a word a cycle.
+    Latency: ``PROGRAM_CYCLES + 3`` cycles from `run` to the first word. Throughput: a word a cycle.
 
     Members
     -------
@@ -78,9 +80,10 @@ class ProgramReader(wiring.Component):
             m.d.sync += self.address.eq(Cat(Const(0, ceil_log2(WORDS)), self.first))
         with m.Elif(asks):
             m.d.sync += self.address.eq(self.address + 1)
-        # The word is at the memory's output, then in a register.
-        is_read = delayed(m, "is_read", asks, 1)
-        is_here = delayed(m, "is_here", is_read & self.run, 1)
+        # The word comes from the memory, then it is in a register.
+        is_here: Any = asks
+        for cycle in range(PROGRAM_CYCLES + 1):
+            is_here = delayed(m, f"is_read{cycle}_", is_here & self.run, 1)
         word: Any = delayed(m, "word", self.data, 1, reset_less=True)
         m.d.comb += [
             words.w_data.eq(self._decode(m, word, is_here)),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requantisation lanes: sums from any unit to results in the activation memory, beat by beat."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
@@ -8,8 +9,15 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .config import NpuConfig
+from .delay import delayed
 from .isa import Opcode, layout
-from .latency import BIAS_AFTER, MULTIPLIER_AFTER, REQUANTISE_CYCLES, SHIFT_AFTER
+from .latency import (
+    BIAS_AFTER,
+    MULTIPLIER_AFTER,
+    PARAMETER_CYCLES,
+    REQUANTISE_CYCLES,
+    SHIFT_AFTER,
+)
 from .ports import ActivationWritePort
 from .requantiser import Requantiser
 from .word_memories import PARAMETER_BITS
@@ -89,42 +97,42 @@ class RequantiseLanes(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        beats = [self.beat]
+        beats, valid = [self.beat], self.beat.valid
         for stage in range(1, REQUANTISE_CYCLES + 2):
-            following = Signal(beat_layout(self.config), name=f"beat{stage}")
-            m.d.sync += following.eq(beats[-1])
-            beats.append(following)
+            beats.append(delayed(m, f"beat{stage}_", beats[-1], 1, reset_less=True))
+            valid = delayed(m, f"valid{stage}_", valid, 1)
         for name, latency in (
             ("bias", BIAS_AFTER),
             ("multiplier", MULTIPLIER_AFTER),
             ("shift", SHIFT_AFTER),
         ):
-            # A memory takes its address a cycle before its data.
-            m.d.comb += getattr(self, f"{name}_address").eq(beats[latency - 1].parameters)
-        results = [self._lane(m, lane) for lane in range(self.config.requantisers)]
+            asks = beats[latency - PARAMETER_CYCLES]
+            m.d.comb += getattr(self, f"{name}_address").eq(asks.parameters)
+        # A register of what is the same for a whole descriptor, between that and the lanes.
+        steady = {
+            name: delayed(m, f"own_{name}", getattr(self.descriptor, name), 1, reset_less=True)
+            for name in ("rounding", "zero_point", "clamp_low", "clamp_high")
+        }
+        results = [self._lane(m, lane, steady) for lane in range(self.config.requantisers)]
         final = beats[-1]
         written = Signal(8 * self.config.requantisers)
         m.d.sync += written.eq(Cat(results))
         m.d.comb += [
-            self.write.count.eq(Mux(final.valid, final.count, 0)),
+            self.write.count.eq(Mux(valid, final.count, 0)),
             self.write.address.eq(final.address),
             self.write.data.eq(written),
-            self.done.eq(final.valid & final.last),
+            self.done.eq(valid & final.last),
         ]
         return m
 
-    def _lane(self, m: Module, lane: int) -> Signal:
-        fields = self.descriptor
+    def _lane(self, m: Module, lane: int, steady: Mapping[str, Any]) -> Signal:
         m.submodules[f"requantiser{lane}"] = requantiser = Requantiser()
         m.d.comb += [
             requantiser.sum.eq(self.sums[lane]),
             requantiser.bias.eq(self.bias[lane].as_signed()),
             requantiser.multiplier.eq(self.multiplier[lane]),
             requantiser.shift.eq(self.shift[lane]),
-            requantiser.rounding.eq(fields.rounding),
-            requantiser.zero_point.eq(fields.zero_point),
-            requantiser.clamp_low.eq(fields.clamp_low),
-            requantiser.clamp_high.eq(fields.clamp_high),
+            *(getattr(requantiser, name).eq(value) for name, value in steady.items()),
             self.scaled[lane].eq(requantiser.scaled),
         ]
         return requantiser.o

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from .delay import delayed
 from .isa import Rounding
+from .latency import BIAS_AFTER
 
 __all__ = ["Requantiser"]
 
@@ -33,18 +34,18 @@ class Requantiser(wiring.Component):
 
     A cycle holds a few levels of LUTs, a sum, or a DSP block, for a fast clock on a full FPGA::
 
-        1 - 3    the sum waits for its bias
-        4        sum + bias
-        5 - 7    rounded to 24 bits, where the rule is ONNX's: bits to drop, carry, sum
-        8, 9     products of halves, their sum
-        10       TFLite's first rounding
-        11, 12   shifted by 16 and 8, by 4, 2 and 1
-        13, 14   how far from one half, whether that is rounded up
-        15       integer; with the zero point, which is clamped on its way out
+        1 - 4    the sum waits for its bias
+        5        sum + bias
+        6 - 8    rounded to 24 bits, where the rule is ONNX's: bits to drop, carry, sum
+        9, 10    products of halves, their sum
+        11       TFLite's first rounding
+        12, 13   shifted by 16 and 8, by 4, 2 and 1
+        14, 15   how far from one half, whether that is rounded up
+        16       integer; with the zero point, which is clamped on its way out
 
-    Latency: 15 cycles from `sum` to `o`; the parameters are taken on the way, each into a register,
-    as they come from block RAM: `bias` 2 cycles after `sum`, `multiplier` 6, `shift` 9
-    (`latency.py`). Throughput: one a cycle. Cost: four products of 17 bits and a 63-bit shifter.
+    Latency: 16 cycles from `sum` to `o`; the parameters are taken on the way, each into a register:
+    `bias` 3 cycles after `sum`, `multiplier` 7, `shift` 10 (`latency.py`).
+    Throughput: one a cycle. Cost: four products of 17 bits and a 63-bit shifter.
 
     Members
     -------
@@ -90,7 +91,7 @@ class Requantiser(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        waited = delayed(m, "waited", self.sum, 3, reset_less=True)
+        waited = delayed(m, "waited", self.sum, BIAS_AFTER + 1, reset_less=True)
         bias = _register(m, "own_bias", self.bias)
         biased = _register(m, "biased", (waited + bias)[:32].as_signed())
         significant = _to_24_bits(m, biased, self.rounding == Rounding.ONNX)

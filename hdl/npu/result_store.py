@@ -98,7 +98,7 @@ class ResultStore(wiring.Component):
             write.en.eq(is_kept),
         ]
         for lane in range(config.requantisers):
-            earlier = Signal(signed(32), name=f"earlier{lane}")
+            earlier = Signal(signed(32), name=f"earlier{lane}", reset_less=True)
             total = Signal(signed(32), name=f"sum{lane}", reset_less=True)
             m.d.sync += [
                 earlier.eq(Mux(self.descriptor.add_partial, read.data[lane], 0)),

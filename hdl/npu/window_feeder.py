@@ -87,7 +87,7 @@ class WindowFeeder(wiring.Component):
         # When the bytes are there, so is what belongs to them. Row r lies in lane r % port.
         chunk = Signal(layout_)
         first_lane = walker.place.row[: self.config.activation_lane_bits]
-        place = delayed(m, "place", walker.place, READ_CYCLES)
+        place = delayed(m, "place", walker.place, READ_CYCLES, reset_less=True)
         exist, inside = self._find_bytes(m, walker)
         zero_point = self.descriptor.zero_point.as_unsigned()
         m.d.comb += [
@@ -122,8 +122,8 @@ class WindowFeeder(wiring.Component):
         # The first byte inside, and the first beyond the row's end, limited to what matters; both
         # are registered, as is what comes of turning them to their lanes.
         wait = READ_CYCLES - 3
-        x = delayed(m, "x", walker.x, wait).as_signed()
-        y = delayed(m, "y", walker.y, wait).as_unsigned()
+        x = delayed(m, "x", walker.x, wait, reset_less=True).as_signed()
+        y = delayed(m, "y", walker.y, wait, reset_less=True).as_unsigned()
         first = Signal(range(lanes + 1))
         beyond = Signal(range(lanes + 1))
         left = Signal(signed(POSITION_BITS + 1))
@@ -136,8 +136,8 @@ class WindowFeeder(wiring.Component):
             m.d.sync += beyond.eq(0)
         with m.Else():
             m.d.sync += beyond.eq(_at_most(left[:POSITION_BITS], lanes)[: len(beyond)])
-        count = delayed(m, "count", walker.place.count, wait + 1)
-        row = delayed(m, "row", walker.place.row, wait + 1)
+        count = delayed(m, "count", walker.place.count, wait + 1, reset_less=True)
+        row = delayed(m, "row", walker.place.row, wait + 1, reset_less=True)
         in_order = [
             Cat(count > lane, (first <= lane) & (beyond > lane)) for lane in range(lanes)
         ]
@@ -145,7 +145,8 @@ class WindowFeeder(wiring.Component):
         turn = (Const(0, lane_bits) - row[:lane_bits])[:lane_bits]
         in_lanes = rotated(m, "inside", in_order, turn)
         exist, inside = (Cat(pair[index] for pair in in_lanes) for index in range(2))
-        return delayed(m, "exist", exist, 1), delayed(m, "is_inside", inside, 1)
+        exist_later = delayed(m, "exist", exist, 1, reset_less=True)
+        return exist_later, delayed(m, "is_inside", inside, 1, reset_less=True)
 
 
 def _at_most(value: Value, limit: int) -> Value:

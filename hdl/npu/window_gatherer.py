@@ -82,14 +82,14 @@ class WindowGatherer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        gathered = Signal(window_layout(self.config))
+        gathered = Signal(window_layout(self.config), reset_less=True)
         # A window is complete, a round is offered; whether they are the last.
         complete, offered = Signal(), Signal()
         last_window, last_round = Signal(), Signal()
         accepts = Signal()
         hand_over = Signal()
         taken = Signal()
-        chunk = self._decode(m, accepts)
+        chunk, is_there = self._decode(m, accepts)
         ends_round, owners = self._divide(m, hand_over, last_window)
         for macro, is_own in enumerate(owners):
             window = Signal(gathered.shape(), name=f"window{macro}", reset_less=True)
@@ -98,7 +98,7 @@ class WindowGatherer(wiring.Component):
                 m.d.sync += window.eq(gathered)
         self._find_planes(m, chunk, accepts, hand_over & ends_round)
         m.d.comb += [
-            accepts.eq(chunk.valid & (~complete | hand_over)),
+            accepts.eq(is_there & (~complete | hand_over)),
             hand_over.eq(complete & (~offered | taken)),
             taken.eq(offered & self.o.ready),
             self.o.valid.eq(offered),
@@ -118,29 +118,31 @@ class WindowGatherer(wiring.Component):
             m.d.sync += gathered.eq(0)
         return m
 
-    def _decode(self, m: Module, accepts: Signal) -> Any:
-        """The chunk, registered, and the rows that it has bytes for."""
+    def _decode(self, m: Module, accepts: Signal) -> tuple[Any, Signal]:
+        """The chunk, registered, with the rows that it has bytes for; whether there is one."""
         lanes, rows = self.config.activation_port, self.config.macro.rows
         lane_bits = self.config.activation_lane_bits
         chunk: Any = Signal(
             data.StructLayout(
                 {
-                    "valid": 1, "ends_window": 1, "ends_all": 1, "lanes": lanes, "rows": rows,
+                    "ends_window": 1, "ends_all": 1, "lanes": lanes, "rows": rows,
                     "bytes": data.ArrayLayout(8, lanes),
                 }
-            )
+            ),
+            reset_less=True,
         )
+        valid = Signal(name="chunk_valid")
         found = self.i.payload
         block = Signal(bits_for(rows // lanes + 1))
         m.d.comb += [
             block.eq(found.row[lane_bits:]),
-            self.i.ready.eq(~chunk.valid | accepts),
+            self.i.ready.eq(~valid | accepts),
         ]
         # Lanes below the first row's belong to the rows of the next block.
         blocks = [block + wraps(found.row[:lane_bits], lane) for lane in range(lanes)]
         with m.If(self.i.ready):
             m.d.sync += [
-                chunk.valid.eq(self.i.valid),
+                valid.eq(self.i.valid),
                 chunk.bytes.eq(found.bytes),
                 chunk.lanes.eq(found.lanes),
                 chunk.ends_window.eq(found.ends_window),
@@ -150,7 +152,7 @@ class WindowGatherer(wiring.Component):
                 lane = row % lanes
                 is_here = found.lanes[lane] & (blocks[lane] == row // lanes)
                 m.d.sync += chunk.rows[row].eq(is_here)
-        return chunk
+        return chunk, valid
 
     def _divide(
         self, m: Module, hand_over: Signal, is_last: Value

@@ -13,7 +13,7 @@ from .config import WORD_BYTES, NpuConfig
 from .deep_memory import DeepMemory
 from .delay import delayed
 from .isa import WORDS
-from .latency import HOST_READ_CYCLES, WEIGHT_CYCLES
+from .latency import HOST_READ_CYCLES, PARAMETER_CYCLES, PROGRAM_CYCLES, WEIGHT_CYCLES
 from .ports import HostPort, WeightWritePort, answer_host
 
 __all__ = ["ParameterMemory", "ProgramMemory", "WeightMemory"]
@@ -63,9 +63,9 @@ class WeightMemory(wiring.Component):
         m.submodules.words = words = DeepMemory(lanes, self.config.weight_words)
         host_word = self.host.offset[lane_bits:][: self.config.weight_word_bits]
         lane = self.host.offset[:lane_bits]
-        kept = delayed(m, "kept", words.read_data, WEIGHT_CYCLES - 2, reset_less=True)
+        found = words.read_data
         m.d.sync += words.read_address.eq(Mux(self.host.read, host_word, self.address))
-        m.d.comb += self.data.eq(kept)
+        m.d.comb += self.data.eq(delayed(m, "kept", found, 1, reset_less=True))
         # What is on its way is written, even where a reset comes.
         address = Signal(self.config.weight_word_bits)
         enable = Signal(lanes)
@@ -82,8 +82,9 @@ class WeightMemory(wiring.Component):
             words.write_data.eq(delayed(m, "write_data", word, 1, reset_less=True)),
             words.write_enable.eq(delayed(m, "write_enable", enable, 1, reset_less=True)),
         ]
-        choices = Array(kept[index] for index in range(lanes))
-        answer_host(m, self.host, choices[delayed(m, "lane", lane, WEIGHT_CYCLES)])
+        choices = Array(found[index] for index in range(lanes))
+        lane_found = delayed(m, "lane", lane, WEIGHT_CYCLES - 1, reset_less=True)
+        answer_host(m, self.host, choices[lane_found])
         return m
 
     def _fetch(self, m: Module, address: Signal, word: Signal, enable: Signal) -> None:
@@ -107,7 +108,7 @@ class WeightMemory(wiring.Component):
 class ProgramMemory(wiring.Component):
     """Descriptors, a word of 32 bits at a time.
 
-    Latency: 1 cycle from `address` to `data`.
+    Latency: `PROGRAM_CYCLES` cycles from `address` to `data`.
 
     Members
     -------
@@ -134,17 +135,17 @@ class ProgramMemory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.words = words = block_memory(32, WORDS * self.config.descriptors)
-        write, read = words.write_port(), words.read_port()
-        host_word = self.host.offset[: len(read.addr)]
+        m.submodules.words = words = DeepMemory(1, WORDS * self.config.descriptors)
+        host_word = self.host.offset[: len(words.read_address)]
         m.d.comb += [
-            read.addr.eq(Mux(self.host.read, host_word, self.address)),
-            self.data.eq(read.data),
-            write.addr.eq(host_word),
-            write.data.eq(self.host.write_data),
-            write.en.eq(self.host.write),
+            words.read_address.eq(Mux(self.host.read, host_word, self.address)),
+            self.data.eq(words.read_data),
+            words.write_address.eq(host_word),
+            words.write_data.eq(self.host.write_data),
+            words.write_enable.eq(self.host.write),
         ]
-        answer_host(m, self.host, delayed(m, "answer", read.data, HOST_READ_CYCLES - 2))
+        wait = HOST_READ_CYCLES - 1 - PROGRAM_CYCLES
+        answer_host(m, self.host, delayed(m, "answer", self.data, wait, reset_less=True))
         return m
 
 
@@ -158,7 +159,7 @@ class ParameterMemory(wiring.Component):
     The three are separate memories, so that each is read in the cycle in which the requantisation
     needs it, rather than carried along.
 
-    Latency: 1 cycle from an address to its values.
+    Latency: `PARAMETER_CYCLES` cycles from an address to its values.
 
     Members
     -------
@@ -194,22 +195,24 @@ class ParameterMemory(wiring.Component):
         parameter = self.host.offset[:2]
         lane = self.host.offset[2:][:lane_bits]
         host_word = self.host.offset[2 + lane_bits :][: self.config.channel_word_bits]
-        lane_read = delayed(m, "lane", lane, 1)
+        lane_read = delayed(m, "lane", lane, PARAMETER_CYCLES, reset_less=True)
         answers = []
         for index, (name, bits) in enumerate(PARAMETER_BITS.items()):
             words = block_memory(data.ArrayLayout(bits, lanes), self.config.channel_words)
             m.submodules[name] = words
             write, read = words.write_port(granularity=1), words.read_port()
+            kept = delayed(m, f"{name}_kept", read.data, PARAMETER_CYCLES - 1, reset_less=True)
             asked = Mux(self.host.read, host_word, getattr(self, f"{name}_address"))
             m.d.comb += [
                 read.addr.eq(asked),
-                getattr(self, name).eq(read.data),
+                getattr(self, name).eq(kept),
                 write.addr.eq(host_word),
                 write.data.eq(Cat(self.host.write_data[:bits] for _ in range(lanes))),
                 write.en.eq((self.host.write & (parameter == index)) << lane),
             ]
-            answer = Array(read.data[lane] for lane in range(lanes))[lane_read]
-            answers.append(delayed(m, f"{name}_answer", answer, HOST_READ_CYCLES - 2))
-        which = delayed(m, "parameter", parameter, HOST_READ_CYCLES - 1)
+            answer = Array(kept[lane] for lane in range(lanes))[lane_read]
+            wait = HOST_READ_CYCLES - 1 - PARAMETER_CYCLES
+            answers.append(delayed(m, f"{name}_answer", answer, wait, reset_less=True))
+        which = delayed(m, "parameter", parameter, HOST_READ_CYCLES - 1, reset_less=True)
         answer_host(m, self.host, Array([*answers, 0])[which])
         return m

@@ -21,7 +21,8 @@ ECP5 = FAMILIES["ecp5"]
 ADDERS = """\
 module adders #(parameter W = 5, V = 4, S = 1) (
   input [W-1:0] a, input [V-1:0] b, input choice, carry,
-  output [W:0] sum, either, three, difference, output less, greater, small, output [W-1:0] next, negative
+  output [W:0] sum, either, three, difference, output less, greater, small,
+  output [W-1:0] next, negative
 );
   assign sum = S ? $signed(a) + $signed(b) : a + b;
   assign either = choice ? a - b : a + b;

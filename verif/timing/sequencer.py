@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 
 from ...hdl.npu.isa import WORDS, Descriptor, Opcode, Queue
+from ...hdl.npu.latency import PROGRAM_CYCLES
 from .descriptor_queue import QueueTiming
 
 __all__ = ["SequencerTiming"]
@@ -24,7 +25,7 @@ class SequencerTiming:
         self._program = program
         self._queues = queues
         #: Cycles until the first word has come from the memory.
-        self._reads = 3
+        self._reads = PROGRAM_CYCLES + 2
         self._number = 0
         self._word = 0
         self.drains = False

@@ -46,6 +46,8 @@ def test_entries_are_kept_apart(simulate, depth):
             ctx.set(memory.read_address, address)
             await ctx.tick()
             ctx.set(memory.read_address, source.randrange(depth))
+            await ctx.tick()
+            ctx.set(memory.read_address, source.randrange(depth))
             assert list(ctx.get(memory.read_data)) == content[address]
 
     simulate(memory, bench)

@@ -3,10 +3,12 @@
 """The sequencer: each descriptor to its queue, then END or a fault."""
 
 import random
+from collections import deque
 
 import pytest
 
 from cimple.hdl.npu.isa import VERSION, WORDS, Descriptor, Opcode
+from cimple.hdl.npu.latency import PROGRAM_CYCLES
 from cimple.hdl.npu.sequencer import Sequencer
 
 END = Descriptor(Opcode.END, {})
@@ -27,6 +29,7 @@ class Surroundings:
         ports = [sequencer.queues[queue] for queue in queues]
         sampled = [port.valid for port in ports] + [port.payload for port in ports]
         offered = [None] * len(queues)
+        coming = deque([0] * (PROGRAM_CYCLES - 1))
         while True:
             ready = [self.source.random() >= self.chance for _ in queues]
             for port, value in zip(ports, ready, strict=True):
@@ -38,8 +41,8 @@ class Surroundings:
                 offered[queue] = payload if valid and not ready[queue] else None
                 if valid and ready[queue]:
                     self.queues[queue].append(payload)
-            word = self.words[address] if address < len(self.words) else 0
-            ctx.set(sequencer.data, word)
+            coming.append(self.words[address] if address < len(self.words) else 0)
+            ctx.set(sequencer.data, coming.popleft())
 
 
 async def run(ctx, sequencer, first, limit=3000):
@@ -105,11 +108,12 @@ def test_a_word_a_cycle(simulate, npu_config):
 
     async def bench(ctx):
         nothing_at_work(ctx, sequencer)
-        # Four cycles until the first word has come, one each to see END and empty queues, and to
+        comes = PROGRAM_CYCLES + 3
+        # Cycles until the first word has come, one each to see END and empty queues, and to
         # tell it.
-        assert await run(ctx, sequencer, 0) == ("done", 4 + 15 * WORDS + 2, 15)
-        assert await run(ctx, sequencer, 14) == ("done", 4 + WORDS + 2, 15)
-        assert await run(ctx, sequencer, 15) == ("done", 6, 15)
+        assert await run(ctx, sequencer, 0) == ("done", comes + 15 * WORDS + 2, 15)
+        assert await run(ctx, sequencer, 14) == ("done", comes + WORDS + 2, 15)
+        assert await run(ctx, sequencer, 15) == ("done", comes + 2, 15)
 
     simulate(sequencer, bench, background=[around.serve])
 

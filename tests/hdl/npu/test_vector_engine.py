@@ -3,8 +3,10 @@
 """The vector engine: each descriptor goes to its unit, and only to that."""
 
 import random
+from collections import deque
 
 from cimple.hdl.npu.isa import Descriptor, Opcode
+from cimple.hdl.npu.latency import PARAMETER_CYCLES
 from cimple.hdl.npu.vector_engine import VectorEngine
 
 
@@ -25,9 +27,10 @@ def test_units_take_turns(simulate, npu_config, readable_bytes):
 
     async def parameters(ctx):
         """Half of a sum: multiplier 2**30; the bias tells the channel's word."""
+        coming = deque([0] * (PARAMETER_CYCLES - 1))
         while True:
-            address = (await ctx.tick().sample(engine.bias_address))[2]
-            ctx.set(engine.bias, [20 * address] * config.lanes)
+            coming.append((await ctx.tick().sample(engine.bias_address))[2])
+            ctx.set(engine.bias, [20 * coming.popleft()] * config.lanes)
             ctx.set(engine.multiplier, [1 << 30] * config.lanes)
             ctx.set(engine.shift, [0] * config.lanes)
 

@@ -6,7 +6,12 @@ import random
 
 import pytest
 
-from cimple.hdl.npu.latency import HOST_READ_CYCLES, WEIGHT_CYCLES
+from cimple.hdl.npu.latency import (
+    HOST_READ_CYCLES,
+    PARAMETER_CYCLES,
+    PROGRAM_CYCLES,
+    WEIGHT_CYCLES,
+)
 from cimple.hdl.npu.word_memories import (
     PARAMETER_BITS,
     ParameterMemory,
@@ -102,7 +107,7 @@ def test_program(simulate, npu_config):
         await host_write(ctx, memory, words, order)
         for offset in order:
             ctx.set(memory.address, offset)
-            await ctx.tick()
+            await ctx.tick().repeat(PROGRAM_CYCLES)
             assert ctx.get(memory.data) == words[offset]
             read = await host_read(ctx, memory, offset, [memory.address], source)
             assert read == words[offset]
@@ -131,7 +136,7 @@ def test_parameters(simulate, npu_config, lanes, channels):
             asked = [source.randrange(config.channel_words) for _ in addresses]
             for port, address in zip(addresses, asked, strict=True):
                 ctx.set(port, address)
-            await ctx.tick()
+            await ctx.tick().repeat(PARAMETER_CYCLES)
             for index, (name, bits) in enumerate(PARAMETER_BITS.items()):
                 assert list(ctx.get(getattr(memory, name))) == [
                     words[4 * (asked[index] * lanes + lane) + index] & (1 << bits) - 1

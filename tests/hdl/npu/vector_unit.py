@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the units of the vector engine need around them: parameters, and eyes on what they write."""
 
+from collections import deque
+
 from cimple.hdl.npu.isa import Descriptor, Opcode
+from cimple.hdl.npu.latency import PARAMETER_CYCLES
 
 
 def number_of(opcode: Opcode, fields: dict) -> int:
@@ -66,7 +69,7 @@ def random_windows(source, config):
 
 
 class ParameterMemories:
-    """Bias, multiplier and shift of every channel, each answered a cycle after it is asked for.
+    """Bias, multiplier and shift of every channel, each `PARAMETER_CYCLES` after asking for it.
 
     The multipliers are powers of two and the biases small, so that rounding is easily told.
     """
@@ -85,9 +88,10 @@ class ParameterMemories:
             (engine.multiplier, engine.multiplier_address, self.multiplier),
             (engine.shift, engine.shift_address, self.shift),
         ]
+        coming = deque([[0] * len(ports)] * (PARAMETER_CYCLES - 1))
         while True:
-            addresses = (await ctx.tick().sample(*(port[1] for port in ports)))[2:]
-            for (port, _, values), address in zip(ports, addresses, strict=True):
+            coming.append((await ctx.tick().sample(*(port[1] for port in ports)))[2:])
+            for (port, _, values), address in zip(ports, coming.popleft(), strict=True):
                 ctx.set(port, [
                     value & 0xFFFFFFFF for value in values[address * lanes : (address + 1) * lanes]
                 ])

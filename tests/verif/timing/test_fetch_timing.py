@@ -6,6 +6,7 @@ import pytest
 
 from cimple.hdl.npu.config import NpuConfig
 from cimple.hdl.npu.isa import WORDS, Descriptor, Opcode, Queue
+from cimple.hdl.npu.latency import PROGRAM_CYCLES
 from cimple.verif.timing.external_memory import LATENCY, FixedLatency, MemoryTiming, Recorded
 from cimple.verif.timing.npu import RunTiming, predict
 
@@ -17,7 +18,7 @@ CONFIG = NpuConfig.from_mapping(
     source="test",
 )
 #: As for every first descriptor: see `test_npu_timing`.
-START = 3 + 1 + WORDS
+START = PROGRAM_CYCLES + 2 + 1 + WORDS
 
 
 def busy(memory: MemoryTiming | None = None, **fields: int) -> int:

@@ -15,6 +15,7 @@ from cimple.hdl.npu.isa import WORDS, Descriptor, Opcode, Queue
 from cimple.hdl.npu.latency import (
     BYTES_AFTER,
     MAX_POOL_CYCLES,
+    PROGRAM_CYCLES,
     REQUANTISE_CYCLES,
     WINDOW_SUM_CYCLES,
 )
@@ -30,7 +31,7 @@ CONFIG = NpuConfig.from_mapping(
 END = Descriptor(Opcode.END, {})
 #: From the program's acceptance to a first descriptor's start: the memory is asked for a word,
 #: which is read, looked at, and sent; all words are collected; tokens are looked for.
-START = 3 + 1 + WORDS
+START = PROGRAM_CYCLES + 2 + 1 + WORDS
 
 
 def run(
@@ -48,7 +49,7 @@ POOL = {
 def test_an_empty_program():
     # The first word is asked for, read, looked at, seen to be END, and all is found to be idle;
     # that is told in the last cycle.
-    assert run() == RunTiming(6, dict.fromkeys(Queue, 0), {})
+    assert run() == RunTiming(PROGRAM_CYCLES + 5, dict.fromkeys(Queue, 0), {})
 
 
 def test_max_pool():
