@@ -171,6 +171,7 @@ def _header(config: Config, wrapper: WrapperConfig) -> str:
         Protocol.NONE: "",
         Protocol.AXI_STREAM: ", behind AXI4-Stream",
         Protocol.AXI_LITE: f", behind AXI4-Lite with FIFOs of {wrapper.fifo_depth} words",
+        Protocol.UART: f", behind a UART of {wrapper.baud} baud at {wrapper.clock_hz} Hz",
     }
     return (
         f"// {name}: {kind_of(config).description}{around[wrapper.protocol]}\n"

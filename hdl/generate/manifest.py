@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In
 from ..config import Config
 from ..kinds import kind_of
 from ..link.config import Protocol, WrapperConfig
+from ..link.frames import LINK_VERSION
 from ..link.register_map import MAP_VERSION, REGISTERS
 from ..macro.config import MacroConfig
 from ..npu.config import NpuConfig
@@ -39,7 +40,6 @@ def manifest(
     kind = kind_of(config)
     parameters = config.to_mapping()
     name = wrapper.top_name(parameters["name"])
-    is_axi = wrapper.protocol is not Protocol.NONE
     return {
         "format_version": FORMAT_VERSION,
         "cimple_version": version(),
@@ -57,7 +57,7 @@ def manifest(
             **({"header": f"{name}.h"} if wrapper.protocol is Protocol.AXI_LITE else {}),
         },
         **_around(config, wrapper),
-        "ports": _ports(component, with_clock=not is_axi),
+        "ports": _ports(component, with_clock=wrapper.protocol is Protocol.NONE),
         "streams": _streams(component),
         "facts": _FACTS[kind.name](config),
         "contents": contents,
@@ -71,19 +71,21 @@ def manifest(
 def _around(config: Config, wrapper: WrapperConfig) -> dict[str, Any]:
     """Clock and reset, and interfaces of AXI; of a wrapper also its parameters."""
     buses = [each._asdict() for each in interfaces(config, wrapper)]
+    own_clock = {
+        "clock": {"port": "clk", "edge": "rising"},
+        "reset": {"port": "rst", "active": "high", "synchronous": True},
+    }
     if wrapper.protocol is Protocol.NONE:
-        return {
-            "clock": {"port": "clk", "edge": "rising"},
-            "reset": {"port": "rst", "active": "high", "synchronous": True},
-            **({"interfaces": buses} if buses else {}),
-        }
-    facts = wrapper.to_mapping()
+        return {**own_clock, **({"interfaces": buses} if buses else {})}
+    facts: dict[str, Any] = {"protocol": wrapper.protocol.value}
+    facts |= {name: getattr(wrapper, name) for name in wrapper.own_fields}
+    if wrapper.protocol is Protocol.UART:
+        facts |= {"divisor": wrapper.divisor, "link_version": LINK_VERSION}
+        return {**own_clock, "wrapper": {**facts, "interfaces": buses}}
     registers = [
         {"name": register.name, "offset": register.offset} for register in REGISTERS
     ]
-    if wrapper.protocol is not Protocol.AXI_LITE:
-        del facts["fifo_depth"]
-    else:
+    if wrapper.protocol is Protocol.AXI_LITE:
         facts |= {"register_map_version": MAP_VERSION, "registers": registers}
     return {
         "clock": {"port": "aclk", "edge": "rising"},

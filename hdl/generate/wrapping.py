@@ -18,6 +18,7 @@ __all__ = ["Interface", "check_wrapper", "interfaces", "wrap"]
 _COMPONENTS = {
     Protocol.AXI_STREAM: ("..link.axi_stream", "AxiStreamNpu"),
     Protocol.AXI_LITE: ("..link.axi_lite", "AxiLiteNpu"),
+    Protocol.UART: ("..link.uart", "UartNpu"),
 }
 
 
@@ -35,6 +36,7 @@ class Interface(NamedTuple):
 #: The interfaces of each wrapper.
 _INTERFACES: dict[Protocol, tuple[Interface, ...]] = {
     Protocol.NONE: (),
+    Protocol.UART: (),
     Protocol.AXI_LITE: (Interface("s_axi", "AXI4-Lite", "subordinate"),),
     Protocol.AXI_STREAM: (
         Interface("s_axis_command", "AXI4-Stream", "subordinate"),

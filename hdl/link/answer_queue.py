@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answer queue: the NPU's answers are kept until the host says that it has them."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from ..npu.block_memory import block_memory
+from ..npu.packets import StreamWord
+from .frames import FRAME_WORDS, POSITION_BITS
+
+__all__ = ["AnswerQueue"]
+
+
+class AnswerQueue(wiring.Component):
+    """A ring of words with two readers' places: what is acknowledged, and what is sent next.
+
+    Words are sent when a frame of them is full or the NPU's packet is at its end, and again after
+    `rewind`. While nothing is acknowledged and the ring is full, the NPU waits.
+
+    Latency: a word can be sent 2 cycles after it was taken; `word` follows `next_word` in 1 cycle.
+
+    Parameters
+    ----------
+    depth : int
+        Words, a power of two, at least `FRAME_WORDS` and at most half of the positions.
+
+    Members
+    -------
+    clear : In(1)
+        Empty the queue; positions begin at 0.
+    response : In(stream of StreamWord)
+    ack : In(12)
+    acknowledge : In(1)
+        All words before `ack` have come. What lies before or behind the words that are kept is
+        an old acknowledgement, and nothing happens.
+    rewind : In(1)
+        The next word to send is the first that is not acknowledged. Not within a frame.
+    sendable : Out(1)
+        There is a frame to send.
+    position : Out(12)
+        Of the first word of the frame: moved on by `frame_end`.
+    word : Out(StreamWord)
+        The word that is sent next.
+    is_end : Out(1)
+        There is none behind it now.
+    next_word : In(1)
+        Go on to the next one.
+    frame_end : In(1)
+        What was gone on from has been sent.
+    """
+
+    clear: Signal
+    response: stream.Interface
+    ack: Signal
+    acknowledge: Signal
+    rewind: Signal
+    sendable: Signal
+    position: Signal
+    word: Any
+    is_end: Signal
+    next_word: Signal
+    frame_end: Signal
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        super().__init__(
+            {
+                "clear": In(1),
+                "response": In(stream.Signature(StreamWord)),
+                "ack": In(POSITION_BITS),
+                "acknowledge": In(1),
+                "rewind": In(1),
+                "sendable": Out(1),
+                "position": Out(POSITION_BITS),
+                "word": Out(StreamWord),
+                "is_end": Out(1),
+                "next_word": In(1),
+                "frame_end": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bits = exact_log2(self.depth)
+        m.submodules.ring = ring = block_memory(StreamWord, self.depth)
+        write: Any = ring.write_port()
+        read: Any = ring.read_port()
+        # Words that have been acknowledged, gone on from, and taken from the NPU, so far.
+        kept = Signal(POSITION_BITS)
+        cursor = Signal(POSITION_BITS)
+        end = Signal(POSITION_BITS)
+        ended = Signal()
+        is_full = (end[:bits] == kept[:bits]) & (end[bits] != kept[bits])
+        m.d.comb += [
+            self.response.ready.eq(~is_full),
+            write.addr.eq(end[:bits]),
+            write.data.eq(self.response.payload),
+            write.en.eq(self.response.valid & ~is_full),
+            read.addr.eq(cursor[:bits]),
+            self.word.eq(read.data),
+        ]
+        with m.If(write.en):
+            m.d.sync += [end.eq(end + 1), ended.eq(self.response.payload.last)]
+        waiting = Signal(POSITION_BITS)
+        m.d.comb += waiting.eq((end - cursor)[:POSITION_BITS])
+        m.d.sync += [
+            self.is_end.eq(waiting == 1),
+            self.sendable.eq((waiting != 0) & (ended | (waiting >= FRAME_WORDS))),
+        ]
+        with m.If(self.next_word):
+            m.d.sync += cursor.eq(cursor + 1)
+        with m.If(self.frame_end):
+            m.d.sync += self.position.eq(cursor)
+        self._acknowledge(m, kept, cursor, end)
+        with m.If(self.clear):
+            m.d.sync += [place.eq(0) for place in (kept, cursor, end, self.position)]
+        return m
+
+    def _acknowledge(self, m: Module, kept: Signal, cursor: Signal, end: Signal) -> None:
+        came = Signal(POSITION_BITS)
+        there = Signal(POSITION_BITS)
+        m.d.comb += [
+            came.eq((self.ack - kept)[:POSITION_BITS]), there.eq((end - kept)[:POSITION_BITS]),
+        ]
+        with m.If(self.acknowledge & (came <= there)):
+            m.d.sync += kept.eq(self.ack)
+        with m.If(self.rewind):
+            m.d.sync += [cursor.eq(kept), self.position.eq(kept)]
