@@ -56,6 +56,8 @@ class Inference:
     layer_cycles: NDArray[np.int64]
     cycles_by: str
     planes: NDArray[np.int64]
+    #: What the user should know of the way to the device.
+    notes: tuple[str, ...] = ()
     #: The input's and every layer's int8 values by tensor name, if they were asked for.
     tensors: dict[str, NDArray[np.int8]] = field(default_factory=dict)
 
@@ -211,6 +213,7 @@ class NpuClient:
             np.array(stamps, np.int64).reshape(len(images), len(stamped)),
             self.device.cycles_by,
             np.array(planes, np.int64),
+            self.device.notes(),
             {name: _logical(tensors[name], place) for name, place in kept.items()},
         )
 

@@ -21,8 +21,9 @@ import enum
 from amaranth.lib import data
 
 __all__ = [
-    "ANSWER", "COMMAND", "CRC_POLYNOMIAL", "CRC_RESIDUE", "FRAME_WORDS", "LINK_VERSION",
-    "POSITIONS", "POSITION_BITS", "REPORT_WORDS", "Answer", "Command", "Control", "Fact", "LinkEvent",
+    "ANSWER", "CLOCK_UNIT", "COMMAND", "CRC_POLYNOMIAL", "CRC_RESIDUE", "FRAME_WORDS",
+    "LINK_VERSION", "POSITIONS", "POSITION_BITS", "REPORT_WORDS", "Answer", "Command", "Control",
+    "Fact", "LinkEvent",
 ]
 
 #: Counts up when a host for an older link could not use a newer one.
@@ -116,9 +117,12 @@ class Fact(enum.IntEnum):
     VERSION = 10
     #: Words that each of the two buffers holds.
     BUFFER_WORDS = 11
-    #: The clock, in units of 10 kHz.
+    #: The clock's frequency, in units of `CLOCK_UNIT`.
     CLOCK = 12
 
+
+#: Of `Fact.CLOCK`, in Hz.
+CLOCK_UNIT = 10_000
 
 #: Words of a report: the session's number, then a word for each `LinkEvent` and `Fact`.
 REPORT_WORDS = 1 + len(LinkEvent) + len(Fact)

@@ -7,12 +7,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .frames import LINK_VERSION, Fact, LinkEvent
+from .frames import CLOCK_UNIT, LINK_VERSION, Fact, LinkEvent
 
-__all__ = ["CLOCK_UNIT", "LinkCounters"]
-
-#: Of `Fact.CLOCK`, in Hz.
-CLOCK_UNIT = 10_000
+__all__ = ["LinkCounters"]
 
 _ENTRIES = 16
 

@@ -11,6 +11,7 @@ import typer
 from numpy.typing import NDArray
 
 from ...compiler.report import report_table
+from ...hdl.link.config import DEFAULT_BAUD
 from ...hdl.npu.config import NpuConfig
 from ..arrays import read_batch, write_array
 from ..client import Inference, NpuClient
@@ -29,7 +30,7 @@ EXIT_DIFFERENT = 1
 def run(
     program: Annotated[Path, typer.Argument(help="Program file.")],
     *,
-    on: Annotated[str, typer.Option(help=f"Device: {', '.join(DEVICES)}.")] = "golden",
+    on: Annotated[str, typer.Option(help=f"Device: {', '.join(DEVICES)}, or a serial port.")] = "golden",
     input_: Annotated[
         Path, typer.Option("--input", "-i", help=".npy file of images, the batch first.")
     ],
@@ -54,13 +55,16 @@ def run(
     timeout: Annotated[
         int, typer.Option(min=1, help="Most clock cycles that an answer may take.")
     ] = DEFAULT_TIMEOUT,
+    baud: Annotated[
+        int, typer.Option(min=1, help="Bits a second of a serial port.")
+    ] = DEFAULT_BAUD,
 ) -> None:
     """Run a network on a device and write its outputs, in the network's own format."""
     file = ProgramFile.load(program)
     batch = read_batch(input_, file.manifest.input)[:limit]
     config = load_npu(npu) if npu is not None else file.config
     started = time.perf_counter()
-    result = run_batch(on, config, file, batch, timeout=timeout)
+    result = run_batch(on, config, file, batch, timeout=timeout, baud=baud)
     seconds = time.perf_counter() - started
     if output is not None:
         write_array(output, result.outputs)
@@ -72,7 +76,7 @@ def run(
 
 def run_batch(
     on: str, config: NpuConfig, program: ProgramFile, batch: NDArray[Any], *,
-    timeout: int = DEFAULT_TIMEOUT, keep_tensors: bool | None = None,
+    timeout: int = DEFAULT_TIMEOUT, keep_tensors: bool | None = None, baud: int = DEFAULT_BAUD,
 ) -> Inference:
     """Run a batch with a progress display.
 
@@ -84,7 +88,8 @@ def run_batch(
         bar.say(f"{on}: starting")
         device = stack.enter_context(
             open_device(
-                on, config, timeout=timeout, progress=lambda what: bar.announce(f"{on}: {what}")
+                on, config, timeout=timeout, baud=baud,
+                progress=lambda what: bar.announce(f"{on}: {what}"),
             )
         )
         client = NpuClient(device)
@@ -104,6 +109,8 @@ def _print(
     spread = f" ({low:,} to {high:,})" if low != high else ""
     out.print(f"cycles an image: {result.cycles.mean():,.0f}{spread}, by {result.cycles_by}")
     out.print(f"time: {seconds:.2f} s")
+    for note in result.notes:
+        typer.echo(note, err=True)
     if layers:
         means = result.layer_cycles.mean(axis=0).round().astype(int).tolist()
         out.print(report_table(program.manifest.report, means))

@@ -35,6 +35,11 @@ class Device(Protocol):
         """
         ...
 
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the way to the device, a line each; nothing if all is well.
+        """
+        ...
+
     def __enter__(self) -> Self:
         """Open the device."""
         ...

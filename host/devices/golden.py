@@ -30,6 +30,10 @@ class GoldenDevice:
         """Put data into external memory, from address 0 on."""
         self.model.load_external(data)
 
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: there is no way to it."""
+        return ()
+
     def transact(self, words: Sequence[int]) -> list[int]:
         """Answer one request packet. Raises ProgramError for a program that is not defined."""
         return self.model.transact(words)

@@ -151,6 +151,10 @@ class PipeDevice(LineProcess):
         if answer != "0":
             raise DeviceError(f"{self.name}: not an answer: {answer[:60]!r}")
 
+    def notes(self) -> tuple[str, ...]:
+        """Nothing: a pipe loses nothing."""
+        return ()
+
     def transact(self, words: Sequence[int]) -> list[int]:
         """Send one request packet and return its answer.
 

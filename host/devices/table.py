@@ -3,8 +3,10 @@
 
 import importlib
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
+from ...hdl.link.config import DEFAULT_BAUD
 from ...hdl.npu.config import NpuConfig
 from .build import Progress
 from .device import Device, DeviceError
@@ -22,28 +24,39 @@ DEVICES = {
 
 def open_device(
     name: str, config: NpuConfig, *, timeout: int = DEFAULT_TIMEOUT,
-    progress: Progress = lambda message: None,
+    progress: Progress = lambda message: None, baud: int = DEFAULT_BAUD,
 ) -> Device:
     """The device of that name, to be used in a `with` statement.
 
     Args:
-        name: one of `DEVICES`.
+        name: one of `DEVICES`, or a serial port.
         config: the NPU that it is.
         timeout: most clock cycles that an answer may take.
         progress: told what takes time.
+        baud: of a serial port, in bits a second.
 
     Raises:
         CimpleError: there is no such device, or it cannot be made.
     """
-    known = ", ".join(DEVICES)
     if "/" in name or name.upper().startswith("COM"):
-        raise DeviceError(
-            f"{name}: serial ports are not supported yet in this version; devices are {known}"
-        )
+        return _open_serial(name, timeout, baud)
     if name not in DEVICES:
-        raise DeviceError(f"device must be one of {known}, not {name!r}")
+        raise DeviceError(
+            f"device must be one of {', '.join(DEVICES)} or a serial port, not {name!r}"
+        )
     module, _, function = DEVICES[name].partition(":")
     make: Callable[..., Any] = getattr(
         importlib.import_module(f".{module}", __package__), function
     )
     return make(config, timeout=timeout, progress=progress)
+
+
+def _open_serial(port: str, timeout: int, baud: int) -> Device:
+    missing = [name for name in ("serial", "cobs") if find_spec(name) is None]
+    if missing:
+        raise DeviceError(
+            f"{port}: serial ports need the extra 'serial': pip install 'cimple[serial]'"
+        )
+    from .serial_port import SerialDevice
+
+    return SerialDevice(port, baud, timeout)
