@@ -14,7 +14,7 @@ ROOMS = ("hdl", "verif", "compiler", "host", "fpga", "ip")
 SHARED = (
     "hdl", "hdl.errors", "hdl.config", "hdl.yaml_text", "hdl.packing",
     "hdl.*.config", "hdl.*.latency", "hdl.*.isa", "hdl.*.packets", "hdl.*.packing",
-    "hdl.*.numerics",
+    "hdl.*.numerics", "hdl.*.frames",
 )
 
 # Importer -> what it may import, first match wins; a name also stands for all inside it if it
@@ -23,6 +23,8 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("hdl.*", ("hdl", "hdl.*")),
     ("verif.golden.*", ("verif", "verif.golden", "verif.golden.*", *SHARED)),
     ("verif.timing.*", ("verif", "verif.timing", "verif.timing.*", *SHARED)),
+    # The bench of the serial line joins the Verilog to what a computer runs at its other end.
+    ("verif.bench.uart_*", ("hdl", "hdl.*", "verif", "verif.*", "host.devices.*")),
     ("verif.*", ("hdl", "hdl.*", "verif", "verif.*")),
     ("compiler.*", ("compiler", "compiler.*", "verif", "verif.timing", "verif.timing.*", *SHARED)),
     ("host.*", tuple(name for room in ROOMS for name in (room, f"{room}.*"))),

@@ -30,7 +30,9 @@ EXIT_DIFFERENT = 1
 def run(
     program: Annotated[Path, typer.Argument(help="Program file.")],
     *,
-    on: Annotated[str, typer.Option(help=f"Device: {', '.join(DEVICES)}, or a serial port.")] = "golden",
+    on: Annotated[
+        str, typer.Option(help=f"Device: {', '.join(DEVICES)}, or a serial port.")
+    ] = "golden",
     input_: Annotated[
         Path, typer.Option("--input", "-i", help=".npy file of images, the batch first.")
     ],

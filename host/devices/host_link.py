@@ -30,6 +30,8 @@ ATTEMPTS = 12
 _FRAME_BYTES = 4 * (FRAME_WORDS + 2) + 5
 _REPORT_BYTES = 4 * (REPORT_WORDS + 2) + 4
 
+_NONE = Command(0)
+
 
 class LinkError(DeviceError):
     """The link cannot go on: the device is gone, was reset, or is none."""
@@ -140,8 +142,8 @@ class HostLink:
         frame = self.commands.next_frame()
         if frame is None and self._owed is None:
             return b""
-        flags, self._owed = self._owed or Command(0), None
-        sent = frame or CommandFrame(self.commands.end, (), Command(0))
+        flags, self._owed = self._owed or _NONE, None
+        sent = frame or CommandFrame(self.commands.end, (), _NONE)
         self._await(now)
         return command_frame(
             flags | sent.flags, sent.position, self.answers.expected, sent.words
@@ -152,7 +154,7 @@ class HostLink:
         self._await(now)
         return command_frame(Command.OPEN, 0, 0, [self.session])
 
-    def _owe(self, flags: Command = Command(0)) -> None:
+    def _owe(self, flags: Command = _NONE) -> None:
         self._owed = flags if self._owed is None else self._owed | flags
 
     def _await(self, now: float) -> None:
@@ -175,7 +177,7 @@ class HostLink:
             if self._unanswered >= ATTEMPTS:
                 raise LinkError(self._why_gone())
             self._go_back(now)
-        self._owe(Command(0) if self.is_open else Command.OPEN)
+        self._owe(_NONE if self.is_open else Command.OPEN)
         if self.is_open and self.report is None:
             self._owe(Command.REPORT)
 
@@ -250,8 +252,8 @@ class HostLink:
             )
         self._unanswered = 0
         self.commands.acknowledge(frame.ack)
-        if Answer.GAP in frame.flags and self.commands.is_missing(frame.ack):
-            if now >= self._repeated_until:
-                self._go_back(now)
+        is_lost = Answer.GAP in frame.flags and self.commands.is_missing(frame.ack)
+        if is_lost and now >= self._repeated_until:
+            self._go_back(now)
         self._is_awaiting = not self.commands.is_acknowledged or self.report is None
         self.wake = now + (self._patience() if self._is_awaiting else self.pace.idle)

@@ -182,7 +182,9 @@ class SerialDevice:
             yield
         except serial.SerialTimeoutException:
             self._owed = 0
-            raise LinkError(f"{self.name}: the port takes no more bytes; is it a board's?") from None
+            raise LinkError(
+                f"{self.name}: the port takes no more bytes; check that it is a board's"
+            ) from None
         except (OSError, TypeError) as error:
             # pyserial's own errors are of this kind; a port that closes amid a read has no number.
             self._owed = 0

@@ -24,6 +24,9 @@ _BUILD_ARGS = {
     "icarus": ["-g2005"],
 }
 
+#: What the bench of an NPU behind a serial line watches besides the ports: what reaches the NPU.
+NPU_STREAM = ["command__payload", "command__valid", "command__ready"]
+
 #: Main program of a simulation by Verilator, instead of cocotb's.
 _MAIN = Path(__file__).resolve().parent / "clocked.cpp"
 
@@ -106,6 +109,8 @@ def _write_sources(work: Path, verilog: str, top: str, simulator: Simulator) -> 
     sources = {f"{top}.v": verilog}
     if simulator.name == "verilator":
         ports = _ports(verilog, top)
+        if "rx" in ports:
+            ports += NPU_STREAM
         clock = "aclk" if "aclk" in ports else "clk"
         main = _MAIN.read_text(encoding="utf-8").replace("top->clk", f"top->{clock}")
         sources = {"ports.vlt": _visible_ports(ports, top), **sources, _MAIN.name: main}

@@ -39,7 +39,8 @@ EXTERNAL_BENCHES = {
 
 #: The bench of an NPU in each wrapper.
 WRAPPER_BENCHES = {
-    Protocol.AXI_STREAM: "axi_stream_bench", Protocol.AXI_LITE: "axi_lite_bench"
+    Protocol.AXI_STREAM: "axi_stream_bench", Protocol.AXI_LITE: "axi_lite_bench",
+    Protocol.UART: "uart_bench",
 }
 
 
@@ -190,6 +191,10 @@ def bench_of(config: Config, wrapper: WrapperConfig | None = None) -> str:
     bench = BENCHES[kind]
     if wrapper is not None and wrapper.protocol in WRAPPER_BENCHES:
         _require_axi("a wrapper")
+        if wrapper.protocol is Protocol.UART and find_spec("cobs") is None:
+            raise CimpleError(
+                "the bench of the wrapper uart needs the package cobs: pip install 'cimple[serial]'"
+            )
         bench = WRAPPER_BENCHES[wrapper.protocol]
     if isinstance(config, NpuConfig) and config.external_port:
         _require_axi("an external port")

@@ -19,6 +19,8 @@ from ...hdl.link.frames import (
 
 __all__ = ["LinkModel", "cobs_decode", "cobs_encode"]
 
+_NONE = Answer(0)
+
 
 def cobs_encode(data: bytes) -> bytes:
     """Consistent overhead byte stuffing: the same data without a zero."""
@@ -184,7 +186,7 @@ class LinkModel:
             part = part[: ends[0] + 1] if ends else part
             position = (self._first + self._sent) % POSITIONS
             sent += self._frame(
-                [word for word, _ in part], Answer.LAST if ends else Answer(0), position
+                [word for word, _ in part], Answer.LAST if ends else _NONE, position
             )
             self._sent += len(part)
         return bytes(sent)
@@ -194,10 +196,10 @@ class LinkModel:
         return self._frame(words, Answer.REPORT)
 
     def _frame(
-        self, words: Sequence[int], flags: Answer = Answer(0), position: int | None = None
+        self, words: Sequence[int], flags: Answer = _NONE, position: int | None = None
     ) -> bytes:
-        flags |= Answer.OPEN if self._session is not None else Answer(0)
-        flags |= Answer.GAP if self._gap else Answer(0)
+        flags |= Answer.OPEN if self._session is not None else _NONE
+        flags |= Answer.GAP if self._gap else _NONE
         if position is None:
             position = (self._first + self._sent) % POSITIONS
         control = flags | ANSWER << 4 | position << 8 | self._expected << 20
