@@ -7,7 +7,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Event, FallingEdge, Timer
 
-__all__ = ["BREAK", "LineDriver", "LineMonitor", "Symbol", "bits_of", "raw"]
+__all__ = ["BREAK", "SILENCE", "LineDriver", "LineMonitor", "Symbol", "bits_of", "raw"]
 
 #: What a line carries: a byte, or ten bits that need not be one, the first to go in bit 0.
 Symbol = int
@@ -15,6 +15,9 @@ _BITS = 10
 
 #: Twenty bits of zero, in two symbols.
 BREAK = [1 << 16, 1 << 16]
+
+#: Ten bits without a byte.
+SILENCE = 1 << 16 | 0x3FF
 
 #: Marks a symbol that is no byte.
 _RAW = 1 << 16

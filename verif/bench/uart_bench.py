@@ -13,7 +13,7 @@ from ...host.devices.frame_codec import command_frame
 from ...host.devices.host_link import LinkError
 from .case import bench_case
 from .check import require
-from .serial_line import BREAK, Symbol, bits_of, raw
+from .serial_line import BREAK, SILENCE, Symbol, bits_of, raw
 from .uart_environment import UartEnvironment, now
 
 #: Share of the line's bytes that bulk writes must reach as payload.
@@ -176,8 +176,8 @@ def _faults() -> dict[LinkEvent, list[Symbol]]:
     # A byte of which the stop bit is missing.
     no_stop = raw(bits_of(0x5A) & 0x1FF)
     return {
-        LinkEvent.FRAMING: [*sound[:5], no_stop, *sound[6:]],
-        LinkEvent.BREAK: [*sound[:5], *BREAK, *sound[6:]],
+        LinkEvent.FRAMING: [*sound[:5], no_stop, SILENCE, *sound[6:]],
+        LinkEvent.BREAK: [*sound[:5], *BREAK, SILENCE, *sound[6:]],
         LinkEvent.SHORT: [*sound[:7], 0],
         LinkEvent.LONG: list(command_frame(Command.LAST, 0, 0, [5] * (FRAME_WORDS + 1))),
         LinkEvent.CHECKSUM: wrong,

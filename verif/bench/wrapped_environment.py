@@ -29,9 +29,6 @@ __all__ = ["PERIOD", "WrappedEnvironment"]
 PERIOD = 10
 #: Share of the usual number of stimuli: the NPU itself has a bench of its own.
 _EFFORT = 0.3
-#: Cycles that a packet and its answer take at most, stalls included.
-_PATIENCE = 20_000
-
 #: Cycles between two signs of life.
 _HEARTBEAT = 1000
 
@@ -50,8 +47,8 @@ class WrappedEnvironment(ABC):
         Of `reset` in a reset.
     """
 
-    #: Cycles that a word takes at most, stalls included.
-    word_cycles = 100
+    #: Cycles that an exchange takes at most besides its words, and a word, stalls included.
+    patience, word_cycles = 20_000, 100
 
     def __init__(self, dut: Any, clock: Any, reset: Any, *, reset_level: int) -> None:
         self.dut = dut
@@ -109,7 +106,7 @@ class WrappedEnvironment(ABC):
         """Begin or end a reset."""
         self._reset.value = self._reset_level if is_active else 1 - self._reset_level
 
-    async def connect(self) -> None:
+    async def connect(self) -> None:  # noqa: B027 - most transports need nothing
         """Called after the first reset, before the first packet."""
 
     async def finish(self, *, answers: int) -> None:
@@ -126,9 +123,9 @@ class WrappedEnvironment(ABC):
         for _ in range(cycles):
             await self._edge
 
-    async def bounded(self, work: Any, cycles: int = _PATIENCE) -> Any:
+    async def bounded(self, work: Any, cycles: int | None = None) -> Any:
         """What `work`, a coroutine or a trigger, returns, within so many cycles."""
-        return await with_timeout(work, cycles * PERIOD, "ns")
+        return await with_timeout(work, (cycles or self.patience) * PERIOD, "ns")
 
     async def watch(self) -> None:
         """For ever: watch what the transport has to be watched for, and say that time goes on."""
@@ -142,7 +139,7 @@ class WrappedEnvironment(ABC):
     async def transfer(self, packets: list[Packet]) -> list[Packet]:
         """Send packets and return their answers."""
 
-    def set_stalls(self, profile: str) -> None:
+    def set_stalls(self, profile: str) -> None:  # noqa: B027 - a line cannot be held up
         """Hold up the transport by that profile from now on, where it can be held up."""
 
     @abstractmethod
@@ -157,7 +154,7 @@ class WrappedEnvironment(ABC):
         packets = list(packets)
         expected = [self.model.expect(packet) for packet in packets]
         words = sum(map(len, packets)) + sum(len(each.words) for each in expected)
-        patience = cycles + _PATIENCE + self.word_cycles * words
+        patience = cycles + self.patience + self.word_cycles * words
         answers = await self.bounded(self.transfer(packets), patience)
         require(len(answers) == len(packets), f"{len(answers)} answers to {len(packets)} requests")
         for packet, answer, right in zip(packets, answers, expected, strict=True):
