@@ -31,26 +31,24 @@ class AnswerQueue(wiring.Component):
     Members
     -------
     clear : In(1)
-        Empty the queue; positions begin at 0.
+        Empty the queue; positions begin at 0. Before the first time nothing means anything.
     response : In(stream of StreamWord)
     ack : In(12)
     acknowledge : In(1)
-        All words before `ack` have come. What lies before or behind the words that are kept is
-        an old acknowledgement, and nothing happens.
+        All words before `ack` have come, none of which is yet to be sent. One that lies before
+        those that are kept is old, and nothing happens.
     rewind : In(1)
         The next word to send is the first that is not acknowledged. Not within a frame.
     sendable : Out(1)
         There is a frame to send.
-    position : Out(12)
-        Of the first word of the frame: moved on by `frame_end`.
     word : Out(StreamWord)
         The word that is sent next.
+    position : Out(12)
+        Its position.
     is_end : Out(1)
         There is none behind it now.
     next_word : In(1)
         Go on to the next one.
-    frame_end : In(1)
-        What was gone on from has been sent.
     """
 
     clear: Signal
@@ -59,11 +57,10 @@ class AnswerQueue(wiring.Component):
     acknowledge: Signal
     rewind: Signal
     sendable: Signal
-    position: Signal
     word: Any
+    position: Signal
     is_end: Signal
     next_word: Signal
-    frame_end: Signal
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
@@ -75,11 +72,10 @@ class AnswerQueue(wiring.Component):
                 "acknowledge": In(1),
                 "rewind": In(1),
                 "sendable": Out(1),
-                "position": Out(POSITION_BITS),
                 "word": Out(StreamWord),
+                "position": Out(POSITION_BITS),
                 "is_end": Out(1),
                 "next_word": In(1),
-                "frame_end": In(1),
             }
         )
 
@@ -90,9 +86,9 @@ class AnswerQueue(wiring.Component):
         write: Any = ring.write_port()
         read: Any = ring.read_port()
         # Words that have been acknowledged, gone on from, and taken from the NPU, so far.
-        kept = Signal(POSITION_BITS)
-        cursor = Signal(POSITION_BITS)
-        end = Signal(POSITION_BITS)
+        kept = Signal(POSITION_BITS, reset_less=True)
+        cursor = Signal(POSITION_BITS, reset_less=True)
+        end = Signal(POSITION_BITS, reset_less=True)
         ended = Signal()
         is_full = (end[:bits] == kept[:bits]) & (end[bits] != kept[bits])
         m.d.comb += [
@@ -102,6 +98,7 @@ class AnswerQueue(wiring.Component):
             write.en.eq(self.response.valid & ~is_full),
             read.addr.eq(cursor[:bits]),
             self.word.eq(read.data),
+            self.position.eq(cursor),
         ]
         with m.If(write.en):
             m.d.sync += [end.eq(end + 1), ended.eq(self.response.payload.last)]
@@ -113,20 +110,11 @@ class AnswerQueue(wiring.Component):
         ]
         with m.If(self.next_word):
             m.d.sync += cursor.eq(cursor + 1)
-        with m.If(self.frame_end):
-            m.d.sync += self.position.eq(cursor)
-        self._acknowledge(m, kept, cursor, end)
-        with m.If(self.clear):
-            m.d.sync += [place.eq(0) for place in (kept, cursor, end, self.position)]
-        return m
-
-    def _acknowledge(self, m: Module, kept: Signal, cursor: Signal, end: Signal) -> None:
-        came = Signal(POSITION_BITS)
-        there = Signal(POSITION_BITS)
-        m.d.comb += [
-            came.eq((self.ack - kept)[:POSITION_BITS]), there.eq((end - kept)[:POSITION_BITS]),
-        ]
-        with m.If(self.acknowledge & (came <= there)):
+        is_old = (self.ack - kept)[POSITION_BITS - 1]
+        with m.If(self.acknowledge & ~is_old):
             m.d.sync += kept.eq(self.ack)
         with m.If(self.rewind):
-            m.d.sync += [cursor.eq(kept), self.position.eq(kept)]
+            m.d.sync += cursor.eq(kept)
+        with m.If(self.clear):
+            m.d.sync += [place.eq(0) for place in (kept, cursor, end)]
+        return m

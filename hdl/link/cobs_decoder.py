@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """COBS decoder: bytes of the line in, bytes of frames and their ends out."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -59,13 +59,16 @@ class CobsDecoder(wiring.Component):
         left = Signal(8)
         owes_zero = Signal()
         is_zero = self.byte == 0
-        m.d.comb += [self.end.eq(self.valid & is_zero), self.amid_block.eq(left != 0)]
+        m.d.comb += [
+            self.end.eq(self.valid & is_zero),
+            self.amid_block.eq(left != 0),
+            self.data.eq(Mux(self.amid_block, self.byte, 0)),
+            self.data_valid.eq(self.valid & ~is_zero & (self.amid_block | owes_zero)),
+        ]
         with m.If(self.clear | self.end):
             m.d.sync += [left.eq(0), owes_zero.eq(0)]
-        with m.Elif(self.valid & self.amid_block):
-            m.d.comb += [self.data.eq(self.byte), self.data_valid.eq(1)]
-            m.d.sync += left.eq(left - 1)
         with m.Elif(self.valid):
-            m.d.comb += self.data_valid.eq(owes_zero)
-            m.d.sync += [left.eq(self.byte - 1), owes_zero.eq(self.byte != 0xFF)]
+            m.d.sync += left.eq(Mux(self.amid_block, left, self.byte) - 1)
+            with m.If(~self.amid_block):
+                m.d.sync += owes_zero.eq(self.byte != 0xFF)
         return m

@@ -35,7 +35,7 @@ class CobsEncoder(wiring.Component):
     that was kept for it; the line gets what lies before that place. A frame of n bytes takes
     ``n + 3 + n // 254`` on the line at most.
 
-    Throughput: a byte a cycle in, two cycles for zeros; a byte in two cycles out.
+    Throughput: a byte a cycle in, three cycles for zeros; a byte in two cycles out.
 
     Members
     -------
@@ -58,20 +58,24 @@ class CobsEncoder(wiring.Component):
         # Where the next byte goes, and the place kept for the code of the block.
         place = Signal(range(_DEPTH))
         code = Signal(range(_DEPTH))
-        distance = (place - code)[: len(place)]
+        distance = (place - code)[:8]
         byte = self.frame.payload
         m.d.comb += [write.addr.eq(place), write.data.eq(byte.data)]
         taken = self._send(m, buffer, code)
         # Eight places at least, as told a cycle late: what follows takes two of them by then.
         has_room = Signal()
         m.d.sync += has_room.eq((taken - place - 1)[3 : len(place)].any())
+        is_longest = distance == _LONGEST
         with m.FSM():
             with m.State("Begin"), m.If(self.frame.valid & has_room):
                 m.d.comb += [write.data.eq(0), write.en.eq(1)]
-                m.d.sync += [place.eq(place + 2), code.eq(place + 1)]
+                m.d.sync += place.eq(place + 1)
+                m.next = "Block"
+            with m.State("Block"):
+                m.d.sync += [code.eq(place), place.eq(place + 1)]
                 m.next = "Body"
             with m.State("Body"):
-                with m.If(distance == _LONGEST):
+                with m.If(is_longest):
                     m.next = "Close"
                 with m.Elif(self.frame.valid & has_room & (byte.end | (byte.data == 0))):
                     m.next = "Close"
@@ -80,19 +84,19 @@ class CobsEncoder(wiring.Component):
                     m.d.sync += place.eq(place + 1)
             # A block ends: at its greatest length, at a zero, or with the frame.
             with m.State("Close"):
-                is_longest = distance == _LONGEST
                 m.d.comb += [
-                    write.addr.eq(code), write.data.eq(distance[:8]), write.en.eq(1),
+                    write.addr.eq(code), write.data.eq(distance), write.en.eq(1),
                     self.frame.ready.eq(~is_longest),
                 ]
-                m.d.sync += [code.eq(place), place.eq(place + 1)]
-                m.next = "Body"
+                m.next = "Block"
                 with m.If(~is_longest & byte.end):
-                    m.d.sync += place.eq(place)
                     m.next = "End"
             with m.State("End"):
                 m.d.comb += [write.data.eq(0), write.en.eq(1)]
-                m.d.sync += [place.eq(place + 1), code.eq(place + 1)]
+                m.d.sync += place.eq(place + 1)
+                m.next = "Release"
+            with m.State("Release"):
+                m.d.sync += code.eq(place)
                 m.next = "Begin"
         return m
 

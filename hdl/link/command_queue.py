@@ -18,7 +18,7 @@ __all__ = ["CommandQueue"]
 class CommandQueue(wiring.Component):
     """A ring of words, into which a frame's words go at once and for good with `commit`.
 
-    Latency: a word is offered 2 cycles after `commit`. Throughput: a word a cycle.
+    Latency: a word is offered 3 cycles after `commit`. Throughput: a word a cycle.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class CommandQueue(wiring.Component):
     Members
     -------
     clear : In(1)
-        Empty the queue; positions begin at 0.
+        Empty the queue; positions begin at 0. There is one before the first frame.
     amid_frame : In(1)
         With `clear`: the words that come next are a frame's rest, and have no room.
     word : In(32)
@@ -37,13 +37,13 @@ class CommandQueue(wiring.Component):
     store : In(1)
         Put `word` behind those of the frame.
     commit : In(1)
-        Keep what the frame has stored, also in this cycle. Only if `has_room` all the time.
+        Keep what the frame has stored, also in this cycle. Only if `has_room`.
     drop : In(1)
         Forget it.
     has_room : Out(1)
         Every word of this frame had a place; with `store` `word` has one too.
     position : Out(12)
-        Words kept so far: the position that the next frame must have.
+        Words kept so far: the position that the next frame must have; 2 cycles after `commit`.
     command : Out(stream of StreamWord)
     """
 
@@ -81,9 +81,11 @@ class CommandQueue(wiring.Component):
         m.submodules.ring = ring = block_memory(StreamWord, self.depth)
         write: Any = ring.write_port()
         # Behind the frame's words, and the word that is read next.
-        place = Signal(POSITION_BITS)
-        taken = Signal(bits + 1)
+        place = Signal(POSITION_BITS, reset_less=True)
+        taken = Signal(bits + 1, reset_less=True)
+        position = Signal(POSITION_BITS, reset_less=True)
         lost = Signal()
+        commits = Signal()
         is_full = (place[:bits] == taken[:bits]) & (place[bits] != taken[bits])
         m.d.comb += [
             self.has_room.eq(~lost & ~(self.store & is_full)),
@@ -91,19 +93,21 @@ class CommandQueue(wiring.Component):
             write.data.data.eq(self.word),
             write.data.last.eq(self.last),
             write.en.eq(self.store & ~is_full),
+            self.position.eq(position),
         ]
         with m.If(self.store):
             m.d.sync += [place.eq(place + 1), lost.eq(~self.has_room)]
-        with m.If(self.commit):
-            m.d.sync += self.position.eq(place + self.store)
+        m.d.sync += commits.eq(self.commit)
+        with m.If(commits):
+            m.d.sync += position.eq(place)
         with m.If(self.drop):
-            m.d.sync += place.eq(self.position)
+            m.d.sync += place.eq(position)
         with m.If(self.commit | self.drop):
             m.d.sync += lost.eq(0)
         self._read(m, ring, taken)
         with m.If(self.clear):
             m.d.sync += [
-                place.eq(0), self.position.eq(0), taken.eq(0), lost.eq(self.amid_frame),
+                place.eq(0), position.eq(0), commits.eq(0), taken.eq(0), lost.eq(self.amid_frame),
                 self.command.valid.eq(0),
             ]
         return m

@@ -47,15 +47,18 @@ class Crc32(wiring.Component):
                 "step": In(1),
                 "bit": In(1),
                 "drain": In(1),
-                "value": Out(32, init=_ONES),
+                "value": Out(32),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        feedback = (self.value[0] ^ self.bit) & ~self.drain
+        # Every frame clears it, so that a reset need not.
+        value = Signal(32, init=_ONES, reset_less=True)
+        feedback = (value[0] ^ self.bit) & ~self.drain
+        m.d.comb += self.value.eq(value)
         with m.If(self.clear):
-            m.d.sync += self.value.eq(_ONES)
+            m.d.sync += value.eq(_ONES)
         with m.Elif(self.step):
-            m.d.sync += self.value.eq(self.value[1:] ^ Mux(feedback, CRC_POLYNOMIAL, 0))
+            m.d.sync += value.eq(value[1:] ^ Mux(feedback, CRC_POLYNOMIAL, 0))
         return m

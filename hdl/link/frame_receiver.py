@@ -127,14 +127,18 @@ class FrameReceiver(wiring.Component):
         self, m: Module, decoder: Any, crc: Any, end: Signal
     ) -> tuple[Signal, Signal]:
         """Words out of bytes, bit by bit; how many are complete, and that no other has begun."""
-        byte = Signal(8)
+        byte = Signal(8, reset_less=True)
         # Bits of the byte that are yet to be taken, and of the word that have been.
         left = Signal(range(9))
         place = Signal(5)
-        assembled = Signal(32)
+        assembled = Signal(32, reset_less=True)
         count = Signal(range(FRAME_WORDS + _FRAMING + 2))
         step = left != 0
-        m.d.comb += [crc.step.eq(step), crc.bit.eq(byte[0])]
+        control: Any = Signal(Control, reset_less=True)
+        word = Signal(32, reset_less=True)
+        m.d.comb += [
+            crc.step.eq(step), crc.bit.eq(byte[0]), self.control.eq(control), self.word.eq(word),
+        ]
         with m.If(decoder.data_valid):
             m.d.sync += [byte.eq(decoder.data), left.eq(8)]
         with m.Elif(step):
@@ -144,9 +148,9 @@ class FrameReceiver(wiring.Component):
             ]
             is_first = place == 0
             with m.If(is_first & (count == 1)):
-                m.d.sync += self.control.eq(assembled)
+                m.d.sync += control.eq(assembled)
             with m.If(is_first & (count >= _FRAMING)):
-                m.d.sync += self.word.eq(assembled)
+                m.d.sync += word.eq(assembled)
             m.d.comb += self.word_valid.eq(is_first & (count > _FRAMING))
             with m.If((place == 31) & (count != FRAME_WORDS + _FRAMING + 1)):
                 m.d.sync += count.eq(count + 1)

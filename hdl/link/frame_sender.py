@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ..npu.packets import StreamWord
 from .cobs_encoder import FrameByte
 from .crc32 import Crc32
-from .frames import ANSWER, FRAME_WORDS, POSITION_BITS, REPORT_WORDS, Answer, Control
+from .frames import ANSWER, FRAME_WORDS, POSITION_BITS, REPORT_WORDS, SESSION_BITS, Answer, Control
 
 __all__ = ["FrameSender"]
 
@@ -18,7 +18,7 @@ __all__ = ["FrameSender"]
 class FrameSender(wiring.Component):
     """Sends a frame at a time: a report where one is due, else answers, else a control word alone.
 
-    Each frame acknowledges, with what has come when its control word is made, at its end.
+    Each frame but a report acknowledges what has come when its control word is made, at its end.
 
     Throughput: a byte in 9 cycles.
 
@@ -34,11 +34,11 @@ class FrameSender(wiring.Component):
         No frame is under way.
     ack, gap, is_open : In
         Of the control word: `Control` and `Answer`.
-    session : In(32)
-        First word of a report.
+    session : In(24)
+        Of a report.
     index, value, is_settled
-        Those of `LinkCounters`, for the others.
-    sendable, position, word, is_end, next_word, frame_end
+        Those of `LinkCounters`, from the other side.
+    sendable, word, position, is_end, next_word
         Those of an `AnswerQueue`, from the other side.
     frame : Out(stream of FrameByte)
     """
@@ -57,11 +57,10 @@ class FrameSender(wiring.Component):
     value: Signal
     is_settled: Signal
     sendable: Signal
-    position: Signal
     word: Any
+    position: Signal
     is_end: Signal
     next_word: Signal
-    frame_end: Signal
     frame: stream.Interface
 
     def __init__(self) -> None:
@@ -76,16 +75,15 @@ class FrameSender(wiring.Component):
                 "ack": In(POSITION_BITS),
                 "gap": In(1),
                 "is_open": In(1),
-                "session": In(32),
+                "session": In(SESSION_BITS),
                 "index": Out(range(16)),
                 "value": In(16),
                 "is_settled": In(1),
                 "sendable": In(1),
-                "position": In(POSITION_BITS),
                 "word": In(StreamWord),
+                "position": In(POSITION_BITS),
                 "is_end": In(1),
                 "next_word": Out(1),
-                "frame_end": Out(1),
                 "frame": Out(stream.Signature(FrameByte)),
             }
         )
@@ -95,7 +93,7 @@ class FrameSender(wiring.Component):
         m.submodules.crc = crc = Crc32()
         sending = _Sending()
         m.d.comb += [
-            self.index.eq((sending.count - 1)[: len(self.index)]),
+            self.index.eq(sending.count[: len(self.index)]),
             crc.bit.eq(sending.word[0]),
             crc.drain.eq(sending.is_checksum),
             self.frame.payload.data.eq(Mux(sending.is_checksum, ~crc.value[:8], sending.word[:8])),
@@ -107,7 +105,6 @@ class FrameSender(wiring.Component):
             with m.State("End"):
                 m.d.comb += [self.frame.valid.eq(1), self.frame.payload.end.eq(1)]
                 with m.If(self.frame.ready):
-                    m.d.comb += self.frame_end.eq(1)
                     m.next = "Idle"
         return m
 
@@ -120,7 +117,7 @@ class FrameSender(wiring.Component):
                 sending.is_checksum.eq(0),
             ]
             with m.If(~self.pause):
-                with m.If(self.report_due | self.sendable):
+                with m.If(self.report_due | (self.sendable & self.is_open)):
                     m.d.comb += [self.begins.eq(1), self.begins_report.eq(self.report_due)]
                     m.next = "Word"
                 with m.Elif(self.status_due):
@@ -136,9 +133,9 @@ class FrameSender(wiring.Component):
         m.d.comb += [
             control.flags.eq(Cat(flags[flag] for flag in Answer)),
             control.kind.eq(ANSWER),
-            control.position.eq(self.position),
-            control.ack.eq(self.ack),
         ]
+        places = Mux(sending.is_report, self.session, Cat(self.position, self.ack))
+        m.d.comb += Cat(control.position, control.ack).eq(places)
         with m.State("Word"):
             m.d.sync += sending.count.eq(sending.count + 1)
             with m.If(~sending.is_report):
@@ -150,9 +147,6 @@ class FrameSender(wiring.Component):
                         self.word.last | self.is_end | (sending.count == FRAME_WORDS - 1)
                     ),
                 ]
-                m.next = "Byte"
-            with m.Elif(sending.count == 0):
-                m.d.sync += [sending.word.eq(self.session), sending.is_final.eq(0)]
                 m.next = "Byte"
             with m.Elif(self.is_settled):
                 m.d.sync += [
@@ -189,18 +183,18 @@ class FrameSender(wiring.Component):
 
 
 class _Sending:
-    """What the sender knows of the frame that is under way."""
+    """What the sender knows of the frame that is under way; each begins with its own."""
 
     def __init__(self) -> None:
         #: The word at its first bit that has not been taken, how many words came before it, and
         #: bits of it that have been taken.
-        self.word = Signal(32)
-        self.count = Signal(range(FRAME_WORDS + 1))
-        self.place = Signal(5)
+        self.word = Signal(32, reset_less=True)
+        self.count = Signal(range(FRAME_WORDS + 1), reset_less=True)
+        self.place = Signal(5, reset_less=True)
         #: The last word so far ends a packet; there is none behind it in the frame.
-        self.last = Signal()
-        self.is_final = Signal()
-        self.is_report = Signal()
+        self.last = Signal(reset_less=True)
+        self.is_final = Signal(reset_less=True)
+        self.is_report = Signal(reset_less=True)
         #: The control word or the checksum, which follows it, is under way.
-        self.is_control = Signal()
-        self.is_checksum = Signal()
+        self.is_control = Signal(reset_less=True)
+        self.is_checksum = Signal(reset_less=True)

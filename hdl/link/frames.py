@@ -8,9 +8,10 @@ has to know what comes; an answer frame ends with it, as only then it knows what
     command frame: control, words..., checksum
     answer frame:  words..., control, checksum
 
-Both directions count words, not frames: `position` is the number of a frame's first word in its
-direction since the session began, and `ack` the number of the word that is awaited from the other
-side. So a frame may be divided otherwise when it is sent again.
+Both directions count words, not frames, from the beginning of the session: `position` is the number
+of a command frame's first word, and of the word behind those of an answer frame; `ack` is the number
+of the word that is awaited from the other side. So words may be divided otherwise when they are sent
+again. In the frame that begins a session, and in reports, the two fields are the session's number.
 """
 
 # The fields of a data.Struct are annotated with their widths, which are no types.
@@ -22,7 +23,8 @@ from amaranth.lib import data
 
 __all__ = [
     "ANSWER", "CLOCK_UNIT", "COMMAND", "CRC_POLYNOMIAL", "CRC_RESIDUE", "FRAME_WORDS",
-    "LINK_VERSION", "POSITIONS", "POSITION_BITS", "REPORT_WORDS", "Answer", "Command", "Control",
+    "LINK_VERSION", "POSITIONS", "POSITION_BITS", "REPORT_WORDS",
+    "SESSION_BITS", "Answer", "Command", "Control",
     "Fact", "LinkEvent",
 ]
 
@@ -31,6 +33,9 @@ LINK_VERSION = 1
 
 #: Words of a frame at most, control and checksum not counted.
 FRAME_WORDS = 64
+
+#: Bits of the session's number.
+SESSION_BITS = 24
 
 #: Positions count modulo this; far more words than are ever under way.
 POSITION_BITS = 12
@@ -53,9 +58,9 @@ class Control(data.Struct):
     flags: 4
     #: `COMMAND` or `ANSWER`.
     kind: 4
-    #: Number of the frame's first word; without words, of the one that is sent next.
+    #: Number of a word in this direction; the low bits of the session's number.
     position: POSITION_BITS
-    #: Number of the word that is awaited: all before have come.
+    #: Number of the word that is awaited: all before have come. The high bits.
     ack: POSITION_BITS
 
 
@@ -64,7 +69,7 @@ class Command(enum.IntFlag):
 
     #: The frame's last word ends a packet.
     LAST = 1
-    #: Begins a session: the only word is its number. `ack` and `position` mean nothing.
+    #: Begins a session. No words, and no other flag.
     OPEN = 2
     #: Send the answers' words from `ack` on again.
     RESEND = 4
@@ -124,5 +129,5 @@ class Fact(enum.IntEnum):
 #: Of `Fact.CLOCK`, in Hz.
 CLOCK_UNIT = 10_000
 
-#: Words of a report: the session's number, then a word for each `LinkEvent` and `Fact`.
-REPORT_WORDS = 1 + len(LinkEvent) + len(Fact)
+#: Words of a report: one for each `LinkEvent` and `Fact`.
+REPORT_WORDS = len(LinkEvent) + len(Fact)

@@ -3,11 +3,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .frames import POSITION_BITS, Command, Control, LinkEvent
+from .frames import POSITION_BITS, SESSION_BITS, Command, Control, LinkEvent
 
 __all__ = ["LinkSession"]
 
@@ -25,7 +25,7 @@ class LinkSession(wiring.Component):
 
     Members
     -------
-    sound, damaged, has_word, word, control : In
+    sound, damaged, has_word, control : In
         Those of a `FrameReceiver`.
     has_room : In(1)
     expected : In(12)
@@ -41,7 +41,7 @@ class LinkSession(wiring.Component):
     is_idle, begins_report, begins : In(1)
         Those of a `FrameSender`, as are the others.
     pause, report_due, status_due, gap, is_open : Out(1)
-    session : Out(32)
+    session : Out(24)
     events : Out(...)
         What there is to count in this cycle, from `LinkEvent.REPEAT` on.
     """
@@ -49,7 +49,6 @@ class LinkSession(wiring.Component):
     sound: Signal
     damaged: Signal
     has_word: Signal
-    word: Signal
     control: Any
     has_room: Signal
     expected: Signal
@@ -78,17 +77,19 @@ class LinkSession(wiring.Component):
         super().__init__(
             {
                 **{name: In(1) for name in heard},
-                "word": In(32),
                 "control": In(Control),
                 "expected": In(POSITION_BITS),
                 **{name: Out(1) for name in told},
-                "session": Out(32),
+                "session": Out(SESSION_BITS),
                 "events": Out(len(LinkEvent) - LinkEvent.REPEAT),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        session = Signal(SESSION_BITS, reset_less=True)
+        number = Cat(self.control.position, self.control.ack)
+        m.d.comb += self.session.eq(session)
         opens = Signal()
         rewinds = Signal()
         with m.If(self.begins):
@@ -99,8 +100,8 @@ class LinkSession(wiring.Component):
         m.d.comb += self.drop.eq((self.sound & ~self.commit) | self.damaged)
         with m.If(self.sound & self._has(Command.OPEN)):
             m.d.sync += self.report_due.eq(1)
-            with m.If(self.has_word & ~(self.is_open & (self.session == self.word))):
-                m.d.sync += [self.session.eq(self.word), self.is_open.eq(0), opens.eq(1)]
+            with m.If(~(self.is_open & (session == number))):
+                m.d.sync += [session.eq(number), self.is_open.eq(0), opens.eq(1)]
         with m.Elif(self.sound):
             m.d.comb += self.acknowledge.eq(self.is_open)
             m.d.sync += self.status_due.eq(1)

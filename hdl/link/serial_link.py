@@ -98,13 +98,13 @@ class SerialLink(wiring.Component):
             counters.events.eq(Cat(receiver.events, session.events)),
         ]
         _join(m, uart_receiver, receiver, "byte", "valid", "framing_error", "line_break")
-        _join(m, receiver, session, "sound", "damaged", "has_word", "word", "control")
+        _join(m, receiver, session, "sound", "damaged", "has_word", "control")
         _join(m, session, commands, "commit", "drop")
         _join(m, session, answers, "acknowledge", "rewind")
         _join(m, session, sender, "pause", "report_due", "status_due", "gap", "is_open", "session")
         _join(m, sender, session, "is_idle", "begins_report", "begins")
-        _join(m, answers, sender, "sendable", "position", "word", "is_end")
-        _join(m, sender, answers, "next_word", "frame_end")
+        _join(m, answers, sender, "sendable", "word", "position", "is_end")
+        _join(m, sender, answers, "next_word")
         _join(m, sender, counters, "index")
         _join(m, counters, sender, "value", "is_settled")
         m.d.comb += [

@@ -18,7 +18,7 @@ from ...hdl.link.frames import (
     Command,
 )
 
-__all__ = ["AnswerFrame", "FrameFinder", "command_frame"]
+__all__ = ["AnswerFrame", "FrameFinder", "command_frame", "open_frame"]
 
 _WORD = 4
 
@@ -34,8 +34,16 @@ class AnswerFrame(NamedTuple):
 
     flags: Answer
     position: int
+    """Of its first word."""
     ack: int
+    session: int
+    """Of a report, which has no position and no acknowledgement."""
     words: list[int]
+
+
+def open_frame(session: int) -> bytes:
+    """The bytes of the frame that begins a session."""
+    return command_frame(Command.OPEN, session % POSITIONS, session // POSITIONS)
 
 
 def command_frame(
@@ -92,5 +100,8 @@ def _decode(coded: bytes) -> AnswerFrame | None:
     *words, control = np.frombuffer(body, "<u4").tolist()
     if control >> _KIND & 0xF != ANSWER:
         return None
-    position, ack = control >> _POSITION & POSITIONS - 1, control >> _ACK
-    return AnswerFrame(Answer(control & 0xF), position, ack, words)
+    # An answer's control word tells where its words end.
+    position = ((control >> _POSITION) - len(words)) % POSITIONS
+    return AnswerFrame(
+        Answer(control & 0xF), position, control >> _ACK, control >> _POSITION, words
+    )

@@ -18,7 +18,7 @@ from ...hdl.link.frames import (
     LinkEvent,
 )
 from .device import DeviceError
-from .frame_codec import AnswerFrame, FrameFinder, command_frame
+from .frame_codec import AnswerFrame, FrameFinder, command_frame, open_frame
 from .link_streams import AnswerStream, CommandFrame, CommandStream
 
 __all__ = ["HostLink", "LinkError", "LinkPace", "Report"]
@@ -58,7 +58,7 @@ class Report:
 
     @classmethod
     def parse(cls, words: Sequence[int]) -> "Report":
-        """From a report's words, behind the session's number."""
+        """From a report's words."""
         return cls(
             {event: words[event] for event in LinkEvent}, {fact: words[fact] for fact in Fact}
         )
@@ -88,7 +88,7 @@ class HostLink:
     name : str
         Of the device, for messages.
     session : int
-        A number of 32 bits that no session before had, as far as that can be.
+        A number of `SESSION_BITS` bits that no session before had, as far as that can be.
     pace : LinkPace
 
     Attributes
@@ -152,7 +152,7 @@ class HostLink:
     def _open(self, now: float) -> bytes:
         self._owed = None
         self._await(now)
-        return command_frame(Command.OPEN, 0, 0, [self.session])
+        return open_frame(self.session)
 
     def _owe(self, flags: Command = _NONE) -> None:
         self._owed = flags if self._owed is None else self._owed | flags
@@ -214,13 +214,12 @@ class HostLink:
     def _take_report(self, frame: AnswerFrame, now: float) -> None:
         if len(frame.words) != REPORT_WORDS:
             self._refuse_version()
-        session, *words = frame.words
-        if session != self.session:
+        if frame.session != self.session:
             # Before the session has begun it may be of the one before.
             if self.is_open:
                 raise LinkError(f"{self.name}: another program has begun to use the device")
             return
-        report = Report.parse(words)
+        report = Report.parse(frame.words)
         if report.facts[Fact.VERSION] != LINK_VERSION:
             self._refuse_version()
         self.report = report
@@ -251,9 +250,10 @@ class HostLink:
                 f"{self.name}: the device was reset or another program has used it; run again"
             )
         self._unanswered = 0
-        self.commands.acknowledge(frame.ack)
-        is_lost = Answer.GAP in frame.flags and self.commands.is_missing(frame.ack)
-        if is_lost and now >= self._repeated_until:
-            self._go_back(now)
+        if Answer.REPORT not in frame.flags:
+            self.commands.acknowledge(frame.ack)
+            is_lost = Answer.GAP in frame.flags and self.commands.is_missing(frame.ack)
+            if is_lost and now >= self._repeated_until:
+                self._go_back(now)
         self._is_awaiting = not self.commands.is_acknowledged or self.report is None
         self.wake = now + (self._patience() if self._is_awaiting else self.pace.idle)

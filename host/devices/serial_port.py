@@ -12,7 +12,7 @@ import serial
 from serial.tools import list_ports
 
 from ...hdl.link.config import DEFAULT_BAUD
-from ...hdl.link.frames import LinkEvent
+from ...hdl.link.frames import SESSION_BITS, LinkEvent
 from ...hdl.npu.packets import Request, header
 from .device import DeviceError
 from .host_link import HostLink, LinkError, LinkPace, Report
@@ -59,7 +59,7 @@ class SerialDevice:
         self._baud = baud
         self._timeout = timeout
         pace = LinkPace(_BYTE_BITS / baud, _MARGIN, _IDLE)
-        self.link = HostLink(port, secrets.randbits(32), pace)
+        self.link = HostLink(port, secrets.randbits(SESSION_BITS), pace)
         self._port: Any = None
         self._first: Report | None = None
         #: Answers that have not come.

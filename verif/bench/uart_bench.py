@@ -9,7 +9,7 @@ from typing import Any
 from ...hdl.link.frame_receiver import patience
 from ...hdl.link.frames import FRAME_WORDS, Answer, Command, LinkEvent
 from ...hdl.npu.packets import Memory, Request, address, header
-from ...host.devices.frame_codec import command_frame
+from ...host.devices.frame_codec import command_frame, open_frame
 from ...host.devices.host_link import LinkError
 from .case import bench_case
 from .check import require
@@ -147,7 +147,7 @@ async def repeated_frames(dut: Any) -> None:
         later = await env.ask(command_frame(Command.RESEND, len(sync), ack))
         require(not any(one.words for one in later), "an acknowledged answer was sent again")
     # The frame that began the session does not begin another one.
-    begin = command_frame(Command.OPEN, 0, 0, [env.host.session])
+    begin = open_frame(env.host.session)
     await env.ask([*begin, *command_frame(Command.LAST, len(sync), 2, sync)])
     require(env.reached.packets == [sync, sync], "the session has begun anew")
     env.meant += [sync, sync]

@@ -9,7 +9,7 @@ import cocotb
 from cocotb.triggers import First, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
-from ...hdl.link.frames import FRAME_WORDS, Answer, Command
+from ...hdl.link.frames import FRAME_WORDS, SESSION_BITS, Answer, Command
 from ...hdl.npu.packets import Memory, Request
 from ...host.devices.frame_codec import AnswerFrame, FrameFinder, command_frame
 from ...host.devices.host_link import HostLink, LinkPace, Report
@@ -116,7 +116,7 @@ class UartEnvironment(WrappedEnvironment):
     def _new_host(self) -> HostLink:
         byte = self.byte_seconds
         pace = LinkPace(byte, _MARGIN * byte, _IDLE * byte)
-        return HostLink("device", self.random.getrandbits(32), pace)
+        return HostLink("device", self.random.getrandbits(SESSION_BITS), pace)
 
     async def connect(self) -> None:
         """Begin a session, which resets the NPU; what the one before meant may be cut off."""
@@ -211,10 +211,10 @@ class UartEnvironment(WrappedEnvironment):
     async def report(self) -> Report:
         """The device's report, past the host."""
         frames = await self.ask(command_frame(Command.REPORT, 0, 0))
-        words = [frame.words for frame in frames if Answer.REPORT in frame.flags]
-        require(len(words) == 1, f"{len(words)} reports came to one question")
-        require(words[0][0] == self.host.session, "a report of another session")
-        return Report.parse(words[0][1:])
+        reports = [frame for frame in frames if Answer.REPORT in frame.flags]
+        require(len(reports) == 1, f"{len(reports)} reports came to one question")
+        require(reports[0].session == self.host.session, "a report of another session")
+        return Report.parse(reports[0].words)
 
     def simple_traffic(self) -> list[Packet]:
         """A few requests of all kinds."""

@@ -121,7 +121,7 @@ class LinkModel:
         control, *words = words[:-1]
         flags = Command(control & 0xF)
         if Command.OPEN in flags:
-            return self._open(words)
+            return self._open(control >> 8)
         if self._session is not None:
             self._acknowledge(control >> 20, rewinds=Command.RESEND in flags)
         self._take_words(control >> 8 & POSITIONS - 1, words, flags)
@@ -138,10 +138,10 @@ class LinkModel:
             return LinkEvent.CHECKSUM
         return None
 
-    def _open(self, words: Sequence[int]) -> bytes:
-        if words and words[0] != self._session:
+    def _open(self, session: int) -> bytes:
+        if session != self._session:
             self._begin()
-            self._session = words[0]
+            self._session = session
             self._reset()
         return self._report()
 
@@ -184,24 +184,19 @@ class LinkModel:
             part = self._kept[self._sent : self._sent + FRAME_WORDS]
             ends = [index for index, (_, last) in enumerate(part) if last]
             part = part[: ends[0] + 1] if ends else part
-            position = (self._first + self._sent) % POSITIONS
-            sent += self._frame(
-                [word for word, _ in part], Answer.LAST if ends else _NONE, position
-            )
             self._sent += len(part)
+            sent += self._frame([word for word, _ in part], Answer.LAST if ends else _NONE)
         return bytes(sent)
 
     def _report(self) -> bytes:
-        words = [self._session or 0, *self.counters.values(), *self.facts.values()]
-        return self._frame(words, Answer.REPORT)
+        return self._frame([*self.counters.values(), *self.facts.values()], Answer.REPORT)
 
-    def _frame(
-        self, words: Sequence[int], flags: Answer = _NONE, position: int | None = None
-    ) -> bytes:
+    def _frame(self, words: Sequence[int], flags: Answer = _NONE) -> bytes:
         flags |= Answer.OPEN if self._session is not None else _NONE
         flags |= Answer.GAP if self._gap else _NONE
-        if position is None:
-            position = (self._first + self._sent) % POSITIONS
-        control = flags | ANSWER << 4 | position << 8 | self._expected << 20
+        places = (self._first + self._sent) % POSITIONS | self._expected << 12
+        if Answer.REPORT in flags:
+            places = self._session or 0
+        control = flags | ANSWER << 4 | places << 8
         body = b"".join(word.to_bytes(4, "little") for word in [*words, control])
         return b"\0" + cobs_encode(body + zlib.crc32(body).to_bytes(4, "little")) + b"\0"
