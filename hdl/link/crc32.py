@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checksum of frames, a bit a cycle."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .frames import CRC_POLYNOMIAL
 
 __all__ = ["Crc32"]
-
-_ONES = 0xFFFFFFFF
 
 
 class Crc32(wiring.Component):
@@ -30,8 +28,7 @@ class Crc32(wiring.Component):
     bit : In(1)
     drain : In(1)
     value : Out(32)
-        The register; the checksum is its inverse. A byte of it is sent, low bit first, while
-        8 steps drain it.
+        The checksum. Its low byte is sent, then drained in 8 steps, and so on.
     """
 
     clear: Signal
@@ -53,12 +50,13 @@ class Crc32(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # Every frame clears it, so that a reset need not.
-        value = Signal(32, init=_ONES, reset_less=True)
-        feedback = (value[0] ^ self.bit) & ~self.drain
+        # Kept inverted, as an FPGA's flip-flops begin as zeros. Every frame clears it, so that a
+        # reset need not.
+        value = Signal(32, reset_less=True)
+        feedback = ~(value[0] ^ self.bit) & ~self.drain
         m.d.comb += self.value.eq(value)
         with m.If(self.clear):
-            m.d.sync += value.eq(_ONES)
+            m.d.sync += value.eq(0)
         with m.Elif(self.step):
-            m.d.sync += value.eq(value[1:] ^ Mux(feedback, CRC_POLYNOMIAL, 0))
+            m.d.sync += value.eq(Cat(value[1:], Const(1, 1)) ^ Mux(feedback, CRC_POLYNOMIAL, 0))
         return m

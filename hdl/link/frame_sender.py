@@ -96,7 +96,7 @@ class FrameSender(wiring.Component):
             self.index.eq(sending.count[: len(self.index)]),
             crc.bit.eq(sending.word[0]),
             crc.drain.eq(sending.is_checksum),
-            self.frame.payload.data.eq(Mux(sending.is_checksum, ~crc.value[:8], sending.word[:8])),
+            self.frame.payload.data.eq(Mux(sending.is_checksum, crc.value[:8], sending.word[:8])),
         ]
         with m.FSM():
             self._begin(m, sending, crc)

@@ -8,10 +8,11 @@ has to know what comes; an answer frame ends with it, as only then it knows what
     command frame: control, words..., checksum
     answer frame:  words..., control, checksum
 
-Both directions count words, not frames, from the beginning of the session: `position` is the number
-of a command frame's first word, and of the word behind those of an answer frame; `ack` is the number
-of the word that is awaited from the other side. So words may be divided otherwise when they are sent
-again. In the frame that begins a session, and in reports, the two fields are the session's number.
+Both directions count words, not frames, from the beginning of the session: `position` is the
+number of a command frame's first word, and of the word behind those of an answer frame; `ack` is
+the number of the word that is awaited from the other side. So words may be divided otherwise when
+they are sent again. In the frame that begins a session, and in reports, the two fields are the
+session's number.
 """
 
 # The fields of a data.Struct are annotated with their widths, which are no types.
@@ -44,8 +45,8 @@ POSITIONS = 1 << POSITION_BITS
 #: CRC-32 of IEEE 802.3, the bits of a byte from the low one on: begins as ones, ends inverted.
 CRC_POLYNOMIAL = 0xEDB88320
 
-#: What the checksum's register holds behind a whole frame, before the inversion.
-CRC_RESIDUE = 0xDEBB20E3
+#: The checksum of any frame with its checksum.
+CRC_RESIDUE = 0x2144DF1C
 
 #: `kind` of control words from a host, and from a device. A line that only echoes is found out.
 COMMAND, ANSWER = 0xC, 0xA

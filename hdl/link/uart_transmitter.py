@@ -39,7 +39,7 @@ class UartTransmitter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Bits behind the one that is on the line.
-        shift = Signal(_BITS - 1, init=(1 << _BITS - 1) - 1)
+        shift = Signal(_BITS - 1, reset_less=True)
         timer = Signal(range(self.divisor))
         left = Signal(range(_BITS + 1))
         with m.If(timer != 0):
