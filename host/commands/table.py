@@ -39,6 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cover", "cover:cover", "Run the macro's bench on all pairs of field values.", "sim"),
     Command("gates", "gates:gates", "Run the benches on netlists of presets.", "sim,fpga"),
     Command("fuzz", "fuzz:fuzz", "Send hostile packets to an NPU, compare memories.", "sim"),
+    Command("noise", "noise:noise", "Put faults on an NPU's serial line.", "sim,axi,serial"),
     Command("mutate", "mutate:mutate", "Run the benches on mutants of a design.", "sim,fpga"),
     Command("speed", "speed:speed", "Time idle benches against C++.", "sim"),
     Command("scale", "scale:scale", "Time generation and synthesis by size.", "fpga"),

@@ -24,11 +24,10 @@ from .link_streams import AnswerStream, CommandFrame, CommandStream
 __all__ = ["HostLink", "LinkError", "LinkPace", "Report"]
 
 #: How often nothing may come in time before the device is taken to be gone.
-ATTEMPTS = 12
+ATTEMPTS = 20
 
-#: Bytes of a full frame on the line, and of a report, at most.
-_FRAME_BYTES = 4 * (FRAME_WORDS + 2) + 5
-_REPORT_BYTES = 4 * (REPORT_WORDS + 2) + 4
+#: Bytes of a frame on the line that are no words: control, checksum, zeros and COBS's codes.
+_WORD_BYTES, _OVERHEAD = 4, 14
 
 _NONE = Command(0)
 
@@ -163,11 +162,10 @@ class HostLink:
 
     def _patience(self) -> float:
         """Until what is under way has come, what the device is sending too, and an answer."""
-        under_way = self.commands.words_under_way
-        frames = 1 + under_way // FRAME_WORDS
-        return self.pace.margin + self.pace.byte * (
-            (1 + frames) * _FRAME_BYTES + _FRAME_BYTES + _REPORT_BYTES
-        )
+        words = self.commands.words_under_way
+        sent = _WORD_BYTES * words + (2 + words // FRAME_WORDS) * _OVERHEAD
+        answered = _WORD_BYTES * FRAME_WORDS + 2 * _OVERHEAD
+        return self.pace.margin + self.pace.byte * (sent + answered)
 
     def _lose_patience(self, now: float) -> None:
         """Nothing has come: what is under way goes again, or a question does."""

@@ -57,9 +57,9 @@ class CommandStream:
 
     @property
     def words_under_way(self) -> int:
-        """Words that have been sent and are not acknowledged; those of one frame at least."""
+        """Words that have been sent and are not acknowledged."""
         if self._under_way == 0:
-            return FRAME_WORDS
+            return 0
         last = self._frames[self._under_way - 1]
         return (last.position - self._frames[0].position) % POSITIONS + len(last.words)
 

@@ -57,6 +57,7 @@ def run_bench(
     only: str | None = None,
     first_failure: bool = False,
     watch: Callable[[BenchCase], None] = lambda case: None,
+    alive: Callable[[], None] = lambda: None,
     variables: Mapping[str, str] | None = None,
 ) -> BenchRun:
     """Run the cases of a bench in a simulation that `build_bench` made.
@@ -81,13 +82,15 @@ def run_bench(
         Whether the run ends with the first case that fails.
     watch : callable
         Called with each case when it starts and when it ends.
+    alive : callable
+        Called every few seconds in which simulated time went on.
     variables : mapping, optional
         More environment variables for the bench.
     """
     with tempfile.TemporaryDirectory(prefix="cimple-run-") as scratch:
         work = Path(scratch)
         (work / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-        events = _Events(work / "events", timeout, watch)
+        events = _Events(work / "events", timeout, watch, alive)
         environment = simulator.environment() | {
             CONFIG_VARIABLE: str(work / "config.yaml"),
             EVENTS_VARIABLE: str(events.path),
@@ -116,11 +119,15 @@ def run_bench(
 class _Events:
     """Follows the file in which a bench reports the start and the end of each case."""
 
-    def __init__(self, path: Path, timeout: float, watch: Callable[[BenchCase], None]) -> None:
+    def __init__(
+        self, path: Path, timeout: float, watch: Callable[[BenchCase], None],
+        alive: Callable[[], None],
+    ) -> None:
         self.path = path
         self.timeout = timeout
         self.cases: dict[str, BenchCase] = {}
         self._watch = watch
+        self._alive = alive
         self._read = 0
         self._latest = time.monotonic()
 
@@ -142,6 +149,7 @@ class _Events:
                 self._latest = time.monotonic()
                 event = json.loads(line)
                 if "alive" in event:
+                    self._alive()
                     continue
                 case = BenchCase(event["case"], event["outcome"], event.get("seconds", 0.0))
                 self.cases[case.name] = case
