@@ -183,9 +183,8 @@ class UartEnvironment(WrappedEnvironment):
     async def _wait(self) -> None:
         """Until a frame ends or the host has to do something."""
         if not self.line.has_frame.is_set():
-            left = round((self.host.wake - now()) * 1e9)
-            if left > 0:
-                await First(self.line.has_frame.wait(), Timer(left, "ns"))
+            left = max(1, 1 + round((self.host.wake - now()) * 1e9))
+            await First(self.line.has_frame.wait(), Timer(left, "ns"))
         self.line.has_frame.clear()
 
     def hear(self) -> None:
