@@ -43,7 +43,7 @@ async def transactions(dut: Any, deviation: float) -> None:
 async def bulk_writes(dut: Any) -> None:
     """The bytes of long WRITEs take most of the line's time."""
     env = await UartEnvironment.start(dut)
-    words = [env.stimulus.word() for _ in range(env.config.activation_bytes // 4)]
+    words = [env.stimulus.word() | 0x01010101 for _ in range(env.config.activation_bytes // 4)]
     packet = [header(Request.WRITE, 1, len(words)), address(Memory.ACTIVATIONS, 0), *words]
     started = now()
     await env.exchange([packet, packet])
@@ -59,8 +59,11 @@ async def long_answers(dut: Any) -> None:
     """An answer longer than the buffer waits for its acknowledgements, and loses nothing."""
     env = await UartEnvironment.start(dut)
     words = env.config.activation_bytes // 4
-    require(words > 2 * FRAME_WORDS, "the memory is too small for this case")
+    require(words >= 2 * FRAME_WORDS, "the memory is too small for this case")
     place = address(Memory.ACTIVATIONS, 0)
+    # Hardly a byte is zero, for the longest blocks of COBS.
+    values = [env.stimulus.word() | 0x01010101 for _ in range(words)]
+    await env.exchange([[header(Request.WRITE, 2, words), place, *values]])
     read = [header(Request.READ, 1, words), place]
     await env.exchange([read] * (2 + 2 * env.wrapper.buffer_words // words))
     await env.finish(answers=3)
