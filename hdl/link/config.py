@@ -12,7 +12,10 @@ from pydantic import Field, model_validator
 
 from ..config import Config
 
-__all__ = ["DEFAULT_BAUD", "DEFAULT_CLOCK", "DEFAULT_DEPTH", "Protocol", "WrapperConfig"]
+__all__ = [
+    "DEFAULT_BAUD", "DEFAULT_BUFFER", "DEFAULT_CLOCK", "DEFAULT_DEPTH", "Protocol",
+    "WrapperConfig",
+]
 
 #: Words that each FIFO of the AXI4-Lite wrapper holds unless something else is asked for.
 DEFAULT_DEPTH = 16

@@ -9,21 +9,24 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from .cobs_decoder import CobsDecoder
+from .config import WrapperConfig
 from .crc32 import Crc32
 from .frames import COMMAND, CRC_RESIDUE, FRAME_WORDS, Control, LinkEvent
 
-__all__ = ["TIMEOUT_BITS", "FrameReceiver", "patience"]
+__all__ = ["FrameReceiver", "patience"]
 
-#: Bit times of silence after which an unfinished frame is given up, at least.
-TIMEOUT_BITS = 1 << 14
+#: Silence after which an unfinished frame is given up, at least: in seconds, as that is how long
+#: a computer may pause, and in bits, for slow lines.
+_SILENCE_SECONDS, _SILENCE_BITS = 0.005, 320
 
 #: Words of a frame that are not payload: control and checksum.
 _FRAMING = 2
 
 
-def patience(divisor: int) -> int:
+def patience(wrapper: WrapperConfig) -> int:
     """Clock cycles without a byte after which an unfinished frame is given up: a power of two."""
-    return 1 << ceil_log2(divisor * TIMEOUT_BITS)
+    seconds, bits = _SILENCE_SECONDS * wrapper.clock_hz, _SILENCE_BITS * wrapper.divisor
+    return 1 << ceil_log2(max(int(seconds), bits))
 
 
 class FrameReceiver(wiring.Component):
@@ -33,12 +36,12 @@ class FrameReceiver(wiring.Component):
     is known whether the frame is sound, and the last one together with the verdict: a word is told
     when the next one begins, as only then it is not the checksum.
 
-    Latency: the verdict comes with the zero behind the frame.
+    Latency: the verdict comes with the zero behind the frame. A byte takes 9 cycles.
 
     Parameters
     ----------
-    divisor : int
-        Clock cycles of a bit. A byte takes 9 cycles, so there must be as many between two.
+    patience : int
+        Clock cycles without a byte after which a frame is given up: a power of two.
 
     Members
     -------
@@ -73,8 +76,8 @@ class FrameReceiver(wiring.Component):
     damaged: Signal
     events: Signal
 
-    def __init__(self, divisor: int) -> None:
-        self.divisor = divisor
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
         super().__init__(
             {
                 "byte": In(8),
@@ -117,7 +120,7 @@ class FrameReceiver(wiring.Component):
 
     def _wait(self, m: Module, begun: Signal) -> Signal:
         """Whether an unfinished frame is given up, in this cycle."""
-        waited = Signal(range(patience(self.divisor)))
+        waited = Signal(range(self.patience))
         m.d.sync += waited.eq(waited + 1)
         with m.If(self.valid | self.framing_error | ~begun):
             m.d.sync += waited.eq(0)

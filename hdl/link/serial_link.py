@@ -12,7 +12,7 @@ from .answer_queue import AnswerQueue
 from .cobs_encoder import CobsEncoder
 from .command_queue import CommandQueue
 from .config import WrapperConfig
-from .frame_receiver import FrameReceiver
+from .frame_receiver import FrameReceiver, patience
 from .frame_sender import FrameSender
 from .link_counters import LinkCounters
 from .link_session import LinkSession
@@ -79,7 +79,7 @@ class SerialLink(wiring.Component):
         m = Module()
         divisor, depth = self.wrapper.divisor, self.wrapper.buffer_words
         m.submodules.uart_receiver = uart_receiver = UartReceiver(divisor)
-        m.submodules.receiver = receiver = FrameReceiver(divisor)
+        m.submodules.receiver = receiver = FrameReceiver(patience(self.wrapper))
         m.submodules.commands = commands = CommandQueue(depth)
         m.submodules.session = session = LinkSession()
         m.submodules.counters = counters = LinkCounters(depth, self.wrapper.clock_hz)

@@ -11,10 +11,17 @@ from ...hdl.errors import ConfigError
 from ...hdl.generate import generate as generate_design
 from ...hdl.generate import write
 from ...hdl.kinds import KINDS, kind_of
-from ...hdl.link.config import DEFAULT_DEPTH, Protocol
+from ...hdl.link.config import DEFAULT_BAUD, DEFAULT_BUFFER, DEFAULT_CLOCK, DEFAULT_DEPTH, Protocol
 from ...hdl.load import load_config, make_config
 from .fields import given_fields, with_field_options
-from .wrapping import DepthOption, WrapperOption, wrapper_of
+from .wrapping import (
+    BaudOption,
+    BufferOption,
+    ClockOption,
+    DepthOption,
+    WrapperOption,
+    wrapper_of,
+)
 
 __all__ = ["generate"]
 
@@ -37,6 +44,9 @@ def generate(
     ] = None,
     wrapper: WrapperOption = Protocol.NONE.value,
     fifo_depth: DepthOption = DEFAULT_DEPTH,
+    clock_hz: ClockOption = DEFAULT_CLOCK,
+    baud: BaudOption = DEFAULT_BAUD,
+    buffer_words: BufferOption = DEFAULT_BUFFER,
     **fields: str | None,
 ) -> None:
     """Write Verilog, a JSON manifest, a FuseSoC core file and Verilator's waivers.
@@ -45,7 +55,8 @@ def generate(
     of a nested mapping is named with a dot: --macro.rows 36.
     """
     chosen = _configuration(config, kind, fields)
-    design = generate_design(chosen, wrapper_of(wrapper, fifo_depth))
+    around = wrapper_of(wrapper, fifo_depth, clock_hz, baud, buffer_words)
+    design = generate_design(chosen, around)
     paths = write(design, output)
     typer.echo(f"{design.name}: {kind_of(chosen).description}")
     for path in paths:

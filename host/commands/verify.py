@@ -12,13 +12,20 @@ from rich.table import Table
 
 from ...fpga.netlist import NETLISTS
 from ...hdl.errors import CimpleError
-from ...hdl.link.config import DEFAULT_DEPTH, Protocol
+from ...hdl.link.config import DEFAULT_BAUD, DEFAULT_BUFFER, DEFAULT_CLOCK, DEFAULT_DEPTH, Protocol
 from ...hdl.load import load_config
 from ...verif.bench.simulators import SIMULATORS
 from ...verif.bench.verify import Step, VerifyResult
 from ...verif.bench.verify import verify as verify_config
 from ..gates import netlister_for
-from .wrapping import DepthOption, WrapperOption, wrapper_of
+from .wrapping import (
+    BaudOption,
+    BufferOption,
+    ClockOption,
+    DepthOption,
+    WrapperOption,
+    wrapper_of,
+)
 
 __all__ = ["VerifyDisplay", "print_result", "verify"]
 
@@ -55,6 +62,9 @@ def verify(
     ] = None,
     wrapper: WrapperOption = Protocol.NONE.value,
     fifo_depth: DepthOption = DEFAULT_DEPTH,
+    clock_hz: ClockOption = DEFAULT_CLOCK,
+    baud: BaudOption = DEFAULT_BAUD,
+    buffer_words: BufferOption = DEFAULT_BUFFER,
 ) -> None:
     """Generate a design and run its test benches on it.
 
@@ -64,7 +74,7 @@ def verify(
     if not simulators:
         raise CimpleError(f"--sim: name at least one simulator of {', '.join(SIMULATORS)}")
     chosen = load_config(config)
-    around = wrapper_of(wrapper, fifo_depth)
+    around = wrapper_of(wrapper, fifo_depth, clock_hz, baud, buffer_words)
     netlister = netlister_for(netlist) if netlist is not None else None
     console = Console(highlight=False, soft_wrap=True)
     every = range(first_seed, first_seed + seeds)

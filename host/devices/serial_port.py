@@ -30,6 +30,9 @@ _MARGIN, _IDLE = 0.1, 0.25
 #: Seconds that the port may take for a frame, beyond the time on the line.
 _WRITE_SECONDS = 5.0
 
+#: Seconds that an answer may take besides the NPU's time: frames may be lost and sent again.
+_RECOVERY = 3.0
+
 #: Seconds for the answer to a RESET.
 _RESET_SECONDS = 2.0
 
@@ -135,7 +138,7 @@ class SerialDevice:
         """Seconds that an answer may take."""
         assert self.link.report is not None or self._first is not None
         report = self.link.report or self._first
-        return _MARGIN + self._timeout / max(1, report.clock_hz if report else 1)
+        return _RECOVERY + self._timeout / max(1, report.clock_hz if report else 1)
 
     def _end_program(self) -> None:
         """Send a RESET, which ends a program; until everything has been answered."""

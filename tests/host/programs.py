@@ -43,5 +43,8 @@ class ScriptedDevice:
         """There is none, and no test asks for it."""
         raise NotImplementedError
 
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
     def transact(self, words: Sequence[int]) -> list[int]:
         return self.answer(words)

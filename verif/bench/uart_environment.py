@@ -9,7 +9,7 @@ import cocotb
 from cocotb.triggers import First, RisingEdge, Timer
 from cocotb.utils import get_sim_time
 
-from ...hdl.link.frames import FRAME_WORDS, SESSION_BITS, Answer, Command
+from ...hdl.link.frames import REPORT_WORDS, SESSION_BITS, Answer, Command
 from ...hdl.npu.packets import Memory, Request
 from ...host.devices.frame_codec import AnswerFrame, FrameFinder, command_frame
 from ...host.devices.host_link import HostLink, LinkPace, Report
@@ -29,8 +29,8 @@ _MARGIN, _IDLE = 20, 300
 #: Bits' times of an exchange, besides those of its words.
 _PATIENCE = 10_000
 
-#: Bytes' times in which a device sends a full frame and a report.
-_SILENCE = 4 * FRAME_WORDS + 120
+#: Bytes' times in which a device sends a report and some short frames.
+_SILENCE = 4 * REPORT_WORDS + 60
 
 
 class CommandMonitor:
@@ -54,6 +54,8 @@ class CommandMonitor:
 
     async def _watch(self) -> None:
         rises = RisingEdge(self._valid)
+        # In a simulator of four values nothing is known before.
+        await self._edge
         while True:
             if not int(self._valid.value):
                 await rises
@@ -83,6 +85,8 @@ class UartEnvironment(WrappedEnvironment):
     meant : list of Packet
         What the host has meant to be carried out in this session, in order.
     reached : CommandMonitor
+    is_slow : bool
+        Whether the simulator is one that needs a hundred times as long for a cycle.
     up, down : LineNoise
         To the device and from it.
     """
@@ -101,6 +105,7 @@ class UartEnvironment(WrappedEnvironment):
         self.down = LineNoise(Random(self.random.getrandbits(64)), noise, has_bits=False)
         self.reached = CommandMonitor(dut)
         self.meant: list[Packet] = []
+        self.is_slow = "icarus" in cocotb.SIM_NAME.lower()
         self.host = self._new_host()
 
     @classmethod
@@ -201,7 +206,7 @@ class UartEnvironment(WrappedEnvironment):
         self.host.receive(rest, now())
 
     async def ask(self, symbols: Iterable[Symbol]) -> list[AnswerFrame]:
-        """Send symbols past the host; the frames that come until the line must be silent."""
+        """Send symbols past the host; the short frames that come back."""
         self.line.take()
         await self.driver.send(symbols)
         await Timer(round(self.byte_seconds * _SILENCE * 1e9), "ns")

@@ -53,7 +53,7 @@ class LinkModel:
     Parameters
     ----------
     transact : callable
-        Answers a packet.
+        Answers a packet; with no words, not yet.
     reset : callable
         Told when a session begins.
     clock_hz, buffer_words : int
@@ -174,7 +174,12 @@ class LinkModel:
     def _answer(self) -> None:
         packet, self._packet = self._packet, []
         self.packets.append(packet)
-        *words, last = self._transact(packet)
+        if answer := self._transact(packet):
+            self.answer_also(answer)
+
+    def answer_also(self, answer: Sequence[int]) -> None:
+        """Add a packet to what is answered, as to a request that was not answered at once."""
+        *words, last = answer
         self._kept += [*((word, False) for word in words), (last, True)]
 
     def _send(self) -> bytes:
