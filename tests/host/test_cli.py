@@ -142,8 +142,7 @@ def test_generate_from_options_alone(tmp_path):
         (["npu_tiny", "--wrapper", "axi-lite", "--fifo-depth", "1"],
          "--wrapper: fifo_depth: must be at least 2 and at most 1024, not 1"),
         (["npu_tiny", "--wrapper", "uart", "--clock-hz", "25000000", "--baud", "3000000"],
-         "baud 3000000 with clock_hz 25000000: 8 cycles a bit are 4.2 % off, and 1 % is allowed; "
-         "the clock divides to 2777777 or 3125000 baud"),
+         "8 cycles a bit are 4.2 % off, and 1 % is allowed; the clock divides to 2777777 or"),
         (["npu_tiny", "--wrapper", "uart", "--clock-hz", "5000000"],
          "a bit must take at least 6 cycles of the clock; 833333 baud is the most"),
         (["npu_tiny", "--baud", "9600"], "baud is of the wrapper uart alone"),

@@ -10,8 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cimple.hdl.npu.packets import MAGIC, Memory, Request, Status, header, response_header
-from cimple.host import client as client_module
+from cimple.hdl.npu.packets import (
+    IDENTITY_WORDS,
+    MAGIC,
+    Memory,
+    Request,
+    Status,
+    header,
+    response_header,
+)
 from cimple.host.client import NpuClient
 from cimple.host.commands.run import run_batch
 from cimple.host.devices import serial_port
@@ -112,10 +119,12 @@ def test_a_program_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_is_no_npu_is_named() -> None:
-    with PtyDevice(npu(), answer=lambda packet: [response_header(1, packet[0] >> 8, Status.OK)]
-                   + [MAGIC + 1] * client_module.IDENTITY_WORDS) as device:
-        with open_port(device.port) as port:
-            assert "not a Cimple NPU" in error(lambda: NpuClient(port).identify())
+    def answer(packet: Sequence[int]) -> Sequence[int]:
+        tag = packet[0] >> 8 & 0xFF
+        return [response_header(Request.IDENTIFY, tag, Status.OK)] + [MAGIC + 1] * IDENTITY_WORDS
+
+    with PtyDevice(npu(), answer=answer) as device, open_port(device.port) as port:
+        assert "not a Cimple NPU" in error(lambda: NpuClient(port).identify())
 
 
 @pytest.mark.usefixtures("_impatient")

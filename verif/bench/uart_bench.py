@@ -8,9 +8,11 @@ from typing import Any
 
 from ...hdl.link.frame_receiver import patience
 from ...hdl.link.frames import FRAME_WORDS, Answer, Command, LinkEvent
+from ...hdl.npu.isa import Descriptor
 from ...hdl.npu.packets import Memory, Request, address, header
 from ...host.devices.frame_codec import command_frame, open_frame
 from ...host.devices.host_link import LinkError
+from ..timing.npu import predict
 from .case import bench_case
 from .check import require
 from .serial_line import BREAK, SILENCE, Symbol, bits_of, raw
@@ -19,8 +21,9 @@ from .uart_environment import UartEnvironment, now
 #: Share of the line's bytes that bulk writes must reach as payload.
 _THROUGHPUT = 0.8
 
-#: Vectors of a program that takes longer than a frame.
-_LONG_RUN = 1000
+#: Vectors of a program that may take longer than a frame with a RESET, such a frame's bytes and
+#: some more, and how many programs are drawn.
+_LONG_RUN, _RESET_BYTES, _DRAWS = 1000, 24, 50
 
 
 @bench_case(deviation=[-2.0, 0.0, 2.0])
@@ -85,7 +88,7 @@ async def reset_by_packet(dut: Any) -> None:
     """A RESET ends a program whose answer is awaited."""
     env = await UartEnvironment.start(dut)
     await env.exchange(env.stimulus.data())
-    packets, run = env.stimulus.run(env.stimulus.program(_LONG_RUN).builder.finish())
+    packets, run = env.stimulus.run(_long_program(env))
     await env.exchange(packets)
     reset = env.stimulus.simple(Request.RESET)
     expected = [env.model.abort(run), env.model.expect(reset)]
@@ -95,6 +98,16 @@ async def reset_by_packet(dut: Any) -> None:
     await env.recover([])
     await env.run_program()
     await env.finish(answers=10)
+
+
+def _long_program(env: UartEnvironment) -> list[Descriptor]:
+    """A program that surely runs until a frame has come."""
+    frame = _RESET_BYTES * 10 * env.wrapper.divisor
+    for _ in range(_DRAWS):
+        program = env.stimulus.program(_LONG_RUN).builder.finish()
+        if predict(env.config, program).cycles > frame:
+            return program
+    raise AssertionError(f"no program takes {frame} cycles")
 
 
 @bench_case()
