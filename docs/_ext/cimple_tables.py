@@ -52,6 +52,8 @@ FRAGMENTS: dict[str, Callable[[], str]] = {
     "identity.md": packet_tables.identity_words,
     "registers.md": link_tables.registers,
     "register_fields.md": link_tables.fields,
+    "link_control.md": link_tables.link_control,
+    "link_reports.md": link_tables.link_reports,
     "rates.md": rate_tables.rates,
     "operators.md": compiler_tables.operators,
     "tflite_operators.md": compiler_tables.tflite_operators,
