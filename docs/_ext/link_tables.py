@@ -49,8 +49,9 @@ def link_control() -> str:
         (_bits(ack, POSITION_BITS), "ack", "number of the word that is awaited"),
     ]
     flags = [
-        (frames, code(flag.name or ""), str(flag.bit_length() - 1), member_docs(kind)[flag.name])
-        for frames, kind in (("command", Command), ("answer", Answer)) for flag in kind
+        (frames, code(name), str(int(kind[name]).bit_length() - 1), text)
+        for frames, kind in (("command", Command), ("answer", Answer))
+        for name, text in member_docs(kind).items()
     ]
     return (
         table(["Bits", "Field", "Meaning"], rows) + "\n"

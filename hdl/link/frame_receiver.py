@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -118,7 +118,7 @@ class FrameReceiver(wiring.Component):
         self._judge(m, decoder, crc, given_up, begun, spoiled, count, is_whole)
         return m
 
-    def _wait(self, m: Module, begun: Signal) -> Signal:
+    def _wait(self, m: Module, begun: Signal) -> Value:
         """Whether an unfinished frame is given up, in this cycle."""
         waited = Signal(range(self.patience))
         m.d.sync += waited.eq(waited + 1)
@@ -128,7 +128,7 @@ class FrameReceiver(wiring.Component):
 
     def _assemble(
         self, m: Module, decoder: Any, crc: Any, end: Signal
-    ) -> tuple[Signal, Signal]:
+    ) -> tuple[Signal, Value]:
         """Words out of bytes, bit by bit; how many are complete, and that no other has begun."""
         byte = Signal(8, reset_less=True)
         # Bits of the byte that are yet to be taken, and of the word that have been.
@@ -162,8 +162,8 @@ class FrameReceiver(wiring.Component):
         return count, place == 0
 
     def _judge(
-        self, m: Module, decoder: Any, crc: Any, given_up: Signal, begun: Signal, spoiled: Signal,
-        count: Signal, is_whole: Signal,
+        self, m: Module, decoder: Any, crc: Any, given_up: Value, begun: Signal, spoiled: Signal,
+        count: Signal, is_whole: Value,
     ) -> None:
         is_long = count == FRAME_WORDS + _FRAMING + 1
         is_short = decoder.amid_block | ~is_whole | (count < _FRAMING)

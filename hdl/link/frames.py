@@ -16,7 +16,7 @@ session's number.
 """
 
 # The fields of a data.Struct are annotated with their widths, which are no types.
-# pyright: reportGeneralTypeIssues=false
+# pyright: reportGeneralTypeIssues=false, reportInvalidTypeForm=false
 
 import enum
 

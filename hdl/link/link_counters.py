@@ -44,7 +44,7 @@ class LinkCounters(wiring.Component):
     is_settled: Signal
 
     def __init__(self, depth: int, clock_hz: int) -> None:
-        self.facts = {
+        self.facts: dict[int, int] = {
             Fact.VERSION: LINK_VERSION, Fact.BUFFER_WORDS: depth,
             Fact.CLOCK: round(clock_hz / CLOCK_UNIT),
         }

@@ -68,7 +68,7 @@ class SerialLink(wiring.Component):
         super().__init__(
             {
                 "rx": In(1),
-                "tx": Out(1, init=1),
+                "tx": Out(1),
                 "command": Out(stream.Signature(StreamWord)),
                 "response": In(stream.Signature(StreamWord)),
                 "reset_npu": Out(1),

@@ -45,7 +45,7 @@ class UartNpu(wiring.Component):
                 "clk": In(1),
                 "rst": In(1),
                 "rx": In(1),
-                "tx": Out(1, init=1),
+                "tx": Out(1),
                 **external_pins(config),
             }
         )

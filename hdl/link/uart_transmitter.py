@@ -34,10 +34,12 @@ class UartTransmitter(wiring.Component):
 
     def __init__(self, divisor: int) -> None:
         self.divisor = divisor
-        super().__init__({"bytes": In(stream.Signature(8)), "tx": Out(1, init=1)})
+        super().__init__({"bytes": In(stream.Signature(8)), "tx": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        line = Signal(init=1)
+        m.d.comb += self.tx.eq(line)
         # Bits behind the one that is on the line.
         shift = Signal(_BITS - 1, reset_less=True)
         timer = Signal(range(self.divisor))
@@ -46,7 +48,7 @@ class UartTransmitter(wiring.Component):
             m.d.sync += timer.eq(timer - 1)
         with m.Elif(left > 1):
             m.d.sync += [
-                self.tx.eq(shift[0]),
+                line.eq(shift[0]),
                 shift.eq(Cat(shift[1:], Const(1, 1))),
                 left.eq(left - 1),
                 timer.eq(self.divisor - 1),
@@ -55,7 +57,7 @@ class UartTransmitter(wiring.Component):
             m.d.comb += self.bytes.ready.eq(1)
             with m.If(self.bytes.valid):
                 m.d.sync += [
-                    self.tx.eq(0),
+                    line.eq(0),
                     shift.eq(Cat(self.bytes.payload, Const(1, 1))),
                     left.eq(_BITS),
                     timer.eq(self.divisor - 1),
