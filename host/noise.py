@@ -29,7 +29,7 @@ RATE = 0.25
 #: A link of which a bit takes few cycles, as simulation takes time for each.
 WRAPPER = WrapperConfig(protocol=Protocol.UART, clock_hz=8_000_000, buffer_words=128)
 
-_BENCH = "uart_noise_bench"
+_BENCH = "noise_bench"
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,10 @@ class LineNoise:
         self._before = whole
         return changed
 
+    def forget(self) -> None:
+        """Repeat no frame from before: no line keeps one until another session."""
+        self._before = []
+
     def _place(self, frame: Sequence[Symbol]) -> int:
         return self.random.randrange(len(frame))
 

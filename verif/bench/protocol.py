@@ -19,7 +19,7 @@ EVENTS_VARIABLE = "CIMPLE_BENCH_EVENTS"
 #: Environment variable with the JSON of the `IdlePlan` of `idle_bench`.
 IDLE_VARIABLE = "CIMPLE_BENCH_IDLE"
 
-#: Environment variable with the JSON of the `NoisePlan` of `uart_noise_bench`.
+#: Environment variable with the JSON of the `NoisePlan` of `noise_bench`.
 NOISE_VARIABLE = "CIMPLE_BENCH_NOISE"
 
 #: Environment variable with the JSON of the `WrapperConfig` around an NPU.
@@ -42,7 +42,7 @@ class IdlePlan:
 
 @dataclass(frozen=True)
 class NoisePlan:
-    """What `uart_noise_bench` does, and where it leaves what it saw."""
+    """What `noise_bench` does, and where it leaves what it saw."""
 
     events: int
     """Faults on the line at least."""

@@ -126,6 +126,8 @@ class UartEnvironment(WrappedEnvironment):
     async def connect(self) -> None:
         """Begin a session, which resets the NPU; what the one before meant may be cut off."""
         self.host = self._new_host()
+        self.up.forget()
+        self.down.forget()
         await self.pump(lambda: self.host.is_open)
         self.expect_beginning()
         self.reached.packets.clear()
