@@ -127,8 +127,8 @@ class UartEnvironment(WrappedEnvironment):
         """Begin a session, which resets the NPU; what the one before meant may be cut off."""
         self.host = self._new_host()
         self.up.forget()
-        self.down.forget()
         await self.pump(lambda: self.host.is_open)
+        self.down.forget()
         self.expect_beginning()
         self.reached.packets.clear()
         self.reached.rest.clear()
