@@ -242,7 +242,7 @@ def test_ports_of_wrappers_have_the_names_of_axi(wrapped):
 
 def test_designs_of_one_npu_can_share_a_directory(wrapped):
     files = [name for design in wrapped.values() for name in design.files]
-    assert len(files) == len(set(files)) == 4 + 4 + 5
+    assert len(files) == len(set(files)) == 4 + 4 + 5 + 4
     modules = [
         module for design in wrapped.values()
         for module in re.findall(r"^module (\w+)\(", design.verilog, re.M)
