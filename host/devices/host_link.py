@@ -21,9 +21,9 @@ from .device import DeviceError
 from .frame_codec import AnswerFrame, FrameFinder, command_frame, open_frame
 from .link_streams import AnswerStream, CommandFrame, CommandStream
 
-__all__ = ["HostLink", "LinkError", "LinkPace", "Report"]
+__all__ = ["ATTEMPTS", "HostLink", "LinkError", "LinkPace", "Report"]
 
-#: How often nothing may come in time before the device is taken to be gone.
+#: Of `LinkPace`: enough for a line that damages every third frame.
 ATTEMPTS = 20
 
 #: Bytes of a frame on the line that are no words: control, checksum, zeros and COBS's codes.
@@ -46,6 +46,8 @@ class LinkPace:
     """What computers and adapters at both ends add to the time that bytes take."""
     idle: float
     """From one question to the next where nothing but an answer is awaited."""
+    attempts: int = ATTEMPTS
+    """How often nothing may come in time before the device is taken to be gone."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ class HostLink:
         if self._is_awaiting:
             self.timeouts += 1
             self._unanswered += 1
-            if self._unanswered >= ATTEMPTS:
+            if self._unanswered >= self.pace.attempts:
                 raise LinkError(self._why_gone())
             self._go_back(now)
         self._owe(_NONE if self.is_open else Command.OPEN)

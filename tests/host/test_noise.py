@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cimple.hdl.load import load_config
 from cimple.host import noise as module
 from cimple.host.cli import main
+from cimple.host.commands.compile import load_npu
 from cimple.host.noise import run_noise
 from cimple.verif.bench.run import BenchCase, BenchRun
 
@@ -34,7 +34,7 @@ def test_a_failure_is_no_record(
     failed = BenchRun((BenchCase("noise", "failed", message="2 packets reached the NPU"),), "")
     monkeypatch.setattr(module, "run_bench", lambda *arguments, **options: failed)
     monkeypatch.setattr(module, "build_bench", lambda *arguments: tmp_path)
-    assert run_noise(load_config("npu_tiny"), "verilator", 1, 5).failure
+    assert run_noise(load_npu("npu_tiny"), "verilator", 1, 5).failure
     with pytest.raises(SystemExit) as ended:
         main(["noise", "npu_tiny", "--events", "5", "-o", str(tmp_path)])
     assert ended.value.code == 1

@@ -12,7 +12,7 @@ from cocotb.utils import get_sim_time
 from ...hdl.link.frames import REPORT_WORDS, SESSION_BITS, Answer, Command
 from ...hdl.npu.packets import Memory, Request
 from ...host.devices.frame_codec import AnswerFrame, FrameFinder, command_frame
-from ...host.devices.host_link import HostLink, LinkPace, Report
+from ...host.devices.host_link import ATTEMPTS, HostLink, LinkPace, Report
 from .check import require
 from .line_noise import LineNoise
 from .npu_stimulus import Packet
@@ -120,7 +120,9 @@ class UartEnvironment(WrappedEnvironment):
 
     def _new_host(self) -> HostLink:
         byte = self.byte_seconds
-        pace = LinkPace(byte, _MARGIN * byte, _IDLE * byte)
+        # Without noise nothing is lost.
+        attempts = ATTEMPTS if self.up.rate else 2
+        pace = LinkPace(byte, _MARGIN * byte, _IDLE * byte, attempts)
         return HostLink("device", self.random.getrandbits(SESSION_BITS), pace)
 
     async def connect(self) -> None:

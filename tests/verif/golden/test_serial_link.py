@@ -69,6 +69,7 @@ def test_a_gap_is_told_until_it_is_filled() -> None:
 
 def test_answers_are_divided() -> None:
     model, finder = started()
+    frames: list[AnswerFrame] = []
     for start in range(0, 3 * FRAME_WORDS, FRAME_WORDS):
         flags = Command.LAST if start == 2 * FRAME_WORDS else Command(0)
         frames = ask(model, finder, flags, start, 0, range(start, start + FRAME_WORDS))
