@@ -29,6 +29,9 @@ _MARGIN, _IDLE = 20, 300
 #: Bits' times of an exchange, besides those of its words.
 _PATIENCE = 10_000
 
+#: Bytes' times without a byte that surely are no pause between two.
+_PAUSE = 4
+
 #: Bytes' times in which a device sends a report and some short frames.
 _SILENCE = 4 * REPORT_WORDS + 60
 
@@ -211,14 +214,22 @@ class UartEnvironment(WrappedEnvironment):
 
     async def ask(self, symbols: Iterable[Symbol]) -> list[AnswerFrame]:
         """Send symbols past the host; the short frames that come back."""
+        await self._silence()
         self.line.take()
         await self.driver.send(symbols)
         await Timer(round(self.byte_seconds * _SILENCE * 1e9), "ns")
         return list(FrameFinder().feed(self.line.take()))
 
+    async def _silence(self) -> None:
+        """Until the device has sent what it had to send."""
+        count = -1
+        while count != self.line.count:
+            count = self.line.count
+            await Timer(round(self.byte_seconds * _PAUSE * 1e9), "ns")
+
     async def report(self) -> Report:
         """The device's report, past the host."""
-        frames = await self.ask(command_frame(Command.REPORT, 0, 0))
+        frames = await self.ask(command_frame(Command.REPORT, 0, self.host.answers.expected))
         reports = [frame for frame in frames if Answer.REPORT in frame.flags]
         require(len(reports) == 1, f"{len(reports)} reports came to one question")
         require(reports[0].session == self.host.session, "a report of another session")
