@@ -11,7 +11,7 @@ from ..hdl.npu.isa import Descriptor
 from ..verif.timing.npu import predict
 from .emit import Program, emit
 from .errors import ModelError
-from .ir import Graph, Softmax
+from .ir import Graph, HostOperator
 from .layers import ChannelParameters, Image, MatrixLayer, Network
 from .legalise import legalise
 from .memory import plan_activations
@@ -62,7 +62,7 @@ class Compiled:
     layers: tuple[CompiledLayer, ...]
     report: Report
     #: What is left for the host, in order, from `result` on.
-    host: tuple[Softmax, ...]
+    host: tuple[HostOperator, ...]
     keep_all: bool
     #: Name and SHA-256 of the file it came from.
     model_name: str

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from ..hdl.npu.isa import Rounding
 
 __all__ = [
-    "ALL", "Add", "AveragePool", "Clamp", "Convolution", "Depthwise", "FullyConnected", "Graph",
-    "MOST_CLASSES", "MaxPool", "Mean", "Node", "Operator", "Pad", "Pads", "Quantisation", "Relu",
-    "Reshape", "Softmax", "Tensor", "relu_clamp",
+    "ALL", "Add", "AveragePool", "Clamp", "Convolution", "Depthwise", "FloatSoftmax",
+    "FullyConnected", "Graph", "HostOperator", "MOST_CLASSES", "MaxPool", "Mean", "Node",
+    "Operator", "Pad", "Pads", "QLinearSoftmax", "Quantisation", "Relu", "Reshape", "Softmax",
+    "Tensor", "relu_clamp",
 ]
 
-#: Values over which a softmax may go: of more TFLite's reference kernel does not define the sum.
+#: Values over which TFLite's softmax may go: of more its reference kernel does not define the sum.
 MOST_CLASSES = 511
 
 #: The lowest and the highest int8 value that a result may have.
@@ -223,9 +224,25 @@ class Softmax(Operator):
     beta: float
 
 
+@dataclass(frozen=True)
+class QLinearSoftmax(Operator):
+    """onnxruntime's softmax of int8 along the last axis; as `Softmax` the last, and the host's."""
+
+
+@dataclass(frozen=True)
+class FloatSoftmax(Operator):
+    """Softmax of what the source stands for along the last axis, as `Softmax` the host's.
+
+    The result is float32, so that its quantisation, the source's, stands for nothing.
+    """
+
+
+#: What the host computes, as the NPU has none.
+HostOperator: TypeAlias = Softmax | QLinearSoftmax | FloatSoftmax
+
 Node: TypeAlias = (
     Convolution | Depthwise | FullyConnected | MaxPool | AveragePool | Mean | Add | Pad | Relu
-    | Reshape | Softmax
+    | Reshape | HostOperator
 )
 
 

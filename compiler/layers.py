@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hdl.npu.isa import Rounding
-from .ir import Quantisation, Softmax
+from .ir import HostOperator, Quantisation
 
 __all__ = [
     "AddLayer", "Area", "AverageLayer", "ChannelParameters", "DepthwiseLayer", "Image", "Layer",
@@ -215,7 +215,7 @@ class Network:
     result: Image
     layers: tuple[Layer, ...]
     views: dict[str, str]
-    host: tuple[Softmax, ...] = ()
+    host: tuple[HostOperator, ...] = ()
 
     def storage(self, image: Image) -> str:
         """Name of the image whose bytes `image` shows."""

@@ -14,14 +14,17 @@ from .ir import (
     AveragePool,
     Convolution,
     Depthwise,
+    FloatSoftmax,
     FullyConnected,
     Graph,
+    HostOperator,
     MaxPool,
     Mean,
     Node,
     Operator,
     Pad,
     Pads,
+    QLinearSoftmax,
     Relu,
     Reshape,
     Softmax,
@@ -29,6 +32,7 @@ from .ir import (
     relu_clamp,
 )
 from .layers import Image, Layer, MatrixLayer, Network, PoolLayer, Window
+from .onnx_softmax import check_softmax
 from .scales import check_sums, encode_scales, fold_bias
 from .vector_layers import add_layer, average_layer, depthwise_layer, mean_layer
 
@@ -48,7 +52,7 @@ class _Legaliser:
         self.views: dict[str, str] = {}
         #: Pads whose result is no image of its own: convolutions take them into their windows.
         self.pads: dict[str, Pad] = {}
-        self.host: dict[str, Softmax] = {}
+        self.host: dict[str, HostOperator] = {}
         self.uses = Counter(source.name for node in graph.nodes for source in node.sources)
         self.uses[graph.result.name] += 1
 
@@ -87,7 +91,7 @@ class _Legaliser:
                 self._relu(node)
             case Reshape():
                 self._reshape(node)
-            case Softmax():
+            case Softmax() | QLinearSoftmax() | FloatSoftmax():
                 self._softmax(node)
 
     def _input_image(self) -> Image:
@@ -110,8 +114,10 @@ class _Legaliser:
             )
         return self.images[tensor.name]
 
-    def _softmax(self, node: Softmax) -> None:
+    def _softmax(self, node: HostOperator) -> None:
         """Left to the host, which has the network's result only."""
+        if isinstance(node, QLinearSoftmax):
+            check_softmax(node)
         if node.result != self.graph.result or self.uses[node.result.name] > 1:
             raise ModelError(
                 f"{node.label}: must be the network's last operator, as it runs on the host; leave "

@@ -18,9 +18,12 @@ __all__ = ["OnnxGraph", "OnnxNode", "read_onnx"]
 #: The operators a network may have; Constant only gives constants.
 SUPPORTED = (
     "QuantizeLinear", "DequantizeLinear", "Conv", "Gemm", "MatMul", "Add", "Relu", "MaxPool",
-    "AveragePool", "GlobalAveragePool", "ReduceMean", "Pad", "Flatten", "Reshape",
+    "AveragePool", "GlobalAveragePool", "ReduceMean", "Pad", "Flatten", "Reshape", "Softmax",
     *INTEGER_OPERATORS, "Constant",
 )
+
+#: Names of ONNX's own domain.
+_ONNX = ("", "ai.onnx")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class OnnxGraph:
     output_name: str
     nodes: tuple[OnnxNode, ...]
     constants: Mapping[str, NDArray[Any]]
+    #: Version of ONNX's own operators.
+    opset: int
 
 
 def read_onnx(path: Path) -> OnnxGraph:
@@ -78,6 +83,7 @@ def read_onnx(path: Path) -> OnnxGraph:
     return OnnxGraph(
         inputs[0].name, shape, kind, output,
         tuple(node for node in needed if node.kind != "Constant"), constants,
+        max((each.version for each in model.opset_import if each.domain in _ONNX), default=0),
     )
 
 
@@ -117,7 +123,7 @@ def _initialisers(graph: Any, path: Path) -> dict[str, NDArray[Any]]:
 def _node(node: Any) -> OnnxNode:
     from onnx import helper
 
-    kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+    kind = node.op_type if node.domain in _ONNX else f"{node.domain}.{node.op_type}"
     outputs = tuple(node.output)
     for text in (kind, node.name, *node.input, *outputs):
         # What is not UTF-8 comes as bytes.

@@ -32,6 +32,7 @@ INTEGER_OPERATORS = {
     "com.microsoft.QLinearAdd": IntegerOperator("Add", result=6, other=3),
     "com.microsoft.QLinearAveragePool": IntegerOperator("AveragePool", result=3),
     "com.microsoft.QLinearGlobalAveragePool": IntegerOperator("GlobalAveragePool", result=3),
+    "com.microsoft.QLinearSoftmax": IntegerOperator("Softmax", result=3),
 }
 
 #: Operators that take int8 tensors as they are; the result's scale is the source's.

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from .errors import ModelError
-from .ir import Graph, Node, Quantisation, Tensor
+from .ir import Graph, Node, QLinearSoftmax, Quantisation, Tensor
 from .onnx_file import OnnxGraph, OnnxNode, read_onnx
 from .onnx_forms import INTEGER_OPERATORS, ON_INT8, IntegerOperator
 from .onnx_operators import BUILDERS
 from .onnx_pending import Operands, Pending
 from .onnx_quantisation import Constant, read_constant, read_quantisation
+from .onnx_softmax import float_softmax
 
 __all__ = ["read_onnx_int8"]
 
@@ -66,15 +67,19 @@ class _Reader:
         for node in self.onnx.nodes:
             self.values[node.outputs[0]] = self._value(node)
         result = self.values[self.onnx.output_name]
+        floating = isinstance(result, _Dequantised)
         tensor = result.tensor if isinstance(result, _Dequantised) else result
+        if isinstance(result, Pending) and result.operator is QLinearSoftmax:
+            self.nodes.append(float_softmax(result, self.onnx.output_name))
+            floating, tensor = True, self.nodes[-1].result
         if not isinstance(tensor, Tensor) or self.source is None:
             raise ModelError(
                 f"output '{self.onnx.output_name}' must come from QuantizeLinear, or from "
-                "DequantizeLinear behind it; quantise the last operator's result too"
+                "DequantizeLinear or Softmax behind it; quantise the last operator's result too"
             )
         return Graph(
             self.source, tensor, self.onnx.input_name, self.onnx.output_name,
-            self.onnx.input_type == "FLOAT", isinstance(result, _Dequantised), tuple(self.nodes),
+            self.onnx.input_type == "FLOAT", floating, tuple(self.nodes),
         )
 
     def _value(self, node: OnnxNode) -> _Value:

@@ -12,6 +12,7 @@ from .onnx_file import OnnxGraph, OnnxNode
 from .onnx_pending import Operands, Pending, image_shape, read_bias
 from .onnx_pools import average_pool, global_average_pool, max_pool, reduce_mean
 from .onnx_quantisation import Constant
+from .onnx_softmax import softmax
 from .onnx_windows import read_sliding
 
 __all__ = ["BUILDERS"]
@@ -182,4 +183,5 @@ BUILDERS: dict[str, Callable[[OnnxNode, Tensor, Operands, OnnxGraph], Pending]] 
     "Pad": _pad,
     "Flatten": _flatten,
     "Reshape": _reshape,
+    "Softmax": softmax,
 }

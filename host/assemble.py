@@ -4,6 +4,7 @@
 import hashlib
 from collections.abc import Iterable
 
+from ..compiler import ir
 from ..compiler.compile import Compiled
 from ..compiler.layers import ChannelParameters, Image
 from ..hdl.npu.config import WORD_BYTES
@@ -13,12 +14,14 @@ from ..hdl.version import version
 from .manifest import (
     Deinterleave,
     Dequantise,
+    FloatSoftmax,
     HostStep,
     Interleave,
     LayerEntry,
     Manifest,
     Part,
     Port,
+    QLinearSoftmax,
     Quantise,
     Softmax,
     TensorPlace,
@@ -107,13 +110,32 @@ def _input(compiled: Compiled, tensor: TensorPlace) -> Port:
 def _output(compiled: Compiled, tensor: TensorPlace) -> Port:
     steps: list[HostStep] = [Deinterleave(planes=tensor.planes, shape=tensor.shape)]
     for node in compiled.host:
-        steps.append(Softmax(scale=node.source.quantisation.scale, beta=node.beta))
+        steps += _host_steps(node)
     result = compiled.graph.result
-    if compiled.graph.float_output:
-        quantisation = result.quantisation
-        steps.append(Dequantise(scale=quantisation.scale, zero_point=quantisation.zero_point))
+    if compiled.graph.float_output and FloatSoftmax() not in steps:
+        steps.append(_dequantise(result.quantisation))
     dtype = "float32" if compiled.graph.float_output else "int8"
     return Port(
         name=compiled.graph.output_name, shape=result.shape, dtype=dtype, tensor=tensor,
         steps=tuple(steps),
     )
+
+
+def _host_steps(node: ir.HostOperator) -> list[HostStep]:
+    source, result = node.source.quantisation, node.result.quantisation
+    match node:
+        case ir.Softmax():
+            return [Softmax(scale=source.scale, beta=node.beta)]
+        case ir.QLinearSoftmax():
+            return [
+                QLinearSoftmax(
+                    scale=source.scale, result_scale=result.scale,
+                    result_zero_point=result.zero_point,
+                )
+            ]
+        case ir.FloatSoftmax():
+            return [_dequantise(source), FloatSoftmax()]
+
+
+def _dequantise(quantisation: ir.Quantisation) -> Dequantise:
+    return Dequantise(scale=quantisation.scale, zero_point=quantisation.zero_point)

@@ -10,14 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ..compiler.report import Report
 
 __all__ = [
-    "FORMAT", "VERSION", "Deinterleave", "Dequantise", "HostStep", "Interleave", "LayerEntry",
-    "Manifest", "Part", "Port", "Quantise", "Softmax", "TensorPlace",
+    "FORMAT", "VERSION", "Deinterleave", "Dequantise", "FloatSoftmax", "HostStep", "Interleave",
+    "LayerEntry", "Manifest", "Part", "Port", "QLinearSoftmax", "Quantise", "Softmax",
+    "TensorPlace",
 ]
 
 FORMAT: Literal["cimple-program"] = "cimple-program"
 #: Another version is refused. Version 1 had the rows of a row group of weights packed together,
-#: version 2 no softmax among the host's steps.
-VERSION: Literal[3] = 3
+#: version 2 no softmax among the host's steps, version 3 only TFLite's.
+VERSION: Literal[4] = 4
 
 _Byte = Annotated[int, Field(ge=-128, le=127)]
 _Count = Annotated[int, Field(ge=0, le=1 << 31)]
@@ -71,8 +72,25 @@ class Softmax(_Part):
     beta: _Scale
 
 
+class QLinearSoftmax(_Part):
+    """int8 to int8 along the last axis, as onnxruntime's QLinearSoftmax."""
+
+    step: Literal["qlinear_softmax"] = "qlinear_softmax"
+    #: Of its input.
+    scale: _Scale
+    result_scale: _Scale
+    result_zero_point: _Byte
+
+
+class FloatSoftmax(_Part):
+    """float32 to float32 along the last axis, as ONNX's Softmax."""
+
+    step: Literal["float_softmax"] = "float_softmax"
+
+
 HostStep = Annotated[
-    Quantise | Interleave | Deinterleave | Softmax | Dequantise, Field(discriminator="step")
+    Quantise | Interleave | Deinterleave | Softmax | QLinearSoftmax | FloatSoftmax | Dequantise,
+    Field(discriminator="step"),
 ]
 
 
@@ -134,7 +152,7 @@ class Manifest(_Part):
     """The whole of `manifest.json`."""
 
     format: Literal["cimple-program"] = FORMAT
-    version: Literal[3] = VERSION
+    version: Literal[4] = VERSION
     #: Version of the compiler.
     compiler: str
     model_name: str

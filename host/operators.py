@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .manifest import Deinterleave, Dequantise, HostStep, Interleave, Quantise, Softmax
+from .manifest import (
+    Deinterleave,
+    Dequantise,
+    FloatSoftmax,
+    HostStep,
+    Interleave,
+    QLinearSoftmax,
+    Quantise,
+    Softmax,
+)
+from .onnx_softmax import float_softmax, qlinear_softmax
 from .softmax import softmax
 
 __all__ = ["apply_steps", "deinterleave", "dequantise", "interleave", "quantise"]
@@ -28,6 +38,12 @@ def apply_steps(steps: Iterable[HostStep], batch: NDArray[Any]) -> NDArray[Any]:
                 batch = deinterleave(batch, step.planes, step.shape)
             case Softmax():
                 batch = softmax(batch, step.scale, step.beta)
+            case QLinearSoftmax():
+                batch = qlinear_softmax(
+                    batch, step.scale, step.result_scale, step.result_zero_point
+                )
+            case FloatSoftmax():
+                batch = float_softmax(batch)
             case Dequantise():
                 batch = dequantise(batch, step.scale, step.zero_point)
     return batch

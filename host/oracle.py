@@ -3,9 +3,9 @@
 
 An operator between DequantizeLinear and QuantizeLinear is turned into the integer operator that
 onnxruntime would run in its place: Conv into QLinearConv, Gemm and MatMul into QGemm, MaxPool into
-MaxPool on int8, Add, AveragePool and GlobalAveragePool into QLinear*. Every other one runs as it
-stands, with its neighbours; so does each integer operator. The network's file is read anew here,
-without any of the compiler's code.
+MaxPool on int8, Add, AveragePool, GlobalAveragePool and Softmax into QLinear*. Every other one runs
+as it stands, with its neighbours; so does each integer operator. The network's file is read anew
+here, without any of the compiler's code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -158,7 +158,7 @@ class LayerOracle:
             return self._session([made], [*x, *weights, *b, *y])
         if node.op_type == "MaxPool":
             return self._session([_node("MaxPool", ["x0"], node.attribute)], [])
-        if node.op_type in ("Add", "AveragePool", "GlobalAveragePool"):
+        if node.op_type in ("Add", "AveragePool", "GlobalAveragePool", "Softmax"):
             given = [
                 name for place, each in enumerate(dequantised)
                 for name in (f"x{place}", *each.input[1:])
@@ -166,6 +166,8 @@ class LayerOracle:
             made = _node(
                 f"QLinear{node.op_type}", [*given, *y], node.attribute, domain="com.microsoft"
             )
+            if node.op_type == "Softmax":
+                made.attribute.append(helper.make_attribute("opset", self._imports[0].version))
             held = [name for name in (*given, *y) if name in self._constants]
             return self._session([made], held, len(dequantised))
         return self._floats(node, x, y)

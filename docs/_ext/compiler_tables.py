@@ -67,9 +67,11 @@ _CONDITIONS = {
     ),
     "Flatten": "`axis` 1: keeps the batch axis",
     "Reshape": "a constant shape that keeps the batch axis",
+    "Softmax": "last operator, quantised or not; along the last axis; runs on the host",
     **{
         name: f"as `{form.kind}`; zero points given"
         + ("; no `channels_last`" if "Average" in form.kind else "")
+        + ("; `opset` given" if form.kind == "Softmax" else "")
         for name, form in INTEGER_OPERATORS.items()
     },
     "Constant": "gives constants to the operators above",

@@ -67,6 +67,14 @@ class OnnxBuilder(NetworkBuilder):
         self._spread(max(float(self.scale) / np.sqrt(pixels), 1.1 * float(self.scale) / pixels))
         return self._finish()
 
+    def softmax(self, *, floating: bool = False, **more: Any) -> "OnnxBuilder":
+        """Softmax; with `floating` its result is not quantised, and the network ends."""
+        self.value = self.node("Softmax", [self.value], **more)
+        if floating:
+            return self
+        self.scale, self.zero_point = np.float32(1 / 256), -128
+        return self._finish()
+
     def pad(self, top: int, left: int, bottom: int, right: int) -> "OnnxBuilder":
         """Rows and columns of what stands for zero around."""
         amounts = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
@@ -120,7 +128,7 @@ def depthwise_network(seed: int = 0, size: int = 9, channels: int = 6) -> OnnxBu
 #: Operators that take int8 as they are in QOperator form.
 _PLAIN = ("MaxPool", "Flatten", "Reshape", "Pad")
 _OWN = {"Gemm": "QGemm", "Add": "QLinearAdd", "AveragePool": "QLinearAveragePool",
-        "GlobalAveragePool": "QLinearGlobalAveragePool"}
+        "GlobalAveragePool": "QLinearGlobalAveragePool", "Softmax": "QLinearSoftmax"}
 
 
 def integer_form(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -159,6 +167,8 @@ def integer_form(model: onnx.ModelProto) -> onnx.ModelProto:
             names += result
         fresh = helper.make_node(kind, names, list(quantise.output), node.name, domain=domain)
         fresh.attribute.extend(node.attribute)
+        if kind == "QLinearSoftmax":
+            fresh.attribute.append(helper.make_attribute("opset", model.opset_import[0].version))
         made.append(fresh)
     graph, old = onnx.GraphProto(), model.graph
     graph.CopyFrom(old)

@@ -14,9 +14,10 @@ from tests.compiler.networks import NetworkBuilder
 
 SUPPORTED = (
     "QuantizeLinear, DequantizeLinear, Conv, Gemm, MatMul, Add, Relu, MaxPool, AveragePool, "
-    "GlobalAveragePool, ReduceMean, Pad, Flatten, Reshape, QLinearConv, QLinearMatMul, "
+    "GlobalAveragePool, ReduceMean, Pad, Flatten, Reshape, Softmax, QLinearConv, QLinearMatMul, "
     "com.microsoft.QGemm, com.microsoft.QLinearAdd, com.microsoft.QLinearAveragePool, "
-    "com.microsoft.QLinearGlobalAveragePool, Constant"
+    "com.microsoft.QLinearGlobalAveragePool, "
+    "com.microsoft.QLinearSoftmax, Constant"
 )
 
 
@@ -226,7 +227,8 @@ CASES: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     "output not quantised": (
         float_output,
         (
-            "output 'conv0_y' must come from QuantizeLinear, or from DequantizeLinear behind it; "
+            "output 'conv0_y' must come from QuantizeLinear, or from DequantizeLinear "
+            "or Softmax behind it; "
             "quantise the last operator's result too"
         ),
     ),

@@ -145,7 +145,7 @@ MANIFEST_CASES: dict[str, tuple[str, Any, str]] = {
     "version": (
         "version", 2,
         (
-            "version of the program file must be 3, not 2; compile the network with this version "
+            "version of the program file must be 4, not 2; compile the network with this version "
             "of cimple, or run it with the one that compiled it"
         ),
     ),
