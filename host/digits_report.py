@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from rich import box
 from rich.table import Table
 
 from ..compiler.report import Report
+from .templates import render
 
 __all__ = ["Results", "write_report"]
 
@@ -121,10 +121,9 @@ def write_report(results: Results, compiled: Report, directory: Path) -> Path:
     _picture_cycles(results, compiled).savefig(directory / "cycles.png", dpi=110)
     data = results.to_json() | {"compiled": compiled.to_json()}
     (directory / "report.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    template = (Path(__file__).parent / "digits.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(template).render(
-        results=results, layers=compiled.layers, cycles=results.mean_cycles(), shown=_SHOWN
+    page = render(
+        "digits", results=results, layers=compiled.layers, cycles=results.mean_cycles(),
+        shown=_SHOWN,
     )
     path = directory / "report.html"
     path.write_text(page, encoding="utf-8")

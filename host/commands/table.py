@@ -33,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("prove", "prove:prove", "Prove properties of a macro formally.", "formal"),
     Command("compile", "compile:compile_", "Turn a network into a program file.", "onnx,tflite"),
     Command("run", "run:run", "Run a program file on a device.", "sim"),
+    Command("demo", "demo:demo", "Draw a digit in the browser, see an NPU read it.", "onnx"),
     Command("networks", "networks:networks", "Record a network's cycles by layer.", "sim"),
     Command("layers", "layers:layers", "Run a network's layers alone on a device.", "judge"),
     Command("info", "info:info", "Describe a program file."),
