@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The digits network on whichever device is asked for: what stands behind the page of `cimple demo`.
+"""The digits network on whichever device is asked for: what stands behind `cimple demo`'s page.
 
 One request at a time, over all devices. A device is opened when it is first asked for, and again
 after it was lost.

@@ -29,20 +29,22 @@ __all__ = ["PROGRAMS", "browser", "draw", "serving"]
 #: What must be on the PATH.
 PROGRAMS = ("chromium", "chromedriver")
 
-_SIZE = (1120, 890)
+#: Pixels across; as high as the page is.
+_WIDTH = 1120
 #: Chromium speaks to nobody, and leaves nothing behind.
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--force-color-profile=srgb", f"--window-size={_SIZE[0]},{_SIZE[1]}",
+    "--hide-scrollbars", "--force-color-profile=srgb", f"--window-size={_WIDTH},1000",
 )
 #: A three, in shares of the pad.
 _THREE = [
-    (0.31, 0.26), (0.36, 0.19), (0.44, 0.15), (0.53, 0.14), (0.62, 0.17), (0.68, 0.24), (0.67, 0.33),
-    (0.61, 0.41), (0.52, 0.46), (0.46, 0.47), (0.55, 0.48), (0.65, 0.53), (0.71, 0.62), (0.70, 0.72),
-    (0.64, 0.80), (0.54, 0.85), (0.43, 0.86), (0.34, 0.82), (0.29, 0.75),
+    (0.31, 0.26), (0.36, 0.19), (0.44, 0.15), (0.53, 0.14), (0.62, 0.17), (0.68, 0.24),
+    (0.67, 0.33), (0.61, 0.41), (0.52, 0.46), (0.46, 0.47), (0.55, 0.48), (0.65, 0.53),
+    (0.71, 0.62), (0.70, 0.72), (0.64, 0.80), (0.54, 0.85), (0.43, 0.86), (0.34, 0.82),
+    (0.29, 0.75),
 ]
-_COLOURS = 64
+_COLOURS = 128
 
 
 @contextmanager
@@ -82,7 +84,9 @@ def browser(*flags: str) -> Iterator[Any]:
             driver.quit()
 
 
-def draw(driver: Any, strokes: Sequence[Sequence[tuple[float, float]]], kind: str = "mouse") -> None:
+def draw(
+    driver: Any, strokes: Sequence[Sequence[tuple[float, float]]], kind: str = "mouse"
+) -> None:
     """Draw lines on the pad, whose points are shares of its width and height.
 
     `kind` is what draws: `mouse`, `touch` or `pen`.
@@ -94,7 +98,7 @@ def draw(driver: Any, strokes: Sequence[Sequence[tuple[float, float]]], kind: st
     pad = driver.find_element(By.ID, "pad")
     box = pad.rect
     for stroke in strokes:
-        actions = ActionBuilder(driver, mouse=PointerInput(kind, "hand"), duration=5)
+        actions = ActionBuilder(driver, mouse=PointerInput(kind, kind), duration=5)
         pointer = actions.pointer_action
         for number, (x, y) in enumerate(stroke):
             # From the middle of the pad.
@@ -117,13 +121,22 @@ def _picture(path: Path) -> None:
         draw(driver, [_THREE])
         element = driver.find_element(By.ID, "prediction")
         WebDriverWait(driver, 30).until(lambda _: element.text == "3")
-        driver.execute_script("document.activeElement.blur()")
+        _fit(driver)
         # The bars are still moving.
         WebDriverWait(driver, 5).until(
             lambda _: driver.execute_script("return document.getAnimations().length === 0")
         )
         shot = Image.open(BytesIO(driver.get_screenshot_as_png())).convert("RGB")
     shot.quantize(_COLOURS).save(path, optimize=True)
+
+
+def _fit(driver: Any) -> None:
+    """Make the window as high as the page, with nothing focused."""
+    driver.execute_script("document.activeElement.blur()")
+    wanted, shown, window = driver.execute_script(
+        "return [document.documentElement.offsetHeight, innerHeight, outerHeight]"
+    )
+    driver.set_window_size(_WIDTH, wanted + window - shown)
 
 
 def main() -> None:

@@ -20,6 +20,9 @@ from .drawing import SIDE, Strokes, digit_image
 
 __all__ = ["ADDRESS", "DemoServer", "RequestError"]
 
+#: Paths, and the method that each takes.
+_PATHS = {"/": "GET", "/api/status": "GET", "/api/classify": "POST"}
+
 #: Nobody else can reach it.
 ADDRESS = "127.0.0.1"
 
@@ -93,31 +96,36 @@ class DemoServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: DemoServer
     timeout = _PATIENCE
     server_version, sys_version = "Cimple", ""
-
-    #: Paths, and the method that each takes.
-    _PATHS = {"/": "GET", "/api/status": "GET", "/api/classify": "POST"}
 
     def _answer(self) -> None:
         try:
             path = urlsplit(self.path).path
             self._check(path)
             if path == "/":
-                self._send(HTTPStatus.OK, self.server.page.encode(), "text/html; charset=utf-8")
+                self._send(HTTPStatus.OK, self._demo.page.encode(), "text/html; charset=utf-8")
             elif path == "/api/status":
-                self._send_json(HTTPStatus.OK, self.server.status())
+                self._send_json(HTTPStatus.OK, self._demo.status())
             else:
                 image, device = self._drawing()
-                reading = self.server.classifier.classify(image, device)
+                reading = self._demo.classifier.classify(image, device)
                 self._send_json(HTTPStatus.OK, reading.to_json())
         except RequestError as error:
             self._send_json(error.status, {"error": str(error)})
         except CimpleError as error:
             self._send_json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": str(error)})
 
-    do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _answer
+    def __getattr__(self, name: str) -> Any:
+        """The method of every request, known or not, is checked here."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    @property
+    def _demo(self) -> DemoServer:
+        assert isinstance(self.server, DemoServer)
+        return self.server
 
     def _check(self, path: str) -> None:
         """Path, method, and that the page asks that came from here."""
@@ -126,11 +134,11 @@ class _Handler(BaseHTTPRequestHandler):
             raise RequestError(
                 HTTPStatus.FORBIDDEN, f"Host must be {' or '.join(_NAMES)}, not {host}"
             )
-        wanted = self._PATHS.get(path)
+        wanted = _PATHS.get(path)
         if wanted is None:
             raise RequestError(
                 HTTPStatus.NOT_FOUND,
-                f"there is no {path[:80]}; there are {', '.join(self._PATHS)}",
+                f"there is no {path[:80]}; there are {', '.join(_PATHS)}",
             )
         if self.command != wanted:
             raise RequestError(
@@ -140,9 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _drawing(self) -> tuple[NDArray[np.int64], str]:
         """The image that is asked about, and the device to ask."""
         request = _parse(self._body())
-        device = request.pop("device", self.server.classifier.first)
-        if not isinstance(device, str) or device not in self.server.classifier.devices:
-            devices = ", ".join(self.server.classifier.devices)
+        device = request.pop("device", self._demo.classifier.first)
+        if not isinstance(device, str) or device not in self._demo.classifier.devices:
+            devices = ", ".join(self._demo.classifier.devices)
             raise _bad(f"device must be one of {devices}, not {_shown(device)}")
         if len(request) != 1 or not request.keys() <= {"strokes", "pixels"}:
             keys = ", ".join(sorted(map(_shown, request))) or "neither"
@@ -192,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", _POLICY)
         self.send_header("X-Content-Type-Options", "nosniff")
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", self._PATHS[urlsplit(self.path).path])
+            self.send_header("Allow", _PATHS[urlsplit(self.path).path])
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
@@ -203,12 +211,12 @@ class _Handler(BaseHTTPRequestHandler):
         """What is no request of HTTP at all."""
         status = HTTPStatus(code)
         self.close_connection = True
-        # The request's version is not known where its first line is not.
-        self.request_version = getattr(self, "request_version", "") or self.protocol_version
+        # The version is not known where the first line is not; without one no headers are sent.
+        self.request_version = self.protocol_version
         self.command = getattr(self, "command", "") or ""
         self._send_json(status, {"error": message or status.phrase})
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         """The terminal is for what the user must know."""
 
 

@@ -49,11 +49,11 @@ def digit_image(strokes: Strokes) -> NDArray[np.int64]:
     if not len(starts):
         return np.zeros((SIDE, SIDE), np.int64)
     starts, ends = _straightened(starts, ends)
-    pixels = np.stack(np.meshgrid(np.arange(_BITMAP), np.arange(_BITMAP)), -1).reshape(-1, 2) + 0.5
     radius, wanted = 2.0, round(INK * _BLOCK**2)
+    distances = np.zeros(_BITMAP**2)
     for _ in range(_TURNS):
         scale, offset = _fit(np.concatenate([starts, ends]), radius)
-        distances = _distances(pixels, starts * scale + offset, ends * scale + offset)
+        distances = _distances(starts * scale + offset, ends * scale + offset)
         radius = float(np.clip(np.sort(distances)[wanted], *_RADIUS))
     black = (distances < radius).reshape(SIDE, _BLOCK, SIDE, _BLOCK)
     return black.sum(axis=(1, 3)).astype(np.int64)
@@ -94,11 +94,13 @@ def _fit(
 
 
 def _distances(
-    pixels: NDArray[np.float64], starts: NDArray[np.float64], ends: NDArray[np.float64]
+    starts: NDArray[np.float64], ends: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """From each pixel [P, 2] to the nearest of the lines [N, 2], in pixels."""
+    """From the middle of each pixel of the bitmap to the nearest of the lines, in pixels."""
+    axis = np.arange(_BITMAP) + 0.5
+    pixels = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 1, 2)
     along = ends - starts
     length = np.maximum((along**2).sum(axis=1), 1e-12)
-    off = pixels[:, np.newaxis] - starts
+    off = pixels - starts
     place = np.clip((off * along).sum(axis=2) / length, 0, 1)
     return np.sqrt(((off - place[..., np.newaxis] * along) ** 2).sum(axis=2).min(axis=1))

@@ -64,11 +64,14 @@ is_present() { # TEST PYTHON
   esac
 }
 
-missing_packages() { # PYTHON
-  local version package test why
+missing_packages() { # PYTHON [?]
+  local version package test why mark
   version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   while read -r package test why; do
     [[ -z $package || $package == \#* ]] && continue
+    [[ $package == \?* ]] && mark="?" || mark=""
+    [[ $mark == "${2:-}" ]] || continue
+    package=${package#"?"}
     is_present "$test" "$1" || echo "${package//@PYTHON@/$version}"
   done <requirements/debian.txt
 }
@@ -89,6 +92,14 @@ that you do not have here; run" "    sudo apt-get install --no-install-recommend
   "${as_root[@]}" apt-get update -q || say "the package lists could not be refreshed, going on"
   "${as_root[@]}" "${install[@]}" </dev/null || fail "apt-get could not install: $*" \
     "its reason is above; put it right, or install them by hand, then run the same command again"
+}
+
+# Without them some tests are skipped, and nothing else is missing.
+install_wanted() { # PYTHON
+  local wanted
+  mapfile -t wanted < <(missing_packages "$1" "?")
+  ((${#wanted[@]} == 0)) || (install_packages "${wanted[@]}") \
+    || say "going on without ${wanted[*]}: tests that need them are skipped"
 }
 
 # ---- Virtual environment -------------------------------------------------------------------------
@@ -139,7 +150,9 @@ main() {
     mapfile -t missing < <(missing_packages "$python")
     ((${#missing[@]} == 0)) || fail "still not found after the installation: ${missing[*]}"
   fi
-  is_current || fill_venv "$python"
+  is_current && return
+  install_wanted "$python"
+  fill_venv "$python"
 }
 
 main

@@ -99,6 +99,18 @@ def test_python_that_is_too_old_is_refused(tree: Path) -> None:
     ))
 
 
+def test_what_only_tests_want_may_be_missing(tree: Path) -> None:
+    """Set-up goes on, up to the virtual environment, which is where it ends here."""
+    put(tree, "g++", "exit 0")
+    body = f'[[ "$*" == *" venv "* ]] && exit 1; exec {sys.executable} "$@"'
+    put(tree, "python-without-venv", body)
+    code, printed = set_up(tree, "python-without-venv")
+    lines = printed.splitlines()
+    going_on = "going on without chromium chromium-driver: tests that need them are skipped"
+    assert f"set-up: {going_on}" in lines
+    assert (code, lines[-1]) == (1, "set-up: python could not create .venv; its reason is above")
+
+
 @pytest.mark.xdist_group("set-up")
 def test_groups_of_tests_are_kept_together(request: pytest.FixtureRequest) -> None:
     """Else both cores would compile the same WebAssembly wheel or build the same simulator."""

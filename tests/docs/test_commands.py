@@ -75,7 +75,8 @@ def demonstration() -> typer.Typer:
 
 def test_every_page_for_beginners_shows_commands() -> None:
     places = {place.partition(":")[0] for place, _ in CIMPLE}
-    guides = {f"docs/guides/{name}.md" for name in ("generate", "verify", "run-network", "digits")}
+    names = ("generate", "verify", "run-network", "digits", "demo")
+    guides = {f"docs/guides/{name}.md" for name in names}
     assert guides | {"README.md", "docs/quickstart.md"} <= places
 
 
