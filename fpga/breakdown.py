@@ -18,7 +18,10 @@ from .families import Family
 from .resources import Resources
 from .yosys import Yosys
 
-__all__ = ["ModuleShare", "breakdown", "module_shares"]
+__all__ = ["ModuleShare", "breakdown", "module_cells", "module_shares"]
+
+#: Cells and modules by name and number, in each module.
+Cells = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,28 @@ def breakdown(design: Design, family: Family, yosys: Yosys) -> tuple[ModuleShare
     Raises:
         CimpleError: Yosys does not synthesise it.
     """
+    return module_shares(module_cells(design, family, yosys), design.name, family)
+
+
+def module_cells(design: Design, family: Family, yosys: Yosys) -> Cells:
+    """Synthesise a design module by module: the cells and modules inside each.
+
+    Raises:
+        CimpleError: Yosys does not synthesise it.
+    """
     flow = f"{family.synthesis.format(name=design.name)} -noflatten"
     script = f"read_verilog design.v; {flow}; tee -q -o stat.json stat -json -top {design.name}"
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         (Path(scratch) / "design.v").write_text(design.verilog, encoding="utf-8")
         yosys.run(script, Path(scratch))
         statistics = json.loads((Path(scratch) / "stat.json").read_text(encoding="utf-8"))
-    modules = {
+    return {
         name.removeprefix("\\"): found["num_cells_by_type"]
         for name, found in statistics["modules"].items()
     }
-    return module_shares(modules, design.name, family)
 
 
-def module_shares(
-    modules: Mapping[str, Mapping[str, int]], top: str, family: Family
-) -> tuple[ModuleShare, ...]:
+def module_shares(modules: Cells, top: str, family: Family) -> tuple[ModuleShare, ...]:
     """Shares of modules whose cells are given by name; other modules are among the cells."""
     instances: Counter[str] = Counter()
 

@@ -12,7 +12,9 @@ from ..hdl.macro.config import MacroConfig
 from ..hdl.macro.parameters import Storage
 from ..hdl.npu.config import NpuConfig
 
-__all__ = ["FAMILIES", "Count", "Device", "Family", "family_of", "suits_fpgas", "target_of"]
+__all__ = [
+    "FAMILIES", "Capacity", "Count", "Device", "Family", "family_of", "suits_fpgas", "target_of",
+]
 
 
 class Count(NamedTuple):
@@ -28,6 +30,15 @@ class Count(NamedTuple):
     """LUT4 positions that one of the cells takes."""
 
 
+class Capacity(NamedTuple):
+    """What a part has, in the columns that counts are summed up in."""
+
+    sites: int
+    ff: int
+    rams: int
+    dsps: int
+
+
 class Device(NamedTuple):
     """The part of a family in which designs are placed."""
 
@@ -38,6 +49,7 @@ class Device(NamedTuple):
     """Its options for this part."""
     positions: str
     """What its report calls a LUT4 position."""
+    capacity: Capacity
     effort: tuple[str, ...] = ()
     """Options that change how it places."""
     npu_effort: tuple[str, ...] = ()
@@ -99,6 +111,7 @@ FAMILIES: dict[str, Family] = {
                 "nextpnr-ecp5",
                 ("--85k", "--package", "CABGA381", "--speed", "6"),
                 "TRELLIS_COMB",
+                Capacity(sites=83_640, ff=83_640, rams=208, dsps=156),
                 # Three times the default: what limits a macro are long ways across the die.
                 ("--placer-heap-timingweight", "30"),
                 # The default router comes to no end where most of the device is used.
@@ -117,7 +130,14 @@ FAMILIES: dict[str, Family] = {
                 Count("SB_SPRAM256KA", "SB_SPRAM256KA", "ram"),
                 Count("SB_MAC16", "SB_MAC16", "dsp"),
             ),
-            Device("iCE40UP5K", "nextpnr-ice40", ("--up5k", "--package", "sg48"), "ICESTORM_LC"),
+            Device(
+                "iCE40UP5K",
+                "nextpnr-ice40",
+                ("--up5k", "--package", "sg48"),
+                "ICESTORM_LC",
+                # Of the memories 30 are small and 4 large.
+                Capacity(sites=5_280, ff=5_280, rams=34, dsps=8),
+            ),
         ),
         Family(
             "gowin",

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Budgets of parts: blocks, what binds, the frontier, the command and its record."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cimple.compiler.compile import compile_network
+from cimple.fpga.breakdown import module_cells, module_shares
+from cimple.fpga.budget import Budget, Shape, block_counts, design_shape
+from cimple.fpga.budget_record import (
+    budgets_page,
+    frontier,
+    merge_budgets,
+    read_budgets,
+    to_budgets_record,
+)
+from cimple.fpga.families import FAMILIES, Capacity
+from cimple.fpga.resources import Resources
+from cimple.fpga.yosys import Yosys, find_yosys
+from cimple.hdl.errors import CimpleError
+from cimple.hdl.generate import generate
+from cimple.hdl.load import load_config
+from cimple.hdl.npu.config import NpuConfig
+from cimple.host import cli
+
+ECP5 = FAMILIES["ecp5"]
+SHAPE = Shape("lookup", 2, 4, 72, 16, 8, 4)
+
+#: An NPU of two macros, whose array is shared, and a vector engine with two requantisers.
+MODULES = {
+    "n": {"LUT4": 3, "n_matrix": 1, "n_vector": 1, "n_weights": 1, "n_queue_load": 2},
+    "n_matrix": {"LUT4": 1, "n_matrix_macro0": 1, "n_matrix_macro1": 1, "n_matrix_feeder": 1},
+    "n_matrix_macro0": {"n_columns4": 4},
+    "n_matrix_macro1": {"n_columns4": 4, "TRELLIS_FF": 5},
+    "n_columns4": {"LUT4": 10, "TRELLIS_FF": 2},
+    "n_matrix_feeder": {"CCU2C": 2, "n_extent": 1},
+    "n_extent": {"LUT4": 7},
+    "n_vector": {"LUT4": 4, "n_vector_lanes": 1},
+    "n_vector_lanes": {"MULT18X18D": 4, "n_vector_lanes_requantiser0": 2},
+    "n_vector_lanes_requantiser0": {"LUT4": 6},
+    "n_weights": {"DP16KD": 9},
+    "n_queue_load": {"LUT4": 1},
+}
+
+
+def made(name: str, sites: int, cycles: int | None, **changes: Any) -> Budget:
+    """A budget on the ECP5 with one block."""
+    whole = Capacity(sites, 100, 10, 1)
+    blocks = {"macros": Capacity(sites + 5, 100, 10, 1)}
+    found = Budget(name, "ecp5", "0.70", "12", SHAPE, whole, blocks, {"net": cycles})
+    return replace(found, **changes)
+
+
+def test_every_instance_counts_in_the_block_that_it_is_in() -> None:
+    assert block_counts(MODULES, "n", ECP5) == {
+        "macros": Capacity(80, 21, 0, 0),
+        "window feeder": Capacity(11, 0, 0, 0),
+        "weight loader": Capacity(1, 0, 0, 0),
+        "weight memory": Capacity(0, 0, 9, 0),
+        "requantisers": Capacity(12, 0, 0, 4),
+        "vector engine": Capacity(4, 0, 0, 0),
+        "program and counters": Capacity(5, 0, 0, 0),
+    }
+
+
+def test_what_binds_is_the_largest_share() -> None:
+    assert made("a", 41_820, 1).binding == ("sites", 0.5)
+    assert made("a", 100, 1, whole=Capacity(1, 1, 208, 157)).binding == ("DSP", 157 / 156)
+    assert made("a", 100, 1, family="gowin").binding is None
+
+
+def test_the_frontier() -> None:
+    """By the share of what binds, and cycles; of two that are alike both."""
+    small, fast = made("small", 9000, 50), made("fast", 20_000, 20)
+    worse = made("worse", 21_000, 20)
+    twin, lost, huge = made("twin", 9000, 50), made("lost", 5000, None), made("huge", 90_000, 1)
+    points = [small, fast, worse, twin, lost, huge]
+    assert frontier(points, "net") == [small, fast, twin]
+    assert frontier(points, "other") == []
+
+
+def test_the_page() -> None:
+    page = budgets_page([made("a", 41_820, 1500), made("b", 50_000, 1600), made("c", 90_000, None)])
+    assert (
+        "| a | LFE5U-85F | lookup | 72 | 2 | 4 x 16 | 8 | 4 | 41,820 | 100 | 10 | 1 | sites, 50% | "
+        "**1,500** |\n"
+    ) in page
+    assert "| sites, 60% | 1,600 |\n" in page
+    assert "| does not fit |\n" in page
+    assert "What binds is sites: 50.0% of the part is taken." in page
+    assert "It does not fit: of sites 107.6% of what the part has is needed." in page
+    assert (
+        "| macros | 41,825 (50.0%) | 100 (0.1%) | 10 (4.8%) | 1 (0.6%) |\n"
+        "| across blocks | -5 | 0 | 0 | 0 |\n"
+        "| **all** | 41,820 (50.0%) | 100 (0.1%) | 10 (4.8%) | 1 (0.6%) |\n"
+        "| LFE5U-85F | 83,640 | 83,640 | 208 | 156 |\n"
+        "| left | 41,820 | 83,540 | 198 | 155 |\n"
+    ) in page
+
+
+def test_the_record(tmp_path: Path) -> None:
+    path = tmp_path / "budget.json"
+    budgets = [made("a", 1, 5), made("b", 2, None)]
+    path.write_text(json.dumps(to_budgets_record(budgets)))
+    assert read_budgets(path) == budgets
+    path.write_text('{"results": [{"name": "a"}]}')
+    with pytest.raises(CimpleError, match="is no record of budgets; remove it"):
+        read_budgets(path)
+
+
+def test_cycles_of_other_networks_are_kept_while_the_design_is_the_same() -> None:
+    old, other = made("a", 1, 5), made("b", 2, 6)
+    new = replace(old, cycles={"more": 7})
+    (found, kept) = merge_budgets([old, other], new)
+    assert (found.cycles, kept) == ({"net": 5, "more": 7}, other)
+    changed = replace(new, input_sha256="34")
+    assert merge_budgets([old, other], changed)[0].cycles == {"more": 7}
+
+
+def npu(name: str) -> NpuConfig:
+    config = load_config(name)
+    assert isinstance(config, NpuConfig)
+    return config
+
+
+def command(*words: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["budget", *map(str, words)])
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Counting without generating and without Yosys; what has been counted."""
+    names: list[str] = []
+
+    def design_of(config: NpuConfig) -> SimpleNamespace:
+        return SimpleNamespace(name=config.name, verilog=f"module {config.name}")
+
+    def count_cells(config: NpuConfig, design: object, family: object, yosys: object) -> Resources:
+        names.append(config.name)
+        size = config.macro.columns * config.macro.rows
+        return Resources(ECP5.count({"LUT4": 10 * size, "DP16KD": 20}), "0.70")
+
+    def cells(design: SimpleNamespace, family: object, yosys: object) -> object:
+        name = design.name
+        return {
+            name: {f"{name}_matrix_macro0": 1, "LUT4": 9}, f"{name}_matrix_macro0": {"LUT4": 500},
+        }
+
+    place = "cimple.host.commands.budget."
+    monkeypatch.setattr(f"{place}generate", design_of)
+    monkeypatch.setattr(f"{place}count_cells", count_cells)
+    monkeypatch.setattr(f"{place}module_cells", cells)
+    monkeypatch.setattr(f"{place}find_yosys", lambda: Yosys("yosys", "0.70"))
+    return names
+
+
+def test_the_command_on_two_presets(
+    counted: list[str], root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = root / "examples" / "digits" / "digits.onnx"
+    assert command("npu_tiny", "npu_digits", "-n", network, "-o", tmp_path) == 0
+    tiny, digits = read_budgets(tmp_path / "budget.json")
+    cycles = compile_network(network, npu("npu_digits")).report.cycles
+    assert digits.cycles == {"digits.onnx": cycles}
+    assert tiny.cycles == {"digits.onnx": None}
+    assert digits.shape == design_shape(npu("npu_digits"))
+    assert digits.whole == Capacity(11_520, 0, 20, 0)
+    assert digits.blocks == {
+        "macros": Capacity(500, 0, 0, 0), "program and counters": Capacity(9, 0, 0, 0)
+    }
+    assert len(digits.input_sha256) == 64
+    page = (tmp_path / "budget.md").read_text()
+    assert f"| sites, 14% | **{cycles:,}** |" in page
+    assert "| does not fit |" in page
+    errors = capsys.readouterr().err
+    assert "npu_tiny: digits.onnx: the network's images need" in errors
+    line = "npu_digits: 11,520 sites, 0 FF, 20 block RAMs, 0 DSP blocks; 14% of sites; cycles: "
+    assert f"{line}digits.onnx {cycles:,}" in errors
+
+
+def test_counts_that_hold_are_not_made_again(
+    counted: list[str], root: Path, tmp_path: Path
+) -> None:
+    network = root / "examples" / "digits" / "digits.onnx"
+    assert command("npu_digits", "-o", tmp_path) == 0
+    assert command("npu_digits", "-n", network, "-o", tmp_path) == 0
+    assert counted == ["npu_digits"]
+    (found,) = read_budgets(tmp_path / "budget.json")
+    assert list(found.cycles) == ["digits.onnx"]
+    assert command("npu_digits", "--again", "-o", tmp_path) == 0
+    path = tmp_path / "budget.json"
+    path.write_text(path.read_text().replace('"0.70"', '"0.69"'))
+    assert command("npu_digits", "-o", tmp_path) == 0
+    assert counted == ["npu_digits"] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("edge_16x4",), "edge_16x4: is a macro; a network needs an NPU"),
+        (("npu_tiny", "npu_tiny"), "name: several of the NPUs are called npu_tiny; give each a "),
+        (("npu_tiny", "-n", "none.onnx"), "none.onnx: no such file"),
+        (("npu_tiny", "--family", "x"), "--family must be one of ecp5, ice40, gowin, not 'x'"),
+    ],
+)
+def test_errors(
+    words: tuple[str, ...], expected: str, counted: list[str], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command(*words, "-o", tmp_path) == 2
+    assert expected in capsys.readouterr().err
+    assert counted == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.xdist_group("yosys")
+def test_the_blocks_of_a_real_npu() -> None:
+    """They are those of its source, and their sum is the sum over all modules."""
+    design = generate(npu("npu_tiny"))
+    cells = module_cells(design, ECP5, find_yosys())
+    blocks = block_counts(cells, design.name, ECP5)
+    assert list(blocks) == [
+        "macros", "window feeder", "weight loader", "weight memory", "parameter memory",
+        "requantisers", "vector engine", "activation memory", "front door", "program and counters",
+    ]
+    shares = module_shares(cells, design.name, ECP5)
+    sums = Capacity(*(sum(column) for column in zip(*blocks.values(), strict=True)))
+    assert sums == Capacity(
+        sum(share.sites for share in shares), sum(share.ff for share in shares),
+        sum(share.rams for share in shares), sum(share.dsps for share in shares),
+    )
+    assert blocks["requantisers"].dsps > 0
+    assert blocks["weight memory"].rams > 0
+    assert blocks["macros"].sites > 200
+
+
+def test_the_manual_has_the_parts_as_they_are(root: Path) -> None:
+    page = (root / "docs" / "development" / "tools.md").read_text()
+    devices = [family.device for family in FAMILIES.values() if family.device]
+    for device in devices:
+        numbers = " | ".join(f"{number:,}" for number in device.capacity)
+        assert f"| {device.title.partition(',')[0]} | {numbers} |\n" in page
