@@ -24,8 +24,8 @@ RESOURCES = ("sites", "FF", "block RAM", "DSP")
 
 #: What a module's name begins with behind that of the NPU, and its block; the first that fits.
 _BLOCKS = {
-    r"_matrix_macro\d+": "macros",
-    r"_matrix_feeder": "window feeder",
+    r"_matrix_macro": "macros",
+    r"_matrix_(feeder|slots)": "window feeder",
     r"_matrix": "weight loader",
     r"_weights": "weight memory",
     r"_parameters": "parameter memory",

@@ -2,6 +2,8 @@
 """Budgets of parts: blocks, what binds, the frontier, the command and its record."""
 
 import json
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -220,16 +222,35 @@ def test_errors(
     assert list(tmp_path.iterdir()) == []
 
 
+BLOCKS = [
+    "macros", "window feeder", "weight loader", "weight memory", "parameter memory",
+    "requantisers", "vector engine", "activation memory", "front door", "program and counters",
+]
+
+
+@pytest.mark.parametrize("macros", [1, 2])
+def test_every_block_is_in_the_verilog(macros: int) -> None:
+    """Each module a LUT4, and the hierarchy as generated."""
+    config = NpuConfig.from_mapping({**npu("npu_tiny").to_mapping(), "macros": macros}, source="x")
+    cells: dict[str, dict[str, int]] = {}
+    for text in generate(config).verilog.split("\nendmodule"):
+        if found := re.search(r"^module (\w+)", text, re.MULTILINE):
+            inside = re.findall(rf"^  ({config.name}_\w+) (?:#|\w|\\)", text, re.MULTILINE)
+            cells[found[1]] = {"LUT4": 1, **Counter(inside)}
+    blocks = block_counts(cells, config.name, ECP5)
+    assert list(blocks) == BLOCKS
+    assert blocks["macros"].sites > 20 * macros
+    shares = module_shares(cells, config.name, ECP5)
+    assert sum(counts.sites for counts in blocks.values()) == sum(each.sites for each in shares)
+
+
 @pytest.mark.xdist_group("yosys")
 def test_the_blocks_of_a_real_npu() -> None:
     """They are those of its source, and their sum is the sum over all modules."""
     design = generate(npu("npu_tiny"))
     cells = module_cells(design, ECP5, find_yosys())
     blocks = block_counts(cells, design.name, ECP5)
-    assert list(blocks) == [
-        "macros", "window feeder", "weight loader", "weight memory", "parameter memory",
-        "requantisers", "vector engine", "activation memory", "front door", "program and counters",
-    ]
+    assert list(blocks) == BLOCKS
     shares = module_shares(cells, design.name, ECP5)
     sums = Capacity(*(sum(column) for column in zip(*blocks.values(), strict=True)))
     assert sums == Capacity(
