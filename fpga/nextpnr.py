@@ -2,8 +2,9 @@
 """nextpnr as a place-and-route tool: native where there is one, else the WebAssembly wheel."""
 
 import json
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,31 +71,76 @@ class Nextpnr:
         Raises:
             CimpleError: nextpnr ends with an error, or its report cannot be read.
         """
+        options = [*device.options, *effort]
+        report = self.execute(options, seed, directory, f"{device.title}, seed {seed}")
+        try:
+            return read_report(report)
+        except ValueError as error:
+            raise CimpleError(f"{self.command}: its report cannot be read: {error}") from None
+
+    def execute(
+        self, options: Sequence[str], seed: int, directory: Path, where: str,
+        say: Callable[[str], None] = lambda message: None,
+    ) -> Any:
+        """Run it on `NETLIST` in `directory`; its report as plain data.
+
+        What it prints is left in `nextpnr.log`. `where` is for the error, `say` is told of each
+        step.
+
+        Raises:
+            CimpleError: as `run`.
+        """
         (directory / _REPORT).unlink(missing_ok=True)
         # However slow a design is, its speed is the answer and no failure.
         files = ["--json", NETLIST, "--report", _REPORT, "--timing-allow-fail"]
-        result = subprocess.run(
-            [self.command, *device.options, *effort, *files, "--seed", str(seed)],
-            cwd=directory, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if result.returncode:
-            raise CimpleError(
-                f"{self.command} ended with an error in {device.title}, seed {seed}: "
-                f"{_reason(result.stdout + result.stderr)}"
-            )
+        command = [self.command, *options, *files, "--seed", str(seed)]
+        said: list[str] = []
+        with subprocess.Popen(
+            command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                if step := _step(line):
+                    say(step)
+        (directory / "nextpnr.log").write_text("".join(said), encoding="utf-8")
+        if process.returncode:
+            reason = _reason("".join(said))
+            raise CimpleError(f"{self.command} ended with an error in {where}: {reason}")
         try:
-            return read_report(json.loads((directory / _REPORT).read_text(encoding="utf-8")))
+            return json.loads((directory / _REPORT).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CimpleError(f"{self.command}: its report cannot be read: {error}") from None
 
 
-def find_nextpnr(tool: str) -> Nextpnr:
-    """The nextpnr to use, as `nextpnr-ecp5`.
+#: Lines that tell how far it is, and what they mean.
+_STEPS = (
+    (r"Info: Pack", "packing"),
+    (r"Info:\s+at iteration #(\d+)", "placing, iteration {}"),
+    (r"Info: Running simulated annealing", "refining the placement"),
+    (r"Info: Routing", "routing"),
+    (r"Info:\s+iter=(\d+)", "routing, iteration {}"),
+)
+
+
+def _step(line: str) -> str | None:
+    """What a line of its output says it does now."""
+    for pattern, text in _STEPS:
+        if found := re.match(pattern, line):
+            return text.format(*found.groups())
+    return None
+
+
+def find_nextpnr(
+    tool: str, say: Callable[[str], None] = lambda message: None
+) -> Nextpnr:
+    """The nextpnr to use, as `nextpnr-ecp5`; `say` is told of a first start.
 
     Raises:
         CimpleError: there is none, or only one that is too old.
     """
-    return Nextpnr(*find_program(tool, "--version", r"Version (?:nextpnr-)?(\d+\.\d+)", _OLDEST))
+    pattern = r"Version (?:nextpnr-)?(\d+\.\d+)"
+    return Nextpnr(*find_program(tool, "--version", pattern, _OLDEST, say))
 
 
 def read_report(report: Mapping[str, Any]) -> Routed:

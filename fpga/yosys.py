@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +45,16 @@ class Yosys:
             raise CimpleError(f"{self.command} ended with an error: {reason}")
 
 
-def find_yosys() -> Yosys:
+def find_yosys(say: Callable[[str], None] = lambda message: None) -> Yosys:
     """The Yosys to use.
 
-    The first start of the wheel compiles it for this computer, which takes about a minute.
+    The first start of the wheel compiles it for this computer, which takes about a minute: `say` is
+    told.
 
     Raises:
         CimpleError: there is none, or only one that is too old.
     """
-    return Yosys(*find_program("yosys", "-V", r"^Yosys (\d+\.\d+)", _OLDEST))
+    return Yosys(*find_program("yosys", "-V", r"^Yosys (\d+\.\d+)", _OLDEST, say))
 
 
 def _reason(logged: str, said: str) -> str:
