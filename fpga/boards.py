@@ -101,7 +101,8 @@ def _ecpix5(size: str, luts: int, preset: str, clock_hz: int) -> Board:
 def _orangecrab(size: str, luts: int, preset: str, clock_hz: int) -> Board:
     return Board(
         f"orangecrab-{size.lower()}", f"OrangeCrab r0.2, {size}", f"LFE5U-{size}", luts, luts,
-        "ecp5", _ORANGECRAB.format(size), preset, clock_hz, ("--board", "orangeCrab"), light="rgb_led",
+        "ecp5", _ORANGECRAB.format(size), preset, clock_hz, ("--board", "orangeCrab"),
+        light="rgb_led",
         # Those of a Feather's serial port, for an adaptor: the board has none.
         uart_pins=("0", "1"), link="adaptor at pins 0 (rx) and 1 (tx)",
     )  # fmt: skip
