@@ -166,16 +166,20 @@ def build(
             "seed": seed, "yosys": tools.yosys.version, "nextpnr": tools.nextpnr.version,
         }
         there = {"lut": board.luts, "ff": board.ffs}
-        if counted.sites > board.luts or counted.ff > board.ffs:
-            # The router would look for a place for ever.
-            report = BoardReport(**common, used=_counts(counted), available=there, fmax_mhz=None)
+        used = _counts(counted)
+        if flow.packs_first and _fits(used, there):
+            # The placer would look for room for ever.
+            say("packing")
+            packed = _run(board, flow, tools, sources, seed, directory, say, "--pack-only")
+            used, there = _utilisation(flow, packed, used, there)
+        if not _fits(used, there):
+            report = BoardReport(**common, used=used, available=there, fmax_mhz=None)
             return Bitstream(b"", flow.ending, report)
         say("place and route (a few minutes)")
-        found = _place(board, flow, tools, sources, seed, directory, say)
-        used, available = _utilisation(flow, found["utilization"])
+        found = _run(board, flow, tools, sources, seed, directory, say)
+        used, there = _utilisation(flow, found, used, there)
         report = BoardReport(
-            **common, used=_counts(counted) | used, available=there | available,
-            fmax_mhz=round(_fmax(found), 2),
+            **common, used=used, available=there, fmax_mhz=round(_fmax(found), 2)
         )
         say("bitstream")
         return Bitstream(_pack(board, flow, tools, directory), flow.ending, report)
@@ -203,14 +207,20 @@ def _counts(counted: Resources) -> dict[str, int]:
     }
 
 
-def _place(
-    board: Board, flow: Flow, tools: Tools, sources: Sources, seed: int, directory: Path, say: Say
+def _fits(used: Mapping[str, int], there: Mapping[str, int]) -> bool:
+    """Whether there is as much as is used, of what is known."""
+    return all(used[what] <= count for what, count in there.items())
+
+
+def _run(
+    board: Board, flow: Flow, tools: Tools, sources: Sources, seed: int, directory: Path, say: Say,
+    *more: str,
 ) -> Any:
-    """Place and route; nextpnr's report."""
+    """Place and route, or as much of it as the options `more` say; nextpnr's report."""
     options = flow.options(board.make_platform(), sources.clock_hz / 1e6)
     device = flow.family.device
     effort = device.effort_for("npu") if device else ()
-    return tools.nextpnr.execute([*options, *effort], seed, directory, board.title, say)
+    return tools.nextpnr.execute([*options, *effort, *more], seed, directory, board.title, say)
 
 
 def _fmax(found: Any) -> float:
@@ -222,17 +232,17 @@ def _fmax(found: Any) -> float:
 
 
 def _utilisation(
-    flow: Flow, found: Mapping[str, Mapping[str, int]]
+    flow: Flow, found: Any, used: Mapping[str, int], there: Mapping[str, int]
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """What of the part is used, and what there is, by nextpnr."""
-    used: dict[str, int] = {}
-    available: dict[str, int] = {}
+    """What of the part is used, and what there is: by nextpnr, and else as it was known before."""
+    cells: Mapping[str, Mapping[str, int]] = found["utilization"]
+    uses, parts = dict(used), dict(there)
     for what, names in flow.counted.items():
-        for name in names:
-            if name in found:
-                used[what] = used.get(what, 0) + found[name]["used"]
-                available[what] = max(available.get(what, 0), found[name]["available"])
-    return used, available
+        known = [cells[name] for name in names if name in cells]
+        if known:
+            uses[what] = sum(cell["used"] for cell in known)
+            parts[what] = max(cell["available"] for cell in known)
+    return uses, parts
 
 
 def _pack(board: Board, flow: Flow, tools: Tools, directory: Path) -> bytes:

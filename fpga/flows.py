@@ -33,6 +33,8 @@ class Flow(NamedTuple):
     counted: Mapping[str, tuple[str, ...]]
     """What nextpnr calls LUT4 positions, flip-flops, block RAMs and DSP blocks, by `lut`, `ff`,
     `ram` and `dsp`; several names are added up. What it does not name Yosys counts."""
+    packs_first: bool = False
+    """Whether only packing shows what cells take, so that it is done before placing begins."""
 
 
 def _ecp5_options(platform: Any, clock: float) -> tuple[str, ...]:
@@ -89,7 +91,8 @@ _GOWIN = Flow(
         "--sspi_as_gpio", "--mspi_as_gpio", "-d", _gowin_family(platform), "-o", name,
         "placed.json",
     ), ".fs",
-    {"lut": ("LUT4",), "ff": ("DFF",), "ram": ("BSRAM",)},
+    # A flip-flop is reached through a LUT, which is counted even where it does nothing else.
+    {"lut": ("LUT4", "ALU"), "ff": ("DFF",), "ram": ("BSRAM",)}, packs_first=True,
 )  # fmt: skip
 
 #: By the name that boards give; the two dies of Gowin differ in their PLL.

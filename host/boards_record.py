@@ -72,9 +72,9 @@ def _row(row: Mapping[str, Any]) -> str:
 
 def _too_small(row: Mapping[str, Any]) -> str:
     used, there = row["used"], row["available"]
-    sizes = [f"{used[what]:,} of {there[what]:,}" for what in ("lut", "ff")]
-    cells = [row["board"], row["part"], row["preset"], *sizes, f"{used['ram']:,}",
-             f"{used['dsp']:,}"]
+    sizes = [f"{used[what]:,} of {there[what]:,}" if what in there else f"{used[what]:,}"
+             for what in COUNTED]
+    cells = [row["board"], row["part"], row["preset"], *sizes]
     return f"| {' | '.join(cells)} |"
 
 
@@ -94,7 +94,8 @@ a second those of the NPU alone: the serial link is slower.
 _TOO_SMALL = """
 ## Parts that are too small
 
-Counted after synthesis, with multipliers in DSP blocks.
+Counted after synthesis, with multipliers in DSP blocks; where that would fit, after packing, as a
+flip-flop of Gowin's parts is reached through a LUT, which is then taken.
 
 | board | FPGA | NPU | LUT4 | FF | block RAM | DSP |
 |---|---|---|---:|---:|---:|---:|

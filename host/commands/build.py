@@ -126,8 +126,9 @@ def _failure(report: BoardReport) -> str:
 
 
 def _size(report: BoardReport) -> str:
-    """What it takes of what is scarce, and what there is."""
+    """What it takes more of than there is, and what there is."""
     return " and ".join(
-        f"{report.used[what]:,} {COUNTED[what]} of {report.available[what]:,}"
-        for what in ("lut", "ff")
+        f"{report.used[what]:,} {title} of {report.available[what]:,}"
+        for what, title in COUNTED.items()
+        if report.used[what] > report.available.get(what, report.used[what])
     )

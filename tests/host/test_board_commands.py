@@ -73,12 +73,13 @@ def test_another_npu_and_another_clock(built, tmp_path):
     ("fmax", "message"),
     [
         (70.2, "reaches 70.2 MHz in LFE5U-25F, and its clock is 75 MHz; try another --seed, or"),
-        (None, "does not fit LFE5U-25F: 17,000 LUT4 of 24,288 and 13,000 flip-flops of 24,288;"),
+        (None, "does not fit LFE5U-25F: 17,000 LUT4 of 9,000 and 10 DSP blocks of 5; choose a"),
     ],
 )  # fmt: skip
 def test_what_is_too_slow_or_too_large_is_an_error(built, tmp_path, capsys, fmax, message):
     (tmp_path / "ulx3s-25f.bit").write_bytes(b"an older one")
-    built[1][0] = replace(REPORT, fmax_mhz=fmax)
+    little = REPORT.available if fmax else {"lut": 9000, "ff": 13000, "dsp": 5}
+    built[1][0] = replace(REPORT, fmax_mhz=fmax, available=little)
     assert cimple("build", "--board", "ulx3s-25f", "-o", tmp_path) == 1
     assert f"error: ulx3s-25f: npu_small {message}" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["ulx3s-25f.json"]
