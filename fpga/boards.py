@@ -112,22 +112,23 @@ BOARDS: dict[str, Board] = {
     board.name: board
     for board in (
         # An LFE5U-12F is a 25F by another name, and the open tools use all of it.
-        _ulx3s("12F", 24_288, "npu_small", 75_000_000),
-        _ulx3s("25F", 24_288, "npu_small", 75_000_000),
+        _ulx3s("12F", 24_288, "npu_small", 50_000_000),
+        _ulx3s("25F", 24_288, "npu_small", 50_000_000),
         _ulx3s("45F", 43_848, "npu_digits", 50_000_000),
         _ulx3s("85F", 83_640, "ulx3s_85f", 50_000_000),
-        _orangecrab("25F", 24_288, "npu_small", 72_000_000),
+        _orangecrab("25F", 24_288, "npu_small", 48_000_000),
         _orangecrab("85F", 83_640, "ulx3s_85f", 48_000_000),
         _ecpix5("45", 43_848, "npu_digits", 50_000_000),
         _ecpix5("85", 83_640, "ulx3s_85f", 50_000_000),
         Board(
             "colorlight-i5", "Colorlight i5", "LFE5U-25F", 24_288, 24_288, "ecp5",
-            _OWN.format("ColorlightI5"), "npu_small", 75_000_000, ("--board", "colorlight-i5"),
+            _OWN.format("ColorlightI5"), "npu_small", 50_000_000, ("--board", "colorlight-i5"),
         ),
         Board(
             "colorlight-i9", "Colorlight i9", "LFE5U-45F", 43_848, 43_848, "ecp5",
             _OWN.format("ColorlightI9"), "npu_digits", 50_000_000, ("--board", "colorlight-i9"),
         ),
+        # The smallest NPU that runs the digits network, which does not fit: docs/guides/boards.md.
         Board(
             "tang-nano-9k", "Sipeed Tang Nano 9K", "GW1NR-9C", 8_640, 6_480, "gw1n",
             "amaranth_boards.tang_nano_9k:TangNano9kPlatform", "npu_nano", 27_000_000,
@@ -139,7 +140,7 @@ BOARDS: dict[str, Board] = {
         ),
         Board(
             "icebreaker", "1BitSquared iCEBreaker", "iCE40UP5K", 5_280, 5_280, "ice40",
-            # The smallest NPU there is, which does not fit: docs/results/boards.md.
+            # The smallest NPU there is, which does not fit either: docs/results/boards.md.
             "amaranth_boards.icebreaker:ICEBreakerPlatform", "npu_least", 12_000_000,
             ("--board", "ice40_generic"),
         ),
