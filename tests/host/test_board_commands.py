@@ -99,7 +99,10 @@ def test_reports_are_recorded_beside_others(built, tmp_path, monkeypatch):
 
 
 def test_the_record_page_is_that_of_its_data(root):
-    results = json.loads((root / "docs/results/boards.json").read_text())["results"]
+    record = root / "docs/results/boards.json"
+    if not record.exists():
+        pytest.skip("there is no record: cimple build --board NAME --record docs/results")
+    results = json.loads(record.read_text())["results"]
     assert (root / "docs/results/boards.md").read_text() == record_page(results)
     assert set(results) <= set(BOARDS)
     for name, row in results.items():
