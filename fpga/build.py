@@ -19,6 +19,7 @@ from .flows import FLOWS, Flow
 from .nextpnr import Nextpnr, find_nextpnr
 from .programs import find_tool
 from .resources import Resources
+from .synthesis import synthesise
 from .top import BoardTop, clock_of
 from .yosys import Yosys, find_yosys
 
@@ -186,15 +187,12 @@ def build(
 
 
 def _synthesise(sources: Sources, flow: Flow, yosys: Yosys, directory: Path) -> Resources:
-    """Write `netlist.json`; the cells that it has."""
+    """Write the netlist; the cells that it has."""
     files = {"core.v": sources.core, "top.il": sources.top, "top" + flow.constraints:
              sources.constraints}
-    for name, text in files.items():
-        (directory / name).write_text(text, encoding="utf-8")
-    yosys.run(
-        f"read_verilog core.v; read_rtlil top.il; {flow.synthesis}; write_json netlist.json; "
-        "tee -q -o stat.json stat -json -top top",
-        directory,
+    synthesise(
+        files, "read_verilog core.v; read_rtlil top.il", "top", flow.family, yosys, directory,
+        flow=flow.synthesis, then="tee -q -o stat.json stat -json -top top",
     )
     statistics = json.loads((directory / "stat.json").read_text(encoding="utf-8"))
     cells = flow.family.count(statistics["design"]["num_cells_by_type"])

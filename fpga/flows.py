@@ -15,7 +15,7 @@ class Flow(NamedTuple):
 
     family: Family
     synthesis: str
-    """Yosys command; `top` is the top level."""
+    """Yosys commands; `{name}` is the top level."""
     router: str
     """Place-and-route program."""
     constraints: str
@@ -68,7 +68,7 @@ def _gowin_options(platform: Any, clock: float) -> tuple[str, ...]:
 
 
 _ECP5 = Flow(
-    FAMILIES["ecp5"], "synth_ecp5 -top top", "nextpnr-ecp5", ".lpf", _ecp5_options,
+    FAMILIES["ecp5"], FAMILIES["ecp5"].synthesis, "nextpnr-ecp5", ".lpf", _ecp5_options,
     "placed.config", "ecppack",
     lambda platform, name: ("--compress", "--input", "placed.config", "--bit", name), ".bit",
     {"lut": ("TRELLIS_COMB",), "ff": ("TRELLIS_FF",), "ram": ("DP16KD",), "dsp": ("MULT18X18D",)},
@@ -77,15 +77,15 @@ _ECP5 = Flow(
 _ICE40 = Flow(
     # Multipliers go into DSP blocks, which the flow for counts leaves alone.
     FAMILIES["ice40"],
-    "setattr -unset ram_style a:ram_style=distributed; synth_ice40 -dsp -device u -top top",
+    "setattr -unset ram_style a:ram_style=distributed; synth_ice40 -dsp -device u -top {name}",
     "nextpnr-ice40", ".pcf", _ice40_options, "placed.asc", "icepack",
     lambda platform, name: ("placed.asc", name), ".bin",
     {"lut": ("ICESTORM_LC",), "ram": ("ICESTORM_RAM",), "dsp": ("ICESTORM_DSP",)},
 )  # fmt: skip
 
 _GOWIN = Flow(
-    FAMILIES["gowin"], "synth_gowin -top top", "nextpnr-himbaechel-gowin", ".cst", _gowin_options,
-    "placed.json", "gowin_pack",
+    FAMILIES["gowin"], "synth_gowin -top {name}", "nextpnr-himbaechel-gowin", ".cst",
+    _gowin_options, "placed.json", "gowin_pack",
     lambda platform, name: (
         # Pins that configure the part are used after that.
         "--sspi_as_gpio", "--mspi_as_gpio", "-d", _gowin_family(platform), "-o", name,

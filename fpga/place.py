@@ -120,7 +120,9 @@ def place(
         directory = Path(scratch)
         say("synthesis in a harness")
         verilog = design.verilog + harness(design.name, design.manifest["ports"])
-        synthesise(verilog, harness_name(design.name), family, yosys, directory)
+        top = harness_name(design.name)
+        files = {"design.v": verilog}
+        synthesise(files, "read_verilog design.v", top, family, yosys, directory)
         routed = []
         for seed in range(1, seeds + 1):
             say(f"place and route, seed {seed} of {seeds}")

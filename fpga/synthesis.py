@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Netlists for place and route: what Yosys makes of Verilog, as nextpnr packs it best."""
+"""Netlists for place and route: what Yosys makes of a design, as nextpnr packs it best."""
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from . import ecp5_chains
@@ -14,34 +15,43 @@ __all__ = ["NETLIST", "synthesise"]
 #: File that nextpnr reads.
 NETLIST = "netlist.json"
 
-_DESIGN = "design.v"
 
-
-def synthesise(verilog: str, top: str, family: Family, yosys: Yosys, directory: Path) -> None:
+def synthesise(
+    files: Mapping[str, str], read: str, top: str, family: Family, yosys: Yosys, directory: Path,
+    *, flow: str | None = None, then: str = "",
+) -> None:
     """Write `NETLIST` into a directory.
 
     Parameters
     ----------
-    verilog : str
-        A whole design.
+    files : mapping of str to str
+        Texts by name, to be put there. Yosys runs there and is given bare names: as a WebAssembly
+        program it sees little else.
+    read : str
+        Yosys commands that read them.
     top : str
-        Its top-level module.
+        The top-level module.
     family : Family
     yosys : Yosys
     directory : Path
-        Yosys runs there, and is given bare names: as a WebAssembly program it sees little else.
+    flow : str, optional
+        Yosys commands of the synthesis, but for the ECP5: the family's if left out.
+    then : str, optional
+        Yosys commands after it.
 
     Raises
     ------
     CimpleError
         Yosys does not synthesise it.
     """
-    (directory / _DESIGN).write_text(verilog, encoding="utf-8")
+    for name, text in files.items():
+        (directory / name).write_text(text, encoding="utf-8")
     chains = family.name == "ecp5"
     if chains:
         shutil.copy(ecp5_chains.MAP, directory)
-    flow = (ecp5_chains.SYNTHESIS if chains else family.synthesis).format(name=top)
-    yosys.run(f"read_verilog {_DESIGN}; {flow}; write_json {NETLIST}", directory)
+        flow = ecp5_chains.SYNTHESIS
+    commands = [read, (flow or family.synthesis).format(name=top), f"write_json {NETLIST}", then]
+    yosys.run("; ".join(filter(None, commands)), directory)
     if chains:
         path = directory / NETLIST
         netlist = json.loads(path.read_text(encoding="utf-8"))

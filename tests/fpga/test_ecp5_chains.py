@@ -98,7 +98,7 @@ endmodule
 def positions(tmp_path, width: int, how: str) -> int:
     """LUT4 positions that nextpnr gives to carry cells."""
     text = SUM.replace("W = 12", f"W = {width}").replace("{how}", how)
-    synthesise(text, "one_sum", ECP5, find_yosys(), tmp_path)
+    synthesise({"sum.v": text}, "read_verilog sum.v", "one_sum", ECP5, find_yosys(), tmp_path)
     device = device_of(ECP5)
     find_nextpnr(device.tool).run(device, 1, tmp_path, ("--write", "placed.json"))
     (module,) = json.loads((tmp_path / "placed.json").read_text())["modules"].values()
@@ -146,5 +146,6 @@ def test_only_what_nobody_reads_is_opened():
 
 
 def test_the_netlist_is_where_nextpnr_reads_it(tmp_path):
-    synthesise(SUM.replace("{how}", "operands"), "one_sum", ECP5, find_yosys(), tmp_path)
+    text = SUM.replace("{how}", "operands")
+    synthesise({"sum.v": text}, "read_verilog sum.v", "one_sum", ECP5, find_yosys(), tmp_path)
     assert json.loads((tmp_path / NETLIST).read_text())["modules"]["one_sum"]
