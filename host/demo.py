@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..hdl.errors import CimpleError
+from ..hdl.link.config import DEFAULT_BAUD
 from .client import Inference, NpuClient
 from .devices.build import Progress
 from .devices.device import Device, DeviceError
@@ -77,12 +78,15 @@ class Classifier:
         Of a network from one grey image of 8 x 8 floats to ten numbers.
     device : str
         The first device; it is opened at once.
+    baud : int
+        Bits a second of a serial port.
     progress
         Told what takes time until it is open.
     """
 
     def __init__(
-        self, program: ProgramFile, device: str, *, progress: Progress = lambda message: None
+        self, program: ProgramFile, device: str, *, baud: int = DEFAULT_BAUD,
+        progress: Progress = lambda message: None,
     ) -> None:
         source, result = program.manifest.input, program.manifest.output
         if source.shape not in _SHAPES or source.dtype != "float32" or result.shape != (CLASSES,):
@@ -93,6 +97,7 @@ class Classifier:
                 "in examples/digits"
             )
         self.program = program
+        self._baud = baud
         self.devices = tuple(dict.fromkeys([device, *DEVICES]))
         self.first = device
         self._open: dict[str, tuple[Device, NpuClient]] = {}
@@ -139,7 +144,7 @@ class Classifier:
         if name not in self._open:
             progress(f"{name}: starting")
             made = open_device(
-                name, self.program.config, timeout=DEFAULT_TIMEOUT,
+                name, self.program.config, timeout=DEFAULT_TIMEOUT, baud=self._baud,
                 progress=lambda what: progress(f"{name}: {what}"),
             )
             device = made.__enter__()

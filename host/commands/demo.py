@@ -10,6 +10,7 @@ import typer
 
 from ...compiler.compile import compile_network
 from ...hdl.errors import CimpleError
+from ...hdl.link.config import DEFAULT_BAUD
 from ..assemble import assemble
 from ..console import result_console, working
 from ..demo import Classifier
@@ -46,6 +47,9 @@ def demo(
     npu: Annotated[
         str, typer.Option(help="NPU to compile for: YAML file or preset.")
     ] = "npu_digits",
+    baud: Annotated[
+        int, typer.Option(min=1, help="Bits a second of a serial port.")
+    ] = DEFAULT_BAUD,
     clock: Annotated[
         float,
         typer.Option(min=0.001, max=100_000, help="Clock in MHz, by which the page gives times."),
@@ -65,7 +69,7 @@ def demo(
     signal.signal(signal.SIGTERM, _stop)
     with working("") as say:
         program = _program(network, npu, say)
-        classifier = Classifier(program, on, progress=say)
+        classifier = Classifier(program, on, baud=baud, progress=say)
     about = {
         "network": program.manifest.model_name, "npu": program.config.name, "clock_mhz": clock,
     }
