@@ -133,6 +133,20 @@ async def resets_in_a_frame(dut: Any) -> None:
     await env.finish(answers=8)
 
 
+@bench_case()
+async def half_a_packet(dut: Any) -> None:
+    """The NPU does not wait for the rest of a packet of which the host has gone."""
+    env = await UartEnvironment.start(dut)
+    sync = [header(Request.SYNC, 1), 2]
+    half = [header(Request.WRITE, 1, 8), address(Memory.ACTIVATIONS, 0)]
+    await env.ask(command_frame(Command(0), 0, 0, half))
+    require(env.reached.rest == half, "the NPU did not get the packet's beginning")
+    env.meant.append(half)
+    await env.connect()
+    await env.exchange([sync])
+    await env.finish(answers=1)
+
+
 async def _expect_refusal(env: UartEnvironment) -> None:
     """A host that does not know of the reset is told, and nothing is carried out."""
     env.reached.rest.clear()

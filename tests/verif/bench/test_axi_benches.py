@@ -44,7 +44,7 @@ def test_an_npu_behind_a_serial_line() -> None:
     """All of it under one simulator; the other one takes minutes for what takes no long pauses."""
     wrapper = WrapperConfig(protocol=Protocol.UART, clock_hz=8_000_000, buffer_words=128)
     result = verify(load_config("npu_tiny"), ["verilator"], [SEED], timeout=240, wrapper=wrapper)
-    assert_all_passed(result, cases=13)
+    assert_all_passed(result, cases=14)
     assert result.name == "npu_tiny_uart"
 
 
