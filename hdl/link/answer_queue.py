@@ -110,8 +110,10 @@ class AnswerQueue(wiring.Component):
         ]
         with m.If(self.next_word):
             m.d.sync += cursor.eq(cursor + 1)
-        is_old = (self.ack - kept)[POSITION_BITS - 1]
-        with m.If(self.acknowledge & ~is_old):
+        # An old acknowledgement is behind, one of words that there are not yet is beyond.
+        came = (self.ack - kept)[:POSITION_BITS]
+        is_kept = came <= (end - kept)[:POSITION_BITS]
+        with m.If(self.acknowledge & is_kept):
             m.d.sync += kept.eq(self.ack)
         with m.If(self.rewind):
             m.d.sync += cursor.eq(kept)

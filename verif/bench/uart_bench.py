@@ -173,6 +173,10 @@ async def repeated_frames(dut: Any) -> None:
         again = await env.ask(command_frame(Command.RESEND, len(sync), 0))
         again = [one for one in again if one.words]
         require(again == first, "what is sent again is not what was sent before")
+    # What was never sent has not come: an acknowledgement of it changes nothing.
+    for ack in (3, 2047, 4095):
+        again = await env.ask(command_frame(Command.RESEND, len(sync), ack))
+        require([one for one in again if one.words] == first, f"acknowledgement {ack} counts")
     # What is acknowledged is not kept. An old acknowledgement does not bring it back.
     for ack in (2, 0):
         later = await env.ask(command_frame(Command.RESEND, len(sync), ack))
