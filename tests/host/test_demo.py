@@ -339,6 +339,8 @@ def running(root: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str],
         command("--no-open", "--port", 0, "--network", "digits.cim"), cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # Who runs tests in the background may ignore Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     found = re.match(r"http://(127\.0\.0\.1:\d+)/  \(Ctrl-C ends it\)", process.stdout.readline())
