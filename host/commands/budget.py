@@ -17,14 +17,14 @@ from ...fpga.budget_record import (
     read_budgets,
     to_budgets_record,
 )
-from ...fpga.families import FAMILIES, Capacity, Family, family_of
+from ...fpga.families import Capacity, Family, family_of
 from ...fpga.resources import count_cells, input_digest
 from ...fpga.yosys import Yosys, find_yosys
 from ...hdl.errors import CimpleError
 from ...hdl.generate import generate
 from ...hdl.npu.config import NpuConfig
 from .compile import load_npu
-from .resources_files import Measuring, measuring, say_written, write_record
+from .resources_files import FamilyOption, Measuring, measuring, say_written, write_record
 
 __all__ = ["budget"]
 
@@ -41,15 +41,7 @@ def budget(
             metavar="FILE", show_default=False,
         ),
     ] = None,
-    family: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Family to count in: {', '.join(FAMILIES)}. Default: that of the field `target`, "
-            "else ecp5.",
-            metavar="NAME",
-            show_default=False,
-        ),
-    ] = None,
+    family: FamilyOption = None,
     again: Annotated[
         bool, typer.Option("--again", help="Synthesise designs whose recorded counts hold, too.")
     ] = False,

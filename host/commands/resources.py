@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ...fpga.families import FAMILIES, family_of, suits_fpgas
+from ...fpga.families import family_of, suits_fpgas
 from ...fpga.resources import (
     Resources,
     count_cells,
@@ -26,7 +26,7 @@ from ...hdl.generate import generate
 from ...hdl.load import load_config, preset_files
 from .resources_asic import estimate_asic
 from .resources_cost import measure_cost
-from .resources_files import measuring, say_written, write_record
+from .resources_files import FamilyOption, measuring, say_written, write_record
 from .resources_modules import show_modules
 
 __all__ = ["resources"]
@@ -59,15 +59,7 @@ def resources(
     again: Annotated[
         bool, typer.Option("--again", help="Count presets whose recorded counts still hold, too.")
     ] = False,
-    family: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Family to count in: {', '.join(FAMILIES)}. Default: that of the field `target`, "
-            "else ecp5.",
-            metavar="NAME",
-            show_default=False,
-        ),
-    ] = None,
+    family: FamilyOption = None,
     place: Annotated[
         bool, typer.Option("--place", help="Place and route as well, for the clock frequency.")
     ] = False,

@@ -1,18 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `cimple resources` shows while it measures, and how it writes its records."""
+"""What commands that count cells share: an option, what they show meanwhile, their records."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-__all__ = ["Measuring", "measuring", "say_written", "write_record"]
+from ...fpga.families import FAMILIES
+
+__all__ = ["FamilyOption", "Measuring", "measuring", "say_written", "write_record"]
+
+#: The family in which designs are counted.
+FamilyOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Family to count in: {', '.join(FAMILIES)}. Default: that of the field `target`, "
+        "else ecp5.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 
 
 class Measuring:
