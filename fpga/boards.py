@@ -136,7 +136,7 @@ BOARDS: dict[str, Board] = {
         ),
         Board(
             "tang-nano-20k", "Sipeed Tang Nano 20K", "GW2AR-18C", 20_736, 15_552, "gw2a",
-            _OWN.format("TangNano20k"), "npu_small", 27_000_000, ("--board", "tangnano20k"),
+            _OWN.format("TangNano20k"), "npu_nano", 27_000_000, ("--board", "tangnano20k"),
         ),
         Board(
             "icebreaker", "1BitSquared iCEBreaker", "iCE40UP5K", 5_280, 5_280, "ice40",
