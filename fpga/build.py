@@ -191,8 +191,8 @@ def _synthesise(sources: Sources, flow: Flow, yosys: Yosys, directory: Path) -> 
     files = {"core.v": sources.core, "top.il": sources.top, "top" + flow.constraints:
              sources.constraints}
     synthesise(
-        files, "read_verilog core.v; read_rtlil top.il", "top", flow.family, yosys, directory,
-        flow=flow.synthesis, then="tee -q -o stat.json stat -json -top top",
+        files, "read_verilog core.v; read_rtlil top.il", "top", flow.synthesis, yosys, directory,
+        then="tee -q -o stat.json stat -json -top top",
     )
     statistics = json.loads((directory / "stat.json").read_text(encoding="utf-8"))
     cells = flow.family.count(statistics["design"]["num_cells_by_type"])

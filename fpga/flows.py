@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from .families import FAMILIES, Family
+from .synthesis import placing_flow
 
 __all__ = ["FLOWS", "Flow"]
 
@@ -68,7 +69,7 @@ def _gowin_options(platform: Any, clock: float) -> tuple[str, ...]:
 
 
 _ECP5 = Flow(
-    FAMILIES["ecp5"], FAMILIES["ecp5"].synthesis, "nextpnr-ecp5", ".lpf", _ecp5_options,
+    FAMILIES["ecp5"], placing_flow(FAMILIES["ecp5"]), "nextpnr-ecp5", ".lpf", _ecp5_options,
     "placed.config", "ecppack",
     lambda platform, name: ("--compress", "--input", "placed.config", "--bit", name), ".bit",
     {"lut": ("TRELLIS_COMB",), "ff": ("TRELLIS_FF",), "ram": ("DP16KD",), "dsp": ("MULT18X18D",)},

@@ -17,7 +17,7 @@ from ..hdl.generate import Design
 from .families import FAMILIES, Device, Family
 from .harness import harness, harness_name
 from .nextpnr import CriticalPath, Nextpnr
-from .synthesis import synthesise
+from .synthesis import placing_flow, synthesise
 from .yosys import Yosys
 
 __all__ = ["Placement", "device_of", "place"]
@@ -122,7 +122,8 @@ def place(
         verilog = design.verilog + harness(design.name, design.manifest["ports"])
         top = harness_name(design.name)
         files = {"design.v": verilog}
-        synthesise(files, "read_verilog design.v", top, family, yosys, directory)
+        flow = placing_flow(family)
+        synthesise(files, "read_verilog design.v", top, flow, yosys, directory)
         routed = []
         for seed in range(1, seeds + 1):
             say(f"place and route, seed {seed} of {seeds}")

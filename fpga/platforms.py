@@ -36,26 +36,27 @@ def _colorlight(led: str) -> list[Resource]:
     ]
 
 
-class ColorlightI5Platform(LatticeECP5Platform):
+class _ColorlightPlatform(LatticeECP5Platform):
+    """What the modules have in common."""
+
+    package = "BG381"
+    speed = "6"
+    default_clk = "clk25"
+    connectors: tuple[Any, ...] = ()
+
+
+class ColorlightI5Platform(_ColorlightPlatform):
     """Colorlight i5, revision 7.0."""
 
     device = "LFE5U-25F"
-    package = "BG381"
-    speed = "6"
-    default_clk = "clk25"
     resources = _colorlight("U16")
-    connectors: tuple[Any, ...] = ()
 
 
-class ColorlightI9Platform(LatticeECP5Platform):
+class ColorlightI9Platform(_ColorlightPlatform):
     """Colorlight i9, revision 7.2."""
 
     device = "LFE5U-45F"
-    package = "BG381"
-    speed = "6"
-    default_clk = "clk25"
     resources = _colorlight("L2")
-    connectors: tuple[Any, ...] = ()
 
 
 class TangNano20kPlatform(GowinPlatform):

@@ -10,15 +10,20 @@ from . import ecp5_chains
 from .families import Family
 from .yosys import Yosys
 
-__all__ = ["NETLIST", "synthesise"]
+__all__ = ["NETLIST", "placing_flow", "synthesise"]
 
 #: File that nextpnr reads.
 NETLIST = "netlist.json"
 
 
+def placing_flow(family: Family) -> str:
+    """Yosys commands for designs that are placed: the family's, but for adders of the ECP5."""
+    return ecp5_chains.SYNTHESIS if family.name == "ecp5" else family.synthesis
+
+
 def synthesise(
-    files: Mapping[str, str], read: str, top: str, family: Family, yosys: Yosys, directory: Path,
-    *, flow: str | None = None, then: str = "",
+    files: Mapping[str, str], read: str, top: str, flow: str, yosys: Yosys, directory: Path,
+    then: str = "",
 ) -> None:
     """Write `NETLIST` into a directory.
 
@@ -31,11 +36,10 @@ def synthesise(
         Yosys commands that read them.
     top : str
         The top-level module.
-    family : Family
+    flow : str
+        Yosys commands of the synthesis; `{name}` is the top-level module.
     yosys : Yosys
     directory : Path
-    flow : str, optional
-        Yosys commands of the synthesis, but for the ECP5: the family's if left out.
     then : str, optional
         Yosys commands after it.
 
@@ -46,11 +50,10 @@ def synthesise(
     """
     for name, text in files.items():
         (directory / name).write_text(text, encoding="utf-8")
-    chains = family.name == "ecp5"
+    chains = flow == ecp5_chains.SYNTHESIS
     if chains:
         shutil.copy(ecp5_chains.MAP, directory)
-        flow = ecp5_chains.SYNTHESIS
-    commands = [read, (flow or family.synthesis).format(name=top), f"write_json {NETLIST}", then]
+    commands = [read, flow.format(name=top), f"write_json {NETLIST}", then]
     yosys.run("; ".join(filter(None, commands)), directory)
     if chains:
         path = directory / NETLIST

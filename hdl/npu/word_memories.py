@@ -65,7 +65,10 @@ class WeightMemory(wiring.Component):
         lane = self.host.offset[:lane_bits]
         found = words.read_data
         m.d.sync += words.read_address.eq(Mux(self.host.read, host_word, self.address))
-        m.d.comb += self.data.eq(delayed(m, "kept", found, 1, reset_less=True))
+        # The request is registered, and the memory takes two cycles.
+        found_after = 3
+        wait = WEIGHT_CYCLES - found_after
+        m.d.comb += self.data.eq(delayed(m, "kept", found, wait, reset_less=True))
         # What is on its way is written, even where a reset comes.
         address = Signal(self.config.weight_word_bits)
         enable = Signal(lanes)
@@ -83,7 +86,7 @@ class WeightMemory(wiring.Component):
             words.write_enable.eq(delayed(m, "write_enable", enable, 1, reset_less=True)),
         ]
         choices = Array(found[index] for index in range(lanes))
-        lane_found = delayed(m, "lane", lane, WEIGHT_CYCLES - 1, reset_less=True)
+        lane_found = delayed(m, "lane", lane, found_after, reset_less=True)
         answer_host(m, self.host, choices[lane_found])
         return m
 

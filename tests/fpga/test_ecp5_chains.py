@@ -9,7 +9,7 @@ from cimple.fpga import ecp5_chains
 from cimple.fpga.families import FAMILIES
 from cimple.fpga.nextpnr import find_nextpnr
 from cimple.fpga.place import device_of
-from cimple.fpga.synthesis import NETLIST, synthesise
+from cimple.fpga.synthesis import NETLIST, placing_flow, synthesise
 from cimple.fpga.yosys import find_yosys
 from cimple.hdl.errors import CimpleError
 
@@ -98,7 +98,9 @@ endmodule
 def positions(tmp_path, width: int, how: str) -> int:
     """LUT4 positions that nextpnr gives to carry cells."""
     text = SUM.replace("W = 12", f"W = {width}").replace("{how}", how)
-    synthesise({"sum.v": text}, "read_verilog sum.v", "one_sum", ECP5, find_yosys(), tmp_path)
+    synthesise(
+        {"sum.v": text}, "read_verilog sum.v", "one_sum", placing_flow(ECP5), find_yosys(), tmp_path
+    )
     device = device_of(ECP5)
     find_nextpnr(device.tool).run(device, 1, tmp_path, ("--write", "placed.json"))
     (module,) = json.loads((tmp_path / "placed.json").read_text())["modules"].values()
@@ -147,5 +149,7 @@ def test_only_what_nobody_reads_is_opened():
 
 def test_the_netlist_is_where_nextpnr_reads_it(tmp_path):
     text = SUM.replace("{how}", "operands")
-    synthesise({"sum.v": text}, "read_verilog sum.v", "one_sum", ECP5, find_yosys(), tmp_path)
+    synthesise(
+        {"sum.v": text}, "read_verilog sum.v", "one_sum", placing_flow(ECP5), find_yosys(), tmp_path
+    )
     assert json.loads((tmp_path / NETLIST).read_text())["modules"]["one_sum"]
