@@ -114,8 +114,9 @@ FAMILIES: dict[str, Family] = {
                 Capacity(sites=83_640, ff=83_640, rams=208, dsps=156),
                 # Three times the default: what limits a macro are long ways across the die.
                 ("--placer-heap-timingweight", "30"),
-                # The default router comes to no end where most of the device is used.
-                ("--router", "router2"),
+                # Where most of the device is used, the default placer needs a sixth more wire, and
+                # the default router comes to no end.
+                ("--placer", "static", "--router", "router2"),
             ),
         ),
         Family(

@@ -117,6 +117,7 @@ class Nextpnr:
 _STEPS = (
     (r"Info: Pack", "packing"),
     (r"Info:\s+at iteration #(\d+)", "placing, iteration {}"),
+    (r"Info:\s+iter=(\d+) steplen", "placing, iteration {}"),
     (r"Info: Running simulated annealing", "refining the placement"),
     (r"Info: Routing", "routing"),
     (r"Info:\s+iter=(\d+)", "routing, iteration {}"),

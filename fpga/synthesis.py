@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import ecp5_chains
+from .ecp5_registers import absorb_registers
 from .families import Family
 from .yosys import Yosys
 
@@ -50,13 +51,14 @@ def synthesise(
     """
     for name, text in files.items():
         (directory / name).write_text(text, encoding="utf-8")
-    chains = flow == ecp5_chains.SYNTHESIS
-    if chains:
+    is_ecp5 = flow == ecp5_chains.SYNTHESIS
+    if is_ecp5:
         shutil.copy(ecp5_chains.MAP, directory)
     commands = [read, flow.format(name=top), f"write_json {NETLIST}", then]
     yosys.run("; ".join(filter(None, commands)), directory)
-    if chains:
+    if is_ecp5:
         path = directory / NETLIST
         netlist = json.loads(path.read_text(encoding="utf-8"))
         ecp5_chains.open_chains(netlist)
+        absorb_registers(netlist)
         path.write_text(json.dumps(netlist), encoding="utf-8")

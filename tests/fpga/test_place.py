@@ -85,13 +85,14 @@ def test_a_report_of_an_earlier_run_is_not_taken(tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "routes"), [("macro", False), ("npu", True)])
-def test_npus_have_a_router_that_comes_to_an_end(kind, routes, tmp_path):
+def test_npus_have_a_placer_and_a_router_that_come_to_an_end(kind, routes, tmp_path):
     echo = program(tmp_path, 'echo "$@" > options; exit 1')
     with pytest.raises(CimpleError):
         echo.run(DEVICE, 1, tmp_path, DEVICE.effort_for(kind))
     options = (tmp_path / "options").read_text()
     assert "--placer-heap-timingweight 30" in options
     assert ("--router router2" in options) == routes == ("router2" in DEVICE.flow(kind))
+    assert ("--placer static" in options) == routes
 
 
 @pytest.mark.parametrize(
@@ -201,3 +202,18 @@ def test_the_smallest_macro_is_placed(family):
         assert placed.used["TRELLIS_FF"] - own <= 2 * (inputs - 1 + outputs)
     assert Placement.from_mapping(placed.to_mapping()).to_mapping() == placed.to_mapping()
     assert harness_name(design.name) == "tiny_4x1_in_harness"
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("Info:     at iteration #7, type ALL: wirelen solved = 1", "placing, iteration 7"),
+        ("Info: iter=310 steplen=2.03 a=158.0", "placing, iteration 310"),
+        ("Info:     iter=12 wires=1368 overused=4 overuse=5 archfail=NA", "routing, iteration 12"),
+    ],
+)
+def test_the_step_that_is_told(tmp_path, line, step):
+    said = []
+    with pytest.raises(CimpleError):
+        program(tmp_path, f'echo "{line}"; exit 1').execute((), 1, tmp_path, "part", said.append)
+    assert said == [step]
