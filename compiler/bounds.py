@@ -6,7 +6,7 @@
 - feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
 - requantisers: `requantisers` results requantised a cycle;
 - taps, of depthwise convolutions and average pools: `lanes` channels of a tap a cycle;
-- pool, of max pools: `activation_port` channels of a tap a cycle;
+- pool, of max pools: `pool_lanes` channels of a tap a cycle;
 - add: three cycles for `requantisers` bytes, which are two terms and their sum;
 - loader: a weight word a cycle, or what macros take to write row groups, those of a window in turn;
   and for each set what it takes to fill the last group's table.
@@ -41,7 +41,7 @@ def bounds(layer: Layer, steps: Sequence[Step], config: NpuConfig) -> dict[str, 
         case AddLayer():
             return {"add": _ADD_PASSES * -(-layer.result.size // config.requantisers)}
         case _:
-            return {"pool": _tap_cycles(layer, config.activation_port)}
+            return {"pool": _tap_cycles(layer, config.pool_lanes)}
 
 
 def descriptors(layer: Layer, steps: Sequence[Step]) -> int:

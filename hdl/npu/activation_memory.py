@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.utils import bits_for, exact_log2
@@ -73,14 +73,16 @@ class ActivationMemory(wiring.Component):
         read_address, first_lane = self._arbitrate_reads(m)
         write_address, to_banks = self._writes(m)
         read_bytes = []
+        to_write = self._words(m, "write", write_address)
+        to_read = self._words(m, "read", read_address)
         for bank in range(lanes):
             bytes_ = block_memory(8, depth)
             m.submodules[f"bank{bank}"] = bytes_
             write, read = bytes_.write_port(), bytes_.read_port()
             m.d.comb += [
-                write.addr.eq(self._word(write_address, bank)),
+                write.addr.eq(to_write[bank]),
                 Cat(write.data, write.en).eq(to_banks[bank]),
-                read.addr.eq(self._word(read_address, bank)),
+                read.addr.eq(to_read[bank]),
             ]
             read_bytes.append(read.data)
         # Block RAM is slow to answer: what follows begins at a register. Lane l gets the byte of
@@ -96,12 +98,18 @@ class ActivationMemory(wiring.Component):
         self._answer_host(m, Cat(kept))
         return m
 
-    def _word(self, address: Signal, bank: int) -> Value:
-        """The word of a bank that holds one of the bytes from `address` on."""
-        lane_bits = self.config.activation_lane_bits
-        depth = self.config.activation_bytes // self.config.activation_port
-        next_word = wraps(address[:lane_bits], bank)
-        return (address[lane_bits:] + next_word)[: bits_for(depth - 1)]
+    def _words(self, m: Module, name: str, address: Signal) -> list[Value]:
+        """For each bank, the word in which it holds one of the bytes from `address` on."""
+        lanes, lane_bits = self.config.activation_port, self.config.activation_lane_bits
+        depth = self.config.activation_bytes // lanes
+        word = address[lane_bits:]
+        # One addition for all banks.
+        following = Signal(bits_for(depth - 1), name=f"{name}_next_word")
+        m.d.comb += following.eq((word + 1)[: len(following)])
+        return [
+            Mux(wraps(address[:lane_bits], bank), following, word)[: len(following)]
+            for bank in range(lanes)
+        ]
 
     def _arbitrate_reads(self, m: Module) -> tuple[Signal, Signal]:
         """What is read, registered: the first byte's address, and the lane that it is to come in.

@@ -4,8 +4,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from amaranth.hdl import signed
-from amaranth.lib import data
 from amaranth.utils import bits_for, exact_log2
 from pydantic import Field, model_validator
 
@@ -277,6 +275,11 @@ class NpuConfig(Config):
         """Width of a time stamp's number."""
         return exact_log2(self.stamps)
 
+    @property
+    def pool_lanes(self) -> int:
+        """Channels of a tap that a max pool takes in a cycle: not all that a wide port has."""
+        return min(self.activation_port, max(self.lanes, 16))
+
     # Several macros ------------------------------------------------------------------------------
 
     @property
@@ -288,11 +291,6 @@ class NpuConfig(Config):
     def columns(self) -> int:
         """Outputs of all macros."""
         return self.macros * self.macro.columns
-
-    @property
-    def output_layout(self) -> data.ArrayLayout:
-        """Outputs of all macros, one macro's behind the other's."""
-        return data.ArrayLayout(signed(self.macro.output_bits), self.columns)
 
     @property
     def most_split(self) -> int:

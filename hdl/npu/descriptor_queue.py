@@ -90,6 +90,9 @@ class DescriptorQueue(wiring.Component):
                     with m.If(count == WORDS - 1):
                         m.next = "Wait"
             with m.State("Wait"), m.If((wait & ~self.tokens) == 0):
+                m.next = "Start"
+            # From the state alone, as it reaches far.
+            with m.State("Start"):
                 m.d.comb += [self.take.eq(wait), self.start.eq(1)]
                 m.next = "Run"
             with m.State("Run"):

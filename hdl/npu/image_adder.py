@@ -77,19 +77,26 @@ class ImageAdder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        turn = Signal(range(ADD_TURNS))
-        # Which addend enters the lanes in this turn.
-        entering = Signal(range(ADD_TURNS))
-        with m.Switch(turn):
+        turn, following = Signal(range(ADD_TURNS)), Signal(range(ADD_TURNS))
+        # Which addend enters the lanes in this turn, and whether the second comes out of them: from
+        # registers, as they reach all lanes.
+        entering, next_entering = Signal(range(ADD_TURNS)), Signal(range(ADD_TURNS))
+        second_comes_out = Signal()
+        second = (_SECOND + _ENTERS_AFTER + REQUANTISE_CYCLES) % ADD_TURNS
+        with m.Switch(following):
             for now in range(ADD_TURNS):
                 with m.Case(now):
-                    m.d.comb += entering.eq((now - _ENTERS_AFTER) % ADD_TURNS)
+                    m.d.comb += next_entering.eq((now - _ENTERS_AFTER) % ADD_TURNS)
+        m.d.comb += following.eq(Mux(self.start, _FIRST, _next_turn(turn)))
+        m.d.sync += [
+            turn.eq(following), entering.eq(next_entering), second_comes_out.eq(following == second)
+        ]
         enters = delayed(m, "enters", self._ask(m, turn), _ENTERS_AFTER)
         sends_sum = delayed(
             m, "sends_sum", enters & (entering == _SECOND), REQUANTISE_CYCLES + SUM_WAITS
         )
-        self._send(m, entering, enters, sends_sum)
-        self._add(m, turn, enters, sends_sum)
+        self._send(m, next_entering, enters, sends_sum)
+        self._add(m, second_comes_out, enters, sends_sum)
         return m
 
     def _ask(self, m: Module, turn: Signal) -> Value:
@@ -105,7 +112,6 @@ class ImageAdder(wiring.Component):
         m.d.sync += [
             self.asks.eq(decides),
             self.address.eq((base + offset)[:bits]),
-            turn.eq(_next_turn(turn)),
         ]
         with m.If(turn == _SUM):
             m.d.sync += [offset.eq((offset + lanes)[:bits]), left.eq((left - lanes)[: len(left)])]
@@ -113,11 +119,11 @@ class ImageAdder(wiring.Component):
                 m.d.sync += running.eq(0)
         with m.If(self.start):
             m.d.sync += [
-                turn.eq(_FIRST), offset.eq(0), left.eq(fields.bytes[: len(left)]), running.eq(1),
+                offset.eq(0), left.eq(fields.bytes[: len(left)]), running.eq(1),
             ]
         return decides
 
-    def _send(self, m: Module, entering: Signal, enters: Value, sends_sum: Value) -> None:
+    def _send(self, m: Module, next_entering: Signal, enters: Value, sends_sum: Value) -> None:
         """The beats. Addends write nothing."""
         fields = self.descriptor
         lanes, bits = self.config.requantisers, self.config.activation_address_bits
@@ -125,12 +131,14 @@ class ImageAdder(wiring.Component):
         left = Signal(bits + 1)
         beat = Signal(beat_layout(self.config))
         ends = left <= lanes
-        parameters = fields.channel[exact_log2(lanes) :] + entering
+        parameters = Signal.like(beat.parameters)
+        channels = fields.channel[exact_log2(lanes) :] + next_entering
+        m.d.sync += parameters.eq(channels[: len(parameters)])
         m.d.comb += [
             beat.valid.eq(1),
             beat.last.eq(sends_sum & ends),
             beat.count.eq(Mux(sends_sum, Mux(ends, left, lanes), 0)[: len(beat.count)]),
-            beat.parameters.eq(parameters[: len(beat.parameters)]),
+            beat.parameters.eq(parameters),
             beat.address.eq(address),
             self.beat.as_value().eq(Mux(enters | sends_sum, beat.as_value(), 0)),
         ]
@@ -139,9 +147,10 @@ class ImageAdder(wiring.Component):
         with m.If(self.start):
             m.d.sync += [address.eq(fields.out_start[:bits]), left.eq(fields.bytes[: len(left)])]
 
-    def _add(self, m: Module, turn: Signal, enters: Value, sends_sum: Value) -> None:
+    def _add(
+        self, m: Module, second_comes_out: Signal, enters: Value, sends_sum: Value
+    ) -> None:
         """Addends on their way in, and the sum of the last two that came out."""
-        second_comes_out = turn == (_SECOND + _ENTERS_AFTER + REQUANTISE_CYCLES) % ADD_TURNS
         for lane in range(self.config.requantisers):
             value = Signal(signed(8), name=f"value{lane}", reset_less=True)
             before = Signal(signed(32), name=f"before{lane}", reset_less=True)

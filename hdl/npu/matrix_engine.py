@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -33,7 +33,7 @@ class MatrixEngine(wiring.Component):
         As in `WeightMemory`.
     kernel : Out(KernelWritePort)
     read : Out(ActivationReadPort)
-    o : Out(stream of config.output_layout)
+    o : Out(stream of config.macro.output_layout), one for each macro
     row_taken : Out(1)
         As `taken` of `WeightLoader`.
     round_taken : Out(1)
@@ -53,7 +53,7 @@ class MatrixEngine(wiring.Component):
     weight_data: Signal
     kernel: Any
     read: Any
-    o: stream.Interface
+    o: Any
     row_taken: Signal
     round_taken: Signal
     top_plane: Signal
@@ -73,7 +73,7 @@ class MatrixEngine(wiring.Component):
                 "weight_data": In(8 * config.weight_port),
                 "kernel": Out(KernelWritePort(config)),
                 "read": Out(ActivationReadPort(config)),
-                "o": Out(stream.Signature(config.output_layout)),
+                "o": Out(stream.Signature(config.macro.output_layout)).array(config.macros),
                 "row_taken": Out(1),
                 "round_taken": Out(1),
                 "top_plane": Out(config.macro.plane_bits),
@@ -111,7 +111,8 @@ class MatrixEngine(wiring.Component):
         m.d.sync += ends.eq(feeder.done | (ends & ~slots.empty))
         self._write(m, loader, macros)
         self._compute(m, feeder.descriptor.bank, slots, macros)
-        self._join_outputs(m, macros)
+        for macro, output in zip(macros, self.o, strict=True):
+            connect(m, macro.o, flipped(output))
         return m
 
     def _write(self, m: Module, loader: Any, macros: Sequence[Macro]) -> None:
@@ -141,13 +142,3 @@ class MatrixEngine(wiring.Component):
                 vector.last.eq(1),
                 vector.fused.eq(0),
             ]
-
-    def _join_outputs(self, m: Module, macros: Sequence[Macro]) -> None:
-        """A round's outputs are taken together."""
-        columns = self.config.macro.columns
-        is_there = Cat(macro.o.valid for macro in macros).all()
-        m.d.comb += self.o.valid.eq(is_there)
-        for index, macro in enumerate(macros):
-            m.d.comb += macro.o.ready.eq(self.o.ready & is_there)
-            for column in range(columns):
-                m.d.comb += self.o.payload[index * columns + column].eq(macro.o.payload[column])

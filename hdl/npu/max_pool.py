@@ -20,7 +20,7 @@ __all__ = ["MaxPool"]
 class MaxPool(wiring.Component):
     """Largest value of each channel in a window, clamped; taps beyond the image are ignored.
 
-    Throughput: a tap of `activation_port` channels a cycle. Latency: `MAX_POOL_CYCLES` cycles from
+    Throughput: a tap of `pool_lanes` channels a cycle. Latency: `MAX_POOL_CYCLES` cycles from
     a window's last tap to `write` and `done`.
 
     Members
@@ -58,7 +58,7 @@ class MaxPool(wiring.Component):
         tap, low, high = self.tap, self.descriptor.clamp_low, self.descriptor.clamp_high
         # After a window's last tap its largest values are there.
         finished = delayed(m, "finished", tap, MAX_POOL_CYCLES)
-        for lane in range(self.config.activation_port):
+        for lane in range(self.config.pool_lanes):
             largest = Signal(signed(8), name=f"largest{lane}", reset_less=True)
             value = Mux(tap.inside, self.bytes[lane].as_signed(), Const(-128, signed(8)))
             # The least that comes out is where it begins: so it need not be compared at the end.
@@ -66,6 +66,8 @@ class MaxPool(wiring.Component):
             with m.If(tap.valid):
                 m.d.sync += largest.eq(Mux(value > before, value, before))
             m.d.comb += self.write.data[lane].eq(Mux(largest > high, high, largest)[:8])
+        for lane in range(self.config.pool_lanes, self.config.activation_port):
+            m.d.comb += self.write.data[lane].eq(0)
         writes = finished.valid & finished.last
         m.d.comb += [
             self.write.count.eq(Mux(writes, finished.count, 0)),

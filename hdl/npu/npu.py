@@ -193,7 +193,8 @@ class Npu(wiring.Component):
         self, m: Module, sequencer: Any, queues: Any, matrix: Any, vector: Any
     ) -> None:
         load, compute, results = (queues[q] for q in (Queue.LOAD, Queue.COMPUTE, Queue.VECTOR))
-        connect(m, matrix.o, vector.i)
+        for outputs, taken in zip(matrix.o, vector.i, strict=True):
+            connect(m, outputs, taken)
         connect(m, matrix.kernel, vector.kernel)
         m.d.comb += [
             sequencer.settled.eq(matrix.load_settled),
@@ -210,7 +211,7 @@ class Npu(wiring.Component):
 
     def _progress(self, sequencer: Any, queues: Any, matrix: Any, vector: Any) -> Value:
         """Whether anything moves that a program has only so much of."""
-        transfers = [port.valid & port.ready for port in (vector.read, matrix.o)]
+        transfers = [port.valid & port.ready for port in (vector.read, *matrix.o)]
         starts = [queue.start for queue in queues.values()]
         moves = [sequencer.sent, matrix.row_taken, ~matrix.load_settled, matrix.round_taken]
         if self.config.external_port:

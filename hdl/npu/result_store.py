@@ -4,16 +4,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
+from ..keep import keep_where
 from .block_memory import block_memory
 from .config import NpuConfig
 from .delay import delayed
 from .isa import Opcode, layout
 from .latency import STORE_CYCLES
+from .output_join import OutputJoin
 from .requantise_lanes import beat_layout, sums_layout
 from .walkers import PixelWalker
 
@@ -27,8 +29,8 @@ class ResultStore(wiring.Component):
     Sums of a pass that is not the last are kept as 32-bit partial sums, a word of `requantisers` of
     them a beat; a later pass over the same pixels adds them. What takes the beats never stalls.
 
-    Where several windows are computed at once, their outputs come at once, one pixel's behind the
-    other's; they are taken pixel by pixel.
+    Where several windows are computed at once, their outputs lie one pixel's behind the other's;
+    they are taken pixel by pixel.
 
     An output waits in registers for its partial sum, which comes from block RAM late in a cycle and
     so goes to a register first; the total has one as well.
@@ -41,7 +43,7 @@ class ResultStore(wiring.Component):
     start : In(1)
         `descriptor` is there and stays until all is done.
     descriptor : In(layout(Opcode.REQUANTISE))
-    i : In(stream of config.output_layout)
+    i : In(stream of config.macro.output_layout), one for each macro
     beat : Out(beat_layout(config))
         Zero where there is none.
     sums : Out(sums_layout(config))
@@ -52,7 +54,7 @@ class ResultStore(wiring.Component):
 
     start: Signal
     descriptor: data.View
-    i: stream.Interface
+    i: Any
     beat: Any
     sums: data.View
     kept: Signal
@@ -63,7 +65,7 @@ class ResultStore(wiring.Component):
             {
                 "start": In(1),
                 "descriptor": In(layout(Opcode.REQUANTISE)),
-                "i": In(stream.Signature(config.output_layout)),
+                "i": In(stream.Signature(config.macro.output_layout)).array(config.macros),
                 "beat": Out(beat_layout(config)),
                 "sums": Out(sums_layout(config)),
                 "kept": Out(1),
@@ -75,10 +77,11 @@ class ResultStore(wiring.Component):
         config = self.config
         keep = self.descriptor.keep_partial
         beat = Signal(beat_layout(config))
-        # Which beat of its vector, and which word of partial sums.
+        # Which beat of all outputs, and which word of partial sums.
         which = Signal(bits_for(config.beats - 1))
         partial = Signal(config.partial_sum_bits)
-        self._take_beats(m, beat, which, partial)
+        following = self._take_beats(m, beat, which, partial)
+        near = self._copies(m, following)
         added = Signal(beat_layout(config))
         on_its_way = delayed(m, "beat", beat.as_value(), STORE_CYCLES - 1)
         m.d.comb += added.as_value().eq(on_its_way)
@@ -97,12 +100,14 @@ class ResultStore(wiring.Component):
             write.addr.eq(delayed(m, "partial", partial, STORE_CYCLES, reset_less=True)),
             write.en.eq(is_kept),
         ]
+        adds = Signal()
+        m.d.sync += adds.eq(self.descriptor.add_partial)
         for lane in range(config.requantisers):
             earlier = Signal(signed(32), name=f"earlier{lane}", reset_less=True)
             total = Signal(signed(32), name=f"sum{lane}", reset_less=True)
             m.d.sync += [
-                earlier.eq(Mux(self.descriptor.add_partial, read.data[lane], 0)),
-                total.eq((self._output(m, lane, which) + earlier)[:32].as_signed()),
+                earlier.eq(Mux(adds, read.data[lane], 0)),
+                total.eq((self._output(m, lane, which, near) + earlier)[:32].as_signed()),
             ]
             m.d.comb += [
                 write.data[lane].eq(total),
@@ -133,26 +138,48 @@ class ResultStore(wiring.Component):
         first_beat = Mux(starts | ends_round, 0, following)
         return ends_round, first_beat[: bits_for(config.beats - 1)]
 
-    def _output(self, m: Module, lane: int, which: Signal) -> Value:
+    def _copies(self, m: Module, following: Value) -> list[Value]:
+        """What chooses an output from its neighbours: a register for each group of them."""
+        bits = self._near_bits(following)
+        keep = keep_where(self.config.macros > 1)
+        copies: list[Value] = []
+        for first in range(0, self.config.beats, 1 << bits):
+            # One alone needs no choice.
+            if not bits or first == self.config.beats - 1:
+                copies.append(Const(0, 0))
+                continue
+            copy = Signal(bits, name=f"which_near{first}", attrs=keep)
+            m.d.sync += copy.eq(following[:bits])
+            copies.append(copy)
+        return copies
+
+    def _near_bits(self, which: Value) -> int:
+        """Low bits of a beat's number, by which an output is chosen from its neighbours."""
+        return len(which) // 2
+
+    def _output(self, m: Module, lane: int, which: Signal, copies: Sequence[Value]) -> Value:
         """The beat's output of a lane, two cycles later.
 
         It is chosen from neighbours first, with a register by them: macros lie all over the die.
         """
-        outputs = [self.i.payload[column] for column in range(self.config.columns)]
+        outputs = [output for macro in self.i for output in macro.payload]
         own = outputs[lane :: self.config.requantisers]
         if not own:
             return Const(0, signed(self.config.macro.output_bits))
         if self.config.beats == 1:
             return delayed(m, f"output{lane}_", Array(own)[which], 2, reset_less=True)
-        near_bits = len(which) // 2
+        near_bits = self._near_bits(which)
         size = 1 << near_bits
         chosen = [
-            self._chosen(m, f"near{lane}_{first}_", own[first : first + size], which[:near_bits])
-            for first in range(0, len(own), size)
+            self._chosen(m, f"near{lane}_{first}_", own[first : first + size], near)
+            for first, near in zip(range(0, len(own), size), copies, strict=False)
         ]
         far = which[near_bits:]
         if len(chosen) > 1:
-            far = delayed(m, f"which{lane}_", far, 1, reset_less=True)
+            keep = keep_where(self.config.macros > 1)
+            later = Signal(len(far), name=f"which_far{lane}", reset_less=True, attrs=keep)
+            m.d.sync += later.eq(far)
+            far = later
         return self._chosen(m, f"output{lane}_", chosen, far)
 
     def _chosen(self, m: Module, name: str, outputs: Sequence[Value], which: Value) -> Value:
@@ -161,11 +188,12 @@ class ResultStore(wiring.Component):
         m.d.comb += output.eq(Array(outputs)[which] if len(outputs) > 1 else outputs[0])
         return delayed(m, name, output, 1, reset_less=True)
 
-    def _take_beats(self, m: Module, beat: Any, which: Signal, partial: Signal) -> None:
-        """Walk over pixels and beats as the macro delivers vectors."""
+    def _take_beats(self, m: Module, beat: Any, which: Signal, partial: Signal) -> Signal:
+        """Walk over pixels and beats as the macros deliver vectors; what `which` is next."""
         fields = self.descriptor
         config = self.config
         lanes, lane_bits = config.requantisers, exact_log2(config.requantisers)
+        m.submodules.join = join = OutputJoin(config)
         starts, running = Signal(), Signal()
         left = Signal(16)
         parameters = Signal(config.channel_word_bits)
@@ -176,17 +204,24 @@ class ResultStore(wiring.Component):
         address, is_last = self._pixels(m, turns)
         ends_round, first_beat = self._round(m, starts, beat.valid & ends_vector, is_last)
         m.d.comb += [
-            beat.valid.eq(running & self.i.valid),
+            beat.valid.eq(running & join.is_there),
             beat.last.eq(ends_vector & is_last),
             beat.count.eq(Mux(ends_vector, left, lanes)[: len(beat.count)]),
             beat.parameters.eq(parameters),
             beat.address.eq((address + offset)[: config.activation_address_bits]),
-            self.i.ready.eq(running & ends_vector & ends_round),
+            join.which.eq(which),
+            join.ends_vector.eq(ends_vector),
+            join.ends_round.eq(ends_vector & ends_round),
+            join.takes.eq(beat.valid),
+            join.valid.eq(Cat(macro.valid for macro in self.i)),
+            *(macro.ready.eq(join.ready[index]) for index, macro in enumerate(self.i)),
         ]
-        m.d.sync += starts.eq(self.start)
+        following = Signal.like(which)
+        m.d.comb += following.eq(which)
+        m.d.sync += [starts.eq(self.start), which.eq(following)]
         with m.If(beat.valid):
+            m.d.comb += following.eq(which + 1)
             m.d.sync += [
-                which.eq(which + 1),
                 left.eq((left - lanes)[:16]),
                 ends_vector.eq(left <= 2 * lanes),
                 offset.eq((offset + lanes)[: len(offset)]),
@@ -199,13 +234,14 @@ class ResultStore(wiring.Component):
             m.d.sync += running.eq(0)
         with m.If(turns):
             first = fields.channel[lane_bits:]
+            m.d.comb += following.eq(first_beat)
             m.d.sync += [
-                which.eq(first_beat),
                 left.eq(fields.channels),
                 ends_vector.eq(fields.channels <= lanes),
                 offset.eq(0),
                 parameters.eq(first[: len(parameters)]),
             ]
+        return following
 
     def _pixels(self, m: Module, turns: Value) -> tuple[Signal, Signal]:
         """The pixel's address, and whether it is the last: of the one that begins where it `turns`.

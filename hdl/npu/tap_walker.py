@@ -28,7 +28,7 @@ def tap_layout(config: NpuConfig) -> data.StructLayout:
             "first": 1,
             "last": 1,
             "ends_all": 1,
-            "count": range(config.activation_port + 1),
+            "count": range(config.pool_lanes + 1),
             "address": config.activation_address_bits,
         }
     )
@@ -50,7 +50,7 @@ class TapWalker(wiring.Component):
         `descriptor` is there and stays until the last result is written.
     descriptor : In(layout(Opcode.MAX_POOL))
         Or any whose windows are of pixels: their fields lie in the same places.
-    width : In(range(config.activation_port + 1))
+    width : In(range(config.pool_lanes + 1))
         Bytes of a chunk.
     asks : Out(1)
         Bytes are asked for, from `address` on; they surely come.
@@ -74,7 +74,7 @@ class TapWalker(wiring.Component):
             {
                 "start": In(1),
                 "descriptor": In(layout(Opcode.MAX_POOL)),
-                "width": In(range(config.activation_port + 1)),
+                "width": In(range(config.pool_lanes + 1)),
                 "asks": Out(1),
                 "address": Out(config.activation_address_bits),
                 "number": Out(TAP_NUMBER_BITS),

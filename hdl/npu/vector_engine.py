@@ -37,7 +37,7 @@ class VectorEngine(wiring.Component):
         `descriptor` is there and stays until `done`.
     descriptor : In(32 * WORDS)
     done : Out(1)
-    i : In(stream of config.output_layout)
+    i : In(stream of config.macro.output_layout), one for each macro
     kernel : In(KernelWritePort)
     bias_address .. shift
         As in `ParameterMemory`.
@@ -49,7 +49,7 @@ class VectorEngine(wiring.Component):
     start: Signal
     descriptor: Signal
     done: Signal
-    i: stream.Interface
+    i: Any
     kernel: Any
     bias_address: Signal
     multiplier_address: Signal
@@ -67,7 +67,7 @@ class VectorEngine(wiring.Component):
             "start": In(1),
             "descriptor": In(32 * WORDS),
             "done": Out(1),
-            "i": In(stream.Signature(config.output_layout)),
+            "i": In(stream.Signature(config.macro.output_layout)).array(config.macros),
             "kernel": In(KernelWritePort(config)),
             "read": Out(ActivationReadPort(config)),
             "store_write": Out(ActivationWritePort(config)),
@@ -86,7 +86,8 @@ class VectorEngine(wiring.Component):
         m.submodules.pool = pool = MaxPool(self.config)
         m.submodules.window_sums = window_sums = WindowSums(self.config)
         m.submodules.adder = adder = ImageAdder(self.config)
-        connect(m, flipped(self.i), store.i)
+        for outputs, taken in zip(self.i, store.i, strict=True):
+            connect(m, flipped(outputs), taken)
         connect(m, flipped(self.kernel), window_sums.kernel)
         connect(m, lanes.write, flipped(self.store_write))
         connect(m, pool.write, flipped(self.pool_write))
@@ -105,7 +106,7 @@ class VectorEngine(wiring.Component):
             taps.start.eq(
                 self.start & opcode.matches(Opcode.MAX_POOL, Opcode.DEPTHWISE, Opcode.AVERAGE_POOL)
             ),
-            taps.width.eq(Mux(is_max, self.config.activation_port, self.config.lanes)),
+            taps.width.eq(Mux(is_max, self.config.pool_lanes, self.config.lanes)),
             pool.tap.eq(taps.tap),
             pool.tap.valid.eq(taps.tap.valid & is_max),
             window_sums.tap.eq(taps.tap),

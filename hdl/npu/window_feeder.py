@@ -32,9 +32,10 @@ class WindowFeeder(wiring.Component):
 
         walker -> chunk (one read a cycle) -> memory -> queue -> gatherer -> rounds
 
-    Throughput: a round every `chunks` cycles of its windows, 2 at least, where a run of n bytes has
-    ``ceil(n / activation_port)`` chunks. Latency: ``READ_CYCLES + 6`` cycles from `start` to the
-    first round of one window of one chunk; another for each further chunk and window.
+    Throughput: a round every `chunks` cycles of its windows, where a run of n bytes has
+    ``ceil(n / activation_port)`` chunks; one or two more where its first window has two chunks or
+    one. Latency: ``READ_CYCLES + 6`` cycles from `start` to the first round of one window of one
+    chunk; another for each further chunk and window.
 
     Members
     -------

@@ -48,7 +48,7 @@ class WindowGatherer(wiring.Component):
     round's windows, where the descriptor asks for it. They are found chunk by chunk, on the way to
     the rows, so neither a wide tree of gates nor a cycle is spent on them.
 
-    Throughput: a chunk a cycle, a round in 2. Latency: 3 cycles from the last chunk of a round to
+    Throughput: a chunk a cycle, a round in 3. Latency: 3 cycles from the last chunk of a round to
     the round.
 
     Members
@@ -99,7 +99,8 @@ class WindowGatherer(wiring.Component):
         self._find_planes(m, chunk, accepts, hand_over & ends_round)
         m.d.comb += [
             accepts.eq(is_there & (~complete | hand_over)),
-            hand_over.eq(complete & (~offered | taken)),
+            # Not in the cycle in which a round is taken: that is told from afar.
+            hand_over.eq(complete & ~offered),
             taken.eq(offered & self.o.ready),
             self.o.valid.eq(offered),
             self.done.eq(taken & last_round),

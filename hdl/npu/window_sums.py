@@ -117,15 +117,18 @@ class WindowSums(wiring.Component):
         """What goes with a group's sums. For an average all groups have the same parameters."""
         fields, width = self.descriptor, self.config.requantisers
         beat = Signal(beat_layout(self.config), name=f"beat{group}")
-        parameters = fields.channel[exact_log2(width) :]
+        channels = fields.channel[exact_log2(width) :]
         if group:
-            parameters += Mux(fields.opcode == Opcode.AVERAGE_POOL, 0, group)
+            channels += Mux(fields.opcode == Opcode.AVERAGE_POOL, 0, group)
+        # The descriptor is there long before.
+        parameters = Signal(len(beat.parameters), name=f"parameters{group}")
+        m.d.sync += parameters.eq(channels[: len(parameters)])
         is_partial = total.count <= width if group < self.config.sum_beats - 1 else Const(1, 1)
         m.d.comb += [
             beat.valid.eq(1),
             beat.last.eq(total.ends_all & is_partial),
             beat.count.eq(Mux(is_partial, total.count, width)[: len(beat.count)]),
-            beat.parameters.eq(parameters[: len(beat.parameters)]),
+            beat.parameters.eq(parameters),
             beat.address.eq(total.address),
         ]
         return beat
@@ -143,7 +146,8 @@ class WindowSums(wiring.Component):
             write.data.eq(self.kernel.data),
             read.addr.eq(Cat(self.number[:bits], self.descriptor.bank[: exact_log2(TAP_BANKS)])),
         ]
-        is_average = self.descriptor.opcode == Opcode.AVERAGE_POOL
+        is_average = Signal()
+        m.d.sync += is_average.eq(self.descriptor.opcode == Opcode.AVERAGE_POOL)
         return [
             Mux(is_average, Const(1, signed(8)), read.data[lane].as_signed())
             for lane in range(config.lanes)

@@ -16,6 +16,7 @@ Tokens = dict[tuple[Queue, Queue], int]
 class _State(Enum):
     COLLECT = auto()
     WAIT = auto()
+    START = auto()
     RUN = auto()
     GIVE = auto()
 
@@ -75,8 +76,10 @@ class QueueTiming:
             case _State.WAIT:
                 assert self.descriptor is not None
                 if all(tokens[giver, self._queue] for giver in self.descriptor.waits_for()):
-                    started = self.descriptor
-                    self._state = _State.RUN
+                    self._state = _State.START
+            case _State.START:
+                started = self.descriptor
+                self._state = _State.RUN
             case _State.RUN:
                 if done:
                     self._state = _State.GIVE

@@ -38,15 +38,22 @@ class MatrixTiming:
         self._ends = False
 
     @property
-    def offers(self) -> bool:
-        """Outputs of all macros are there in this cycle."""
-        return all(macro.offers for macro in self._macros)
+    def offers(self) -> int:
+        """The macros, as bits, whose outputs are there in this cycle."""
+        return sum(macro.offers << index for index, macro in enumerate(self._macros))
 
-    def cycle(self, takes_outputs: bool, may_read: bool) -> tuple[bool, bool]:
-        """One cycle; whether the load and the compute descriptor are done."""
+    def cycle(self, takes_outputs: int, may_read: bool) -> tuple[bool, bool]:
+        """One cycle; whether the load and the compute descriptor are done.
+
+        Parameters
+        ----------
+        takes_outputs : int
+            The macros, as bits, whose outputs are taken.
+        may_read : bool
+            The vector engine does not read.
+        """
         feeder, loader = self.feeder, self.loader
         row, wanted = loader.row, loader.macros
-        is_taken = takes_outputs and self.offers
         computed = self._ends and not self._hold
         round_taken = feeder.offers and self._have_round == self._everyone
         have_row = self._have_row
@@ -56,7 +63,7 @@ class MatrixTiming:
                 self._planes[index],
                 feeder.bank if self._hold & bit else None,
                 row if wanted & ~have_row & bit else None,
-                is_taken,
+                bool(takes_outputs & bit),
             )
             self._pass_on(index, takes_vector)
             have_row |= bit * takes_row
@@ -64,7 +71,7 @@ class MatrixTiming:
             self._have_round = 0
         row_taken = row is not None and not wanted & ~have_row
         self._have_row = 0 if row_taken else have_row
-        self.moves = row_taken or round_taken or is_taken or feeder.reads
+        self.moves = row_taken or round_taken or takes_outputs > 0 or feeder.reads
         loaded = loader.cycle(row, row_taken)
         self._ends = feeder.cycle(round_taken, may_read) or (self._ends and not computed)
         return loaded, computed

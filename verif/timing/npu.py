@@ -111,9 +111,9 @@ class _Run:
 
     def _cycle(self, now: int) -> bool:
         """One cycle; whether anything happens in it."""
-        reads, takes, outputs = self._vector.reads, self._vector.takes, self._matrix.offers
+        reads, outputs = self._vector.reads, self._matrix.offers
+        vector_done, takes = self._vector.cycle(outputs)
         load_done, compute_done = self._matrix.cycle(takes, not reads)
-        vector_done = self._vector.cycle(outputs)
         if vector_done:
             self._stamp(now)
         done = {

@@ -14,6 +14,7 @@ from ...hdl.npu.latency import (
     SUM_WAITS,
     WINDOW_SUM_CYCLES,
 )
+from .output_join import JoinTiming
 
 __all__ = ["VectorTiming"]
 
@@ -46,6 +47,8 @@ class VectorTiming:
         self._beats_left = 0
         self._round = 1
         self._place = 0
+        self._which = 0
+        self._join = JoinTiming(config)
 
     def start(self, descriptor: Descriptor) -> None:
         """A descriptor of the vector queue begins; called at the end of a cycle."""
@@ -58,7 +61,7 @@ class VectorTiming:
                 self._start_store(descriptor)
             case Opcode.MAX_POOL:
                 after = BYTES_AFTER + MAX_POOL_CYCLES
-                self._walk(descriptor, config.activation_port, 1, after)
+                self._walk(descriptor, config.pool_lanes, 1, after)
             case Opcode.DEPTHWISE | Opcode.AVERAGE_POOL:
                 self._walk(
                     descriptor, config.lanes, config.sum_beats,
@@ -97,7 +100,7 @@ class VectorTiming:
         beats = -(-descriptor["channels"] // self._config.requantisers)
         self._beats_of_pixel = self._beats_left = beats
         self._round = 1 << descriptor["split"]
-        self._place = 0
+        self._place = self._which = 0
 
     @property
     def reads(self) -> bool:
@@ -110,30 +113,27 @@ class VectorTiming:
         """A descriptor is at work that surely ends."""
         return self._until_done is not None or self._until_running > 0
 
-    @property
-    def takes(self) -> bool:
-        """Outputs of the array are taken in this cycle, if any are there."""
-        ends_round = self._place == self._round - 1 or self._pixels == 1
-        return self._running and self._beats_left == 1 and ends_round
-
-    def cycle(self, outputs: bool) -> bool:
-        """One cycle; whether the descriptor is done.
+    def cycle(self, outputs: int) -> tuple[bool, int]:
+        """One cycle; whether the descriptor is done, and the macros whose outputs are taken.
 
         Parameters
         ----------
-        outputs : bool
-            Outputs of the array are there.
+        outputs : int
+            The macros, as bits, that offer an output.
         """
+        is_done = False
         if self._until_running:
             self._until_running -= 1
             self._running = not self._until_running
-            return False
-        if self._running:
-            if outputs:
-                self._take_beat()
-            return False
-        if self._until_done is None:
-            return False
+        elif self._running:
+            self._take_beat(outputs)
+        elif self._until_done is not None:
+            is_done = self._go_on()
+        return is_done, self._join.cycle(outputs)
+
+    def _go_on(self) -> bool:
+        """A cycle of a descriptor that surely ends; whether it does."""
+        assert self._until_done is not None
         self._reads -= self.reads
         self._time += 1
         self._until_done -= 1
@@ -142,12 +142,19 @@ class VectorTiming:
         self._until_done = None
         return True
 
-    def _take_beat(self) -> None:
+    def _take_beat(self, outputs: int) -> None:
+        """The next beat, if its outputs are there."""
+        ends_vector = self._beats_left == 1
+        ends_round = ends_vector and (self._place == self._round - 1 or self._pixels == 1)
+        if not self._join.take(outputs, self._which, ends_vector, ends_round):
+            return
+        self._which += 1
         self._beats_left -= 1
-        if self._beats_left:
+        if not ends_vector:
             return
         self._beats_left = self._beats_of_pixel
-        self._place = (self._place + 1) % self._round
+        self._place = 0 if ends_round else self._place + 1
+        self._which = self._place * self._config.beats // self._round
         self._pixels -= 1
         if not self._pixels:
             self._running = False

@@ -97,7 +97,7 @@ class FeederTiming:
             The vector engine does not read.
         """
         done = is_taken and self._round_is_last
-        hand_over = self._complete and (is_taken or not self.offers)
+        hand_over = self._complete and not self.offers
         accepts = self._decoded is not None and (not self._complete or hand_over)
         reads = self.reads and may_read
         if is_taken:

@@ -2,8 +2,6 @@
 """The NPU's parameters: what is accepted, every message, and every formula against examples."""
 
 import pytest
-from amaranth.hdl import signed
-from amaranth.lib import data
 
 from cimple.hdl.config import ConfigError
 from cimple.hdl.macro.config import Cell, MacroConfig
@@ -149,9 +147,8 @@ EXAMPLES = [
             "channel_words": 24, "weight_word_bits": 6, "channel_word_bits": 5,
             "partial_sum_bits": 7, "program_word_bits": 9, "descriptor_bits": 5, "fetch_bits": 5,
             "stamp_bits": 6,
-            # 20 products of at most 255 times -128, on either side of zero.
             "array": MacroConfig(rows=20, columns=8, cell=Cell.LOOKUP, banks=2),
-            "columns": 16, "most_split": 1, "output_layout": data.ArrayLayout(signed(21), 16),
+            "columns": 16, "most_split": 1, "pool_lanes": 8,
             "beats": 8, "sum_beats": 1,
         },
     ),
@@ -173,7 +170,7 @@ EXAMPLES = [
             "partial_sum_bits": 4, "program_word_bits": 8, "descriptor_bits": 4, "fetch_bits": 5,
             "stamp_bits": 4,
             "array": MacroConfig(rows=1, columns=1, cell=Cell.BITCELL),
-            "columns": 1, "most_split": 0, "output_layout": data.ArrayLayout(signed(16), 1),
+            "columns": 1, "most_split": 0, "pool_lanes": 4,
             "beats": 1, "sum_beats": 2,
         },
     ),

@@ -96,7 +96,7 @@ def test_sums(simulate, npu_config, streams, readable_bytes, macro, chance):
             await compute(ctx, engine, config, 5, bank)
 
     async def collect(ctx):
-        got = await streams.receive(ctx, engine.o, 10, chance)
+        got = await streams.receive(ctx, engine.o[0], 10, chance)
         expected = np.concatenate([inputs @ around.matrix(0), inputs @ around.matrix(16)])
         assert [list(vector) for vector in got] == expected.tolist()
 
@@ -125,7 +125,7 @@ def test_one_bank_is_written_while_another_computes(simulate, npu_config, stream
         await compute(ctx, engine, config, 12, 1)
 
     async def collect(ctx):
-        got = await streams.receive(ctx, engine.o, 24)
+        got = await streams.receive(ctx, engine.o[0], 24)
         expected = np.concatenate([inputs @ around.matrix(0), inputs @ around.matrix(64)])
         assert [list(vector) for vector in got] == expected.tolist()
 

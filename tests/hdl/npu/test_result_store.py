@@ -61,14 +61,14 @@ async def run(ctx, store, fields, vectors, streams, chance):
         while streams.pause(chance):
             _, _, done = await ctx.tick().sample(store.done)
             assert not done
-        ctx.set(store.i.payload, vector)
-        ctx.set(store.i.valid, 1)
+        ctx.set(store.i[0].payload, vector)
+        ctx.set(store.i[0].valid, 1)
         while True:
-            _, _, ready, done = await ctx.tick().sample(store.i.ready, store.done)
+            _, _, ready, done = await ctx.tick().sample(store.i[0].ready, store.done)
             assert not done
             if ready:
                 break
-        ctx.set(store.i.valid, 0)
+        ctx.set(store.i[0].valid, 0)
     for cycle in range(1, 30):
         _, _, done = await ctx.tick().sample(store.done)
         if done:
@@ -175,9 +175,10 @@ def test_a_beat_a_cycle(simulate, npu_config, streams, columns, lanes):
         ctx.set(store.start, 1)
         await ctx.tick()
         ctx.set(store.start, 0)
-        ctx.set(store.i.valid, 1)
-        taken = [(await ctx.tick().sample(store.i.ready))[2] for _ in range(10 * config.beats + 5)]
-        last_beats = [cycle for cycle, ready in enumerate(taken) if ready]
+        ctx.set(store.i[0].valid, 1)
+        cycles, ready = 10 * config.beats + 5, store.i[0].ready
+        taken = [(await ctx.tick().sample(ready))[2] for _ in range(cycles)]
+        last_beats = [cycle for cycle, is_taken in enumerate(taken) if is_taken]
         assert last_beats == [
             STORE_START_CYCLES - 1 + (number + 1) * config.beats - 1 for number in range(10)
         ]

@@ -37,11 +37,11 @@ def test_units_take_turns(simulate, npu_config, readable_bytes):
     async def run(ctx, opcode, fields, vector=None):
         ctx.set(engine.descriptor, number_of(opcode, fields))
         ctx.set(engine.start, 1)
-        ctx.set(engine.i.valid, 1)
-        ctx.set(engine.i.payload, vector or [99] * 6)
+        ctx.set(engine.i[0].valid, 1)
+        ctx.set(engine.i[0].payload, vector or [99] * 6)
         taken = 0
         while True:
-            sampled = [engine.i.ready, engine.done]
+            sampled = [engine.i[0].ready, engine.done]
             for port in (engine.store_write, engine.pool_write):
                 sampled += [port.count, port.address, port.data]
             _, _, ready, done, *ports = await ctx.tick().sample(*sampled)

@@ -280,7 +280,8 @@ def test_latency_and_throughput(simulate, npu_config, readable_bytes, depth, run
         "row_stride": 40, "row_bytes": 40, "height": 8, "run_bytes": run_bytes, "depth": depth,
         "out_width": 6 * at_once, "out_height": 1, "split": config.most_split,
     }
-    per_round = at_once * chunks(fields | {"skip": 0}, 4)
+    each = chunks(fields | {"skip": 0}, 4)
+    per_round = at_once * each
     first_valid, loaded = [], []
 
     async def bench(ctx):
@@ -301,5 +302,5 @@ def test_latency_and_throughput(simulate, npu_config, readable_bytes, depth, run
     simulate(feeder, bench, background=[memory.serve])
     assert first_valid == [READ_CYCLES + 5 + per_round]
     assert [after - before for before, after in pairwise(loaded)] == [
-        max(per_round, config.macro.input_bits)
+        max(per_round + max(0, 3 - each), config.macro.input_bits)
     ] * 5

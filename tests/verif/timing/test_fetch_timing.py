@@ -18,7 +18,7 @@ CONFIG = NpuConfig.from_mapping(
     source="test",
 )
 #: As for every first descriptor: see `test_npu_timing`.
-START = PROGRAM_CYCLES + 2 + 1 + WORDS
+START = PROGRAM_CYCLES + 2 + 1 + WORDS + 1
 
 
 def busy(memory: MemoryTiming | None = None, **fields: int) -> int:
@@ -64,8 +64,9 @@ def test_a_load_waits_for_a_fetch() -> None:
     fetch = (Opcode.FETCH, {"bytes": 2048, "signal": 1 << Queue.LOAD})
     found = run(None, fetch, (Opcode.LOAD_WEIGHTS, {"groups": 1, "wait": 1 << Queue.FETCH}))
     assert found.busy[Queue.LOAD] == alone.busy[Queue.LOAD]
-    # A cycle from the end to the token, which is taken in the next; then all is as it is alone.
-    assert found.cycles == START + found.busy[Queue.FETCH] + 2 + alone.cycles - START
+    # A cycle from the end to the token, which is seen in the next and then taken; from there on all
+    # is as it is alone.
+    assert found.cycles == START + found.busy[Queue.FETCH] + 3 + alone.cycles - START
     beside = run(None, (Opcode.FETCH, {"bytes": 2048}), load)
     assert beside.cycles == START + beside.busy[Queue.FETCH] + 4
 

@@ -30,8 +30,8 @@ CONFIG = NpuConfig.from_mapping(
 )  # fmt: skip
 END = Descriptor(Opcode.END, {})
 #: From the program's acceptance to a first descriptor's start: the memory is asked for a word,
-#: which is read, looked at, and sent; all words are collected; tokens are looked for.
-START = PROGRAM_CYCLES + 2 + 1 + WORDS
+#: which is read, looked at, and sent; all words are collected; tokens are looked for, and taken.
+START = PROGRAM_CYCLES + 2 + 1 + WORDS + 1
 
 
 def run(
@@ -100,11 +100,11 @@ def test_the_array_sets_the_pace():
 
 
 def test_planes_that_are_skipped_take_no_time():
-    """Down to the two chunks of a window; of the vectors of which nothing is said all are met."""
+    """Down to the two chunks of a window and a cycle; vectors of which nothing is said meet all."""
     whole = vectors(4).cycles
     assert vectors(4, 8, 8).cycles == whole
-    assert [whole - vectors(4, 8, planes, 8, 8).cycles for planes in (7, 5, 2)] == [1, 3, 6]
-    assert vectors(12, *[1] * 12).cycles - vectors(11, *[1] * 11).cycles == 2
+    assert [whole - vectors(4, 8, planes, 8, 8).cycles for planes in (7, 5, 2)] == [1, 3, 5]
+    assert vectors(12, *[1] * 12).cycles - vectors(11, *[1] * 11).cycles == 3
 
 
 def test_results_leave_later_than_partial_sums():
@@ -117,8 +117,8 @@ def test_tokens_hold_a_descriptor_up():
     alone = run(load).busy[Queue.LOAD]
     found = run(load, (Opcode.MAX_POOL, POOL | {"wait": 1 << Queue.LOAD}))
     assert found.busy[Queue.LOAD] == alone
-    # A cycle to give the token, one to take it.
-    assert found.stamps[3] == START + alone + 2 + found.busy[Queue.VECTOR]
+    # A cycle to give the token, one to see it, one to take it.
+    assert found.stamps[3] == START + alone + 3 + found.busy[Queue.VECTOR]
 
 
 def test_a_program_that_waits_for_ever():
