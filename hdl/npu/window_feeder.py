@@ -76,11 +76,13 @@ class WindowFeeder(wiring.Component):
         m.submodules.chunks = chunks
         m.submodules.gatherer = gatherer = WindowGatherer(self.config)
         asks = Signal()
+        # For all that are under way, one that is asked for as this is told, and the next.
+        has_room = Signal()
+        m.d.sync += has_room.eq(chunks.level < CHUNKS - READ_CYCLES - 1)
         m.d.comb += [
             walker.start.eq(self.start),
             walker.descriptor.eq(self.descriptor),
-            # Room for this chunk and for all that are under way.
-            self.read.valid.eq(walker.valid & (chunks.level < CHUNKS - READ_CYCLES)),
+            self.read.valid.eq(walker.valid & has_room),
             self.read.address.eq(walker.address),
             asks.eq(self.read.valid & self.read.ready),
             walker.advance.eq(asks),

@@ -51,6 +51,7 @@ class FeederTiming:
         #: it ends its window, and whether this is the last.
         self._queue: deque[_Chunk] = deque()
         self._coming: deque[_Chunk | None] = deque([None] * READ_CYCLES)
+        self._has_room = True
         self._decoded: _Chunk | None = None
         #: A window is complete; whether it, and the round that is offered, are the last.
         self._complete = False
@@ -74,7 +75,7 @@ class FeederTiming:
     @property
     def reads(self) -> bool:
         """There is room for a chunk, and one to read."""
-        return self._running and len(self._queue) < CHUNKS - READ_CYCLES
+        return self._running and self._has_room
 
     def _chunks_of(self, descriptor: Descriptor) -> int:
         """Chunks of one window."""
@@ -100,6 +101,8 @@ class FeederTiming:
         hand_over = self._complete and not self.offers
         accepts = self._decoded is not None and (not self._complete or hand_over)
         reads = self.reads and may_read
+        # Told by what waits at the beginning of the cycle, for the next one.
+        self._has_room = len(self._queue) < CHUNKS - READ_CYCLES - 1
         if is_taken:
             self.offers = False
         if hand_over:
