@@ -9,6 +9,8 @@ ends connected.
 from pathlib import Path
 from typing import Any
 
+from .bit_readers import count_readers
+
 __all__ = ["MAP", "SYNTHESIS", "open_chains"]
 
 #: The map of adders, to be put beside the design.
@@ -37,25 +39,12 @@ def open_chains(netlist: dict[str, Any]) -> None:
         What Yosys's `write_json` wrote, after `SYNTHESIS`; changed in place.
     """
     for module in netlist["modules"].values():
-        read = _read_bits(module)
+        readers = count_readers(module)
         for cell in module["cells"].values():
             if cell["type"] != "CCU2C":
                 continue
             ports = cell["connections"]
-            if read.isdisjoint(ports["COUT"]):
+            if not readers[ports["COUT"][0]]:
                 ports["COUT"] = _OPEN
             if cell["parameters"]["INIT0"].startswith(_FIRST):
                 ports["CIN"] = _OPEN
-
-
-def _read_bits(module: dict[str, Any]) -> set[int | str]:
-    """The bits of a module that a cell takes or that leave by a port."""
-    read: set[int | str] = set()
-    for cell in module["cells"].values():
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"].get(port) != "output":
-                read.update(bits)
-    for port in module["ports"].values():
-        if port["direction"] != "input":
-            read.update(port["bits"])
-    return read

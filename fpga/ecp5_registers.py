@@ -6,9 +6,11 @@ of them unused, and nextpnr places the flip-flops that follow wherever there is 
 a way across the die.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from .bit_readers import count_readers
 
 __all__ = ["absorb_registers"]
 
@@ -40,23 +42,14 @@ class _Module:
 
     def __init__(self, module: dict[str, Any]) -> None:
         self.cells = module["cells"]
-        #: How many ports of cells, and of the module, read a bit.
-        self.readers: dict[int | str, int] = defaultdict(int)
+        self.readers = count_readers(module)
         #: Plain flip-flops by the bit that they take, and by the bit that they drive.
         self.taking: dict[int | str, str] = {}
         self.driving: dict[int | str, str] = {}
         for name, cell in self.cells.items():
-            for port, bits in cell["connections"].items():
-                if cell["port_directions"].get(port) != "output":
-                    for bit in bits:
-                        self.readers[bit] += 1
             if _is_plain(cell):
                 self.taking[cell["connections"]["DI"][0]] = name
                 self.driving[cell["connections"]["Q"][0]] = name
-        for port in module["ports"].values():
-            if port["direction"] != "input":
-                for bit in port["bits"]:
-                    self.readers[bit] += 1
 
     def absorb(self) -> int:
         """All groups that can go; how many flip-flops."""
@@ -112,41 +105,36 @@ class _Module:
 
         A flip-flop may stand before several blocks, and goes only if all of them have it.
         """
-        able = [cell for cell in cells if self._operand_registers(cell) is not None]
+        able = [(cell, self._operand_registers(cell)) for cell in cells]
+        able = [(cell, names) for cell, names in able if names]
         while True:
-            found: dict[str, int] = defaultdict(int)
-            for cell in able:
-                for name in self._operand_registers(cell) or []:
-                    found[name] += 1
+            taken = Counter(name for _, names in able for name in names)
             shared = {
-                name for name, count in found.items()
+                name for name, count in taken.items()
                 if self.readers[self.cells[name]["connections"]["Q"][0]] > count
             }  # fmt: skip
-            left = [cell for cell in able if shared.isdisjoint(self._operand_registers(cell) or [])]
+            left = [(cell, names) for cell, names in able if shared.isdisjoint(names)]
             if len(left) == len(able):
                 break
             able = left
-        for cell in able:
+        for cell, names in able:
             ports = cell["connections"]
-            clock = None
             for port in _OPERANDS:
                 name = self.driving.get(ports[port][0])
                 if name is not None:
-                    register = self.cells[name]["connections"]
-                    ports[port], clock = register["DI"], register["CLK"][0]
-            _clock_dsp(cell, clock, ["INPUTA", "INPUTB"])
-        for name in found if able else ():
+                    ports[port] = self.cells[name]["connections"]["DI"]
+            _clock_dsp(cell, self.cells[names[0]]["connections"]["CLK"][0], ["INPUTA", "INPUTB"])
+        for name in taken:
             del self.cells[name]
 
-    def _operand_registers(self, cell: dict[str, Any]) -> list[str] | None:
-        """The flip-flops before a DSP block, or None if other things are."""
+    def _operand_registers(self, cell: dict[str, Any]) -> list[str]:
+        """The flip-flops before a DSP block, one for each bit; none if other things are."""
         bits = [cell["connections"][port][0] for port in _OPERANDS]
-        names = [self.driving.get(bit) for bit in bits if bit != "0"]
-        if not names or None in names:
-            return None
-        clocks = {self.cells[name]["connections"]["CLK"][0] for name in names if name}
+        bits = [bit for bit in bits if bit != "0"]
+        names = [self.driving[bit] for bit in bits if bit in self.driving]
+        clocks = {self.cells[name]["connections"]["CLK"][0] for name in names}
         clocks.update(cell["connections"].get("CLK0", []))
-        return [name for name in names if name] if len(clocks) == 1 else None
+        return names if len(names) == len(bits) and len(clocks) == 1 else []
 
 
 _OPERANDS = [f"{operand}{bit}" for operand in "AB" for bit in range(18)]

@@ -103,12 +103,11 @@ def models() -> str:
     return text
 
 
-def netlist_of(tmp_path, **changes: str) -> dict:
-    """What Yosys makes of the design."""
+def netlist_of(tmp_path, flow: str = FAMILIES["ecp5"].synthesis, **changes: str) -> dict:
+    """What a flow makes of the design: by default Yosys alone."""
     text = DESIGN
     for key, value in (PLAIN | changes).items():
         text = text.replace(f"{{{key}}}", value)
-    flow = FAMILIES["ecp5"].synthesis
     files = {"design.v": text}
     synthesise(files, "read_verilog design.v", "design", flow, find_yosys(), tmp_path)
     return json.loads((tmp_path / NETLIST).read_text())
@@ -190,10 +189,4 @@ def test_a_register_that_is_not_there_is_seen(tmp_path, kind, parameter):
 
 
 def test_netlists_that_are_placed_have_them(tmp_path):
-    ecp5 = FAMILIES["ecp5"]
-    text = DESIGN
-    for key, value in PLAIN.items():
-        text = text.replace(f"{{{key}}}", value)
-    files, flow = {"design.v": text}, placing_flow(ecp5)
-    synthesise(files, "read_verilog design.v", "design", flow, find_yosys(), tmp_path)
-    assert cells(json.loads((tmp_path / NETLIST).read_text()), "TRELLIS_FF") == []
+    assert cells(netlist_of(tmp_path, placing_flow(FAMILIES["ecp5"])), "TRELLIS_FF") == []
