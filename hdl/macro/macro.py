@@ -127,7 +127,9 @@ class Macro(wiring.Component):
 
     def _write(self, m: Module, steps: Serialiser, in_use: Value, blocks: list[Any]) -> None:
         """Join the weight stream to the blocks; what uses the weights of a bank takes turns."""
-        writer = cell_writer(self.config)
+        # Tables are many, so that each block hears of them from registers near it.
+        apart = self.config.has_fill and self.config.broadcast_registers
+        writer = cell_writer(self.config, len(blocks) if apart else 1)
         if writer is None:
             m.d.comb += [steps.hold.eq(0), steps.hold_bank.eq(0), steps.write_bank.eq(0)]
             for block in blocks:
@@ -158,9 +160,9 @@ class Macro(wiring.Component):
         weights = Signal(self.config.read_data_layout, reset_less=True)
         domain = m.d.sync if self.config.write_registers else m.d.comb
         domain += weights.eq(offered.weights)
-        for block in blocks:
+        for index, block in enumerate(blocks):
             columns = block.o.shape().length
-            block.share("step", writer.step)
+            block.share("step", writer.steps[index if apart else 0])
             m.d.comb += [
                 block.weights[column].eq(weights[first + column]) for column in range(columns)
             ]

@@ -40,10 +40,13 @@ def cell_array(config: MacroConfig, first: int, columns: int) -> CellArray:
     return _CELLS[config.cell].array(config, first, columns)
 
 
-def cell_writer(config: MacroConfig) -> CellWriter | None:
-    """What sequences the writing of row groups; None where weights are fixed."""
+def cell_writer(config: MacroConfig, copies: int = 1) -> CellWriter | None:
+    """What sequences the writing of row groups, in an array of `copies` parts.
+
+    None where weights are fixed.
+    """
     writer = _CELLS[config.cell].writer
-    return writer(config) if writer else None
+    return writer(config, copies) if writer else None
 
 
 def leaf_ranges(config: MacroConfig, column: int) -> tuple[Range, ...]:

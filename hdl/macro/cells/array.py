@@ -5,12 +5,14 @@ A cell decides how weights are stored and how the operand of one step meets them
 tree one leaf for each few rows, plane of the step, and column. Everything else is common.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ...keep import keep_where
 from ..config import MacroConfig
 
 __all__ = ["CellArray", "CellWriter", "StepLayout", "stage_bits"]
@@ -123,6 +125,12 @@ class CellWriter(wiring.Component):
     Writes a row with its transfer, ``config.write_registers`` cycles later; cells for which there
     is more to do override it.
 
+    Parameters
+    ----------
+    config : MacroConfig
+    copies : int
+        Parts of the array, each of which is told by registers of its own: they lie far apart.
+
     Members
     -------
     valid, row, group, bank : In
@@ -136,7 +144,7 @@ class CellWriter(wiring.Component):
     filling : Out(1)
         Nothing of bank `filled_bank` may begin, as its weights still change.
     filled_bank : Out(config.bank_bits)
-    step : Out(StepLayout(config))
+    steps : Out(StepLayout(config)).array(copies)
     """
 
     valid: Signal
@@ -148,9 +156,9 @@ class CellWriter(wiring.Component):
     changes: Signal
     filling: Signal
     filled_bank: Signal
-    step: data.View
+    steps: Any
 
-    def __init__(self, config: MacroConfig) -> None:
+    def __init__(self, config: MacroConfig, copies: int = 1) -> None:
         self.config = config
         super().__init__(
             {
@@ -163,9 +171,14 @@ class CellWriter(wiring.Component):
                 "changes": Out(1),
                 "filling": Out(1),
                 "filled_bank": Out(config.bank_bits),
-                "step": Out(StepLayout(config)),
+                "steps": Out(StepLayout(config)).array(copies),
             }
         )
+
+    @property
+    def step(self) -> Any:
+        """What the first part of the array is told, as all others are."""
+        return self.steps[0]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -177,9 +190,24 @@ class CellWriter(wiring.Component):
         ]
         # A number beyond the last group is taken and stores nothing.
         named = Cat(self.group == index for index in range(self.config.groups))
-        domain = m.d.sync if self.config.write_registers else m.d.comb
-        domain += [
-            self.step.bank.eq(self.bank),
-            self.step.store.eq(Mux(self.ready, named, 0)),
-        ]
+        self._tell(m, {"bank": self.bank, "store": Mux(self.ready, named, 0)})
         return m
+
+    def _tell(self, m: Module, coming: Mapping[str, Value]) -> None:
+        """Hand the fields of a step to the array, by way of registers where it has such."""
+        # One bank has a number that means nothing.
+        apart = {name for name in coming if name != "bank" or self.config.banks > 1}
+        for index, step in enumerate(self.steps):
+            for name, value in coming.items():
+                if not self.config.write_registers:
+                    m.d.comb += step[name].eq(value)
+                    continue
+                # Only what is stored matters in a reset.
+                register = Signal(
+                    len(step[name]),
+                    name=f"step{index}_{name}",
+                    reset_less=name not in ("store", "stage"),
+                    attrs=keep_where(len(self.steps) > 1 and name in apart),
+                )
+                m.d.sync += register.eq(value)
+                m.d.comb += step[name].eq(register)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fill engine: writes the tables of `lookup` from the rows of a group."""
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from .array import CellWriter, stage_bits
 
@@ -66,26 +66,27 @@ class FillWriter(CellWriter):
                 m.d.comb += leaves.eq(count[row + 1 : row + 2])
             # Asked for a cycle early, as the staging memories lie far apart. No row changes at 0.
             with m.If(following[row]):
-                m.d.sync += changing.eq(row)
+                m.d.comb += changing.eq(row)
         gray = Signal(rows)
         m.d.comb += gray.eq(count ^ (count >> 1))
-        self._read_stage(m, changing, starts, may_start)
         summed_group = Signal.like(counted_group)
         summed_bank = Signal.like(counted_bank)
         entry = Signal(rows)
         m.d.sync += [
             summing.eq(counting),
-            self.step.clear.eq(~counting | (count == 0)),
-            self.step.subtract.eq(leaves),
             entry.eq(gray),
             summed_group.eq(counted_group),
             summed_bank.eq(counted_bank),
-            self.step.entry.eq(entry),
-            self.step.bank.eq(summed_bank),
         ]
-        for index in range(config.groups):
-            # A number beyond the last group stores nothing, in the same time.
-            m.d.sync += self.step.store[index].eq(summing & (summed_group == index))
+        clear = ~counting | (count == 0)
+        # A number beyond the last group stores nothing, in the same time.
+        store = Cat(summing & (summed_group == index) for index in range(config.groups))
+        staging = self._stage(m, changing, starts, may_start)
+        self._tell(
+            m,
+            {"store": store, "bank": summed_bank, "entry": entry, "subtract": leaves}
+            | {"clear": clear, **staging},
+        )
         return m
 
     def _take_rows(self, m: Module, at_end: Value) -> None:
@@ -102,20 +103,23 @@ class FillWriter(CellWriter):
             self.changes.eq(self.valid & last & free),
             self.ready.eq(self.valid & free & (~last | self.may_change)),
         ]
-        m.d.sync += self.step.stage.eq(self.ready)
 
-    def _read_stage(self, m: Module, changing: Signal, starts: Value, may_start: Value) -> None:
-        """Addresses of the staging memory: halves take turns where there are two."""
+    def _stage(
+        self, m: Module, changing: Value, starts: Value, may_start: Value
+    ) -> dict[str, Value]:
+        """What the staging memory is told: halves of it take turns where there are two."""
         if not self.config.stages_two_groups:
-            m.d.sync += self.step.stage_in.eq(self.row)
-            m.d.comb += self.step.stage_out.eq(changing)
-            return
+            return {"stage": self.ready, "stage_in": self.row, "stage_out": changing}
         address = stage_bits(self.config)
         half_in = Signal()
         half_out = Signal()
+        reads_half = Signal()
+        m.d.comb += reads_half.eq(Mux(may_start, half_in, half_out))
+        m.d.sync += half_out.eq(reads_half)
         with m.If(starts):
             m.d.sync += half_in.eq(~half_in)
-        with m.If(may_start):
-            m.d.sync += half_out.eq(half_in)
-        m.d.sync += self.step.stage_in.eq(Cat(self.row, half_in)[:address])
-        m.d.comb += self.step.stage_out.eq(Cat(changing, half_out)[:address])
+        return {
+            "stage": self.ready,
+            "stage_in": Cat(self.row, half_in)[:address],
+            "stage_out": Cat(changing, reads_half)[:address],
+        }
