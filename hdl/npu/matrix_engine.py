@@ -10,9 +10,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..macro.macro import Macro
 from .config import NpuConfig
-from .fork import fork
 from .isa import WORDS
 from .ports import ActivationReadPort, KernelWritePort
+from .row_slots import RowSlots
 from .vector_slots import VectorSlots
 from .weight_loader import WeightLoader
 from .window_feeder import WindowFeeder
@@ -88,16 +88,20 @@ class MatrixEngine(wiring.Component):
             m.submodules[f"macro{index}" if len(macros) > 1 else "macro"] = macro
         m.submodules.loader = loader = WeightLoader(config)
         m.submodules.feeder = feeder = WindowFeeder(config)
+        m.submodules.rows = rows = RowSlots(config)
         m.submodules.slots = slots = VectorSlots(config)
         connect(m, loader.kernel, flipped(self.kernel))
         connect(m, feeder.read, flipped(self.read))
+        connect(m, loader.w, rows.i)
         connect(m, feeder.o, slots.i)
         # The last round has left the feeder, but not yet the slots.
         ends = Signal()
         m.d.comb += [
             loader.descriptor.as_value().eq(self.load_descriptor),
             loader.start.eq(self.load_start),
-            self.load_done.eq(loader.done),
+            rows.macros.eq(loader.macros),
+            rows.ends_group.eq(loader.ends_group),
+            loader.written.eq(rows.written),
             self.load_settled.eq(loader.settled),
             self.weight_address.eq(loader.address),
             loader.data.eq(self.weight_data),
@@ -109,18 +113,23 @@ class MatrixEngine(wiring.Component):
             self.top_plane.eq(feeder.o.payload.top_plane),
         ]
         m.d.sync += ends.eq(feeder.done | (ends & ~slots.empty))
-        self._write(m, loader, macros)
+        self._write(m, loader.done, rows, macros)
         self._compute(m, feeder.descriptor.bank, slots, macros)
         for macro, output in zip(macros, self.o, strict=True):
             connect(m, macro.o, flipped(output))
         return m
 
-    def _write(self, m: Module, loader: Any, macros: Sequence[Macro]) -> None:
-        """Rows go to the macros that the loader names."""
-        fork(m, "row", loader.w, [macro.w for macro in macros], loader.macros)
-        for macro in macros:
+    def _write(self, m: Module, ended: Value, rows: Any, macros: Sequence[Macro]) -> None:
+        """Rows go from their slots to the macros; a load is done when the last slot is empty."""
+        if len(macros) == 1:
+            m.d.comb += self.load_done.eq(ended)
+        else:
+            ends = Signal(name="ends_load")
+            m.d.sync += ends.eq(ended | (ends & ~rows.empty))
+            m.d.comb += self.load_done.eq(ends & rows.empty)
+        for macro, row in zip(macros, rows.o, strict=True):
+            connect(m, row, macro.w)
             m.d.comb += [
-                macro.w.payload.eq(loader.w.payload),
                 macro.read_request.valid.eq(0),
                 macro.read_request.payload.as_value().eq(0),
                 macro.read_data.ready.eq(1),

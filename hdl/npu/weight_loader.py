@@ -34,8 +34,10 @@ class WeightLoader(wiring.Component):
     descriptor : In(layout(Opcode.LOAD_WEIGHTS))
         Or a LOAD_TAPS, whose fields lie in the same places: taps in that of `groups`.
     done : Out(1)
-        The last row is taken in this cycle. It holds up vectors that would meet weights of a
-        table that is still being filled.
+        The last row is taken in this cycle.
+    written : In(1)
+        The macro has taken the last row of a group in the cycle before. It holds up vectors that
+        would meet weights of a table that is still being filled.
     settled : Out(1)
         No such table: a reset would leave the weights as they are.
     kernel : Out(KernelWritePort)
@@ -45,6 +47,8 @@ class WeightLoader(wiring.Component):
     w : Out(stream of config.macro.write_layout)
     macros : Out(config.macros)
         Those that the row is for, a bit each.
+    ends_group : Out(1)
+        It is the last row of its group.
     taken : Out(1)
         A row or tap goes, or would go to a row group that there is not.
     """
@@ -52,12 +56,14 @@ class WeightLoader(wiring.Component):
     start: Signal
     descriptor: data.View
     done: Signal
+    written: Signal
     settled: Signal
     kernel: Any
     address: Signal
     data: Signal
     w: stream.Interface
     macros: Signal
+    ends_group: Signal
     taken: Signal
 
     def __init__(self, config: NpuConfig) -> None:
@@ -67,12 +73,14 @@ class WeightLoader(wiring.Component):
                 "start": In(1),
                 "descriptor": In(layout(Opcode.LOAD_WEIGHTS)),
                 "done": Out(1),
+                "written": In(1),
                 "settled": Out(1),
                 "kernel": Out(KernelWritePort(config)),
                 "address": Out(config.weight_word_bits),
                 "data": In(8 * config.weight_port),
                 "w": Out(stream.Signature(config.macro.write_layout)),
                 "macros": Out(config.macros),
+                "ends_group": Out(1),
                 "taken": Out(1),
             }
         )
@@ -91,10 +99,11 @@ class WeightLoader(wiring.Component):
             self.taken.eq(reader.o.valid & reader.o.ready),
             self.done.eq(self.taken & place.is_last),
             self.macros.eq(place.macros),
+            self.ends_group.eq(place.ends_group),
             self.kernel.enable.eq(reader.o.valid & place.is_tap),
         ]
         self._offer(m, reader.o.payload.words, place)
-        self._settle(m, self.w.valid & self.w.ready & place.ends_group)
+        self._settle(m)
         with m.FSM():
             with m.State("Idle"), m.If(self.start):
                 m.next = "Stream"
@@ -125,15 +134,14 @@ class WeightLoader(wiring.Component):
         """The last `count` words that came."""
         return words[-8 * self.config.weight_port * count :]
 
-    def _settle(self, m: Module, written: Value) -> None:
+    def _settle(self, m: Module) -> None:
         """Count the cycles in which the macro fills the table of the row group just written."""
         if not self.config.macro.has_fill:
             m.d.comb += self.settled.eq(1)
             return
         filling = Signal(range(self.config.macro.fill_cycles))
-        begins = delayed(m, "begins_to_fill", written, 1)
-        m.d.comb += self.settled.eq(~begins & (filling == 0))
-        with m.If(begins):
+        m.d.comb += self.settled.eq(~self.written & (filling == 0))
+        with m.If(self.written):
             m.d.sync += filling.eq(self.config.macro.fill_cycles - 1)
         with m.Elif(filling != 0):
             m.d.sync += filling.eq(filling - 1)

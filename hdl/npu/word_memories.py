@@ -3,11 +3,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
+from ..keep import keep_where
 from .block_memory import block_memory
 from .config import WORD_BYTES, NpuConfig
 from .deep_memory import DeepMemory
@@ -25,7 +26,8 @@ class WeightMemory(wiring.Component):
     With an external port the fetch engine writes beats of it; the host does not write then, as a
     program is running.
 
-    Its block RAMs lie all over the die, so registers stand before and behind them.
+    Its block RAMs lie all over the die, so registers stand before and behind them; the lanes of a
+    word are memories of their own, each with its own registers for addresses.
 
     Latency: `WEIGHT_CYCLES` cycles from `address` to `data`.
 
@@ -60,15 +62,12 @@ class WeightMemory(wiring.Component):
         m = Module()
         lanes = self.config.weight_port // WORD_BYTES
         lane_bits = exact_log2(lanes)
-        m.submodules.words = words = DeepMemory(lanes, self.config.weight_words)
         host_word = self.host.offset[lane_bits:][: self.config.weight_word_bits]
         lane = self.host.offset[:lane_bits]
-        found = words.read_data
-        m.d.sync += words.read_address.eq(Mux(self.host.read, host_word, self.address))
+        read_address = Mux(self.host.read, host_word, self.address)
         # The request is registered, and the memory takes two cycles.
         found_after = 3
         wait = WEIGHT_CYCLES - found_after
-        m.d.comb += self.data.eq(delayed(m, "kept", found, wait, reset_less=True))
         # What is on its way is written, even where a reset comes.
         address = Signal(self.config.weight_word_bits)
         enable = Signal(lanes)
@@ -80,12 +79,26 @@ class WeightMemory(wiring.Component):
         ]
         if self.config.external_port:
             self._fetch(m, address, word, enable)
-        m.d.comb += [
-            words.write_address.eq(delayed(m, "write_address", address, 1, reset_less=True)),
-            words.write_data.eq(delayed(m, "write_data", word, 1, reset_less=True)),
-            words.write_enable.eq(delayed(m, "write_enable", enable, 1, reset_less=True)),
-        ]
-        choices = Array(found[index] for index in range(lanes))
+        found = []
+        for index in range(lanes):
+            m.submodules[f"lane{index}"] = words = DeepMemory(1, self.config.weight_words)
+            for name, value in {
+                "read_address": read_address,
+                "write_address": address,
+                "write_data": word[32 * index :][:32],
+                "write_enable": enable[index],
+            }.items():
+                kept = Signal(
+                    len(value),
+                    name=f"lane{index}_{name}",
+                    reset_less=True,
+                    attrs=keep_where(lanes > 1 and name.endswith("address")),
+                )
+                m.d.sync += kept.eq(value)
+                m.d.comb += Value.cast(getattr(words, name)).eq(kept)
+            found.append(words.read_data[0])
+        m.d.comb += self.data.eq(delayed(m, "kept", Cat(found), wait, reset_less=True))
+        choices = Array(found)
         lane_found = delayed(m, "lane", lane, found_after, reset_less=True)
         answer_host(m, self.host, choices[lane_found])
         return m

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ...hdl.npu.config import NpuConfig
 from .macro import MacroTiming
+from .row_slots import RowSlotsTiming
 from .weight_loader import LoaderTiming
 from .window_feeder import FeederTiming
 
@@ -28,14 +29,14 @@ class MatrixTiming:
         self.moves = False
         self._macros = [MacroTiming(config.macro) for _ in range(config.macros)]
         self._everyone = (1 << config.macros) - 1
-        #: Macros that have taken the row that is offered.
-        self._have_row = 0
+        self._rows = RowSlotsTiming(config)
         #: Slots that have a vector, and its planes; slots that have had that of the round offered.
         self._hold = 0
         self._planes = [0] * config.macros
         self._have_round = 0
-        #: The descriptor's last round has left the feeder.
+        #: The descriptor's last round has left the feeder, the last row of a load the loader.
         self._ends = False
+        self._ends_load = False
 
     @property
     def offers(self) -> int:
@@ -52,27 +53,33 @@ class MatrixTiming:
         may_read : bool
             The vector engine does not read.
         """
-        feeder, loader = self.feeder, self.loader
-        row, wanted = loader.row, loader.macros
+        feeder, loader, rows = self.feeder, self.loader, self._rows
+        row = loader.row
+        rows.offer(row, loader.macros, loader.ends_group)
+        has_slots = len(self._macros) > 1
+        loaded = self._ends_load and rows.is_empty
         computed = self._ends and not self._hold
         round_taken = feeder.offers and self._have_round == self._everyone
-        have_row = self._have_row
+        takes_rows = 0
         for index, macro in enumerate(self._macros):
             bit = 1 << index
             takes_vector, takes_row = macro.cycle(
                 self._planes[index],
                 feeder.bank if self._hold & bit else None,
-                row if wanted & ~have_row & bit else None,
+                rows.rows[index],
                 bool(takes_outputs & bit),
             )
             self._pass_on(index, takes_vector)
-            have_row |= bit * takes_row
+            takes_rows |= bit * takes_row
         if round_taken:
             self._have_round = 0
-        row_taken = row is not None and not wanted & ~have_row
-        self._have_row = 0 if row_taken else have_row
+        row_taken, fills = rows.cycle(takes_rows)
         self.moves = row_taken or round_taken or takes_outputs > 0 or feeder.reads
-        loaded = loader.cycle(row, row_taken)
+        ends_load = loader.cycle(row, row_taken, fills)
+        if has_slots:
+            self._ends_load = ends_load or (self._ends_load and not loaded)
+        else:
+            loaded = ends_load
         self._ends = feeder.cycle(round_taken, may_read) or (self._ends and not computed)
         return loaded, computed
 

@@ -22,6 +22,8 @@ class LoaderTiming:
         Number in its group, and bank, of the row that is offered in this cycle.
     macros : int
         Those that it is for, a bit each.
+    ends_group : bool
+        It is the last row of its group.
     """
 
     def __init__(self, config: NpuConfig) -> None:
@@ -79,21 +81,25 @@ class LoaderTiming:
             return self._row, self._bank
         return None
 
-    def cycle(self, row: tuple[int, int] | None, is_taken: bool) -> bool:
-        """The end of a cycle in which `row` was offered; whether the descriptor is done."""
+    @property
+    def ends_group(self) -> bool:
+        """The row that is offered is the last of its group."""
+        return self._row == self._rows - 1
+
+    def cycle(self, row: tuple[int, int] | None, is_taken: bool, fills: bool) -> bool:
+        """The end of a cycle in which `row` was offered; whether the descriptor is done.
+
+        `fills`: a macro has taken the last row of a group in it.
+        """
+        self._filling = self._config.macro.fill_cycles if fills else max(0, self._filling - 1)
         if not self._running:
-            self._filling = max(0, self._filling - 1)
             return False
         # What is for no macro is left out, and kernels' memory takes every tap.
         taken = bool(self._there) and (is_taken if row else True)
         self._read(taken)
-        ends_group = taken and (self._is_kernel or self._row == self._rows - 1)
+        ends_group = taken and (self._is_kernel or self.ends_group)
         if taken:
             self._row = 0 if ends_group else self._row + 1
-        if row and ends_group:
-            self._filling = self._config.macro.fill_cycles
-        else:
-            self._filling = max(0, self._filling - 1)
         if not ends_group:
             return False
         self._part = self._part + 1 if self._part + 1 < self._parts else 0

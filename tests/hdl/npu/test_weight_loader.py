@@ -39,9 +39,11 @@ class Surroundings:
         while True:
             # Ready goes up only while a row is offered, as the macro's does.
             ctx.set(loader.w.ready, bool(ctx.get(loader.w.valid) and pause == 0))
-            _, _, valid, ready, payload, address = await ctx.tick().sample(
-                loader.w.valid, loader.w.ready, loader.w.payload, loader.address
+            _, _, valid, ready, payload, address, ends = await ctx.tick().sample(
+                loader.w.valid, loader.w.ready, loader.w.payload, loader.address,
+                loader.ends_group,
             )
+            ctx.set(loader.written, valid & ready & ends)
             assert before is None or (valid and payload == before)
             before = payload if valid and not ready else None
             if valid and ready:
@@ -193,6 +195,8 @@ def test_settled(simulate, npu_config, macro):
         assert ctx.get(loader.settled)
         for group in (0, config.macro.groups):
             await load(ctx, loader, {"address": 0, "groups": 1, "group": group})
+            # What was taken last is said to be written in this cycle.
+            await ctx.delay(0)
             waited = 0
             while not ctx.get(loader.settled):
                 await ctx.tick()
