@@ -15,11 +15,12 @@ from ..hdl.npu.config import NpuConfig
 from ..host.self_test import make_self_test
 from .boards import Board
 from .core import BoardCore, core_verilog
+from .families import NO_EFFORT
 from .flows import FLOWS, Flow
-from .nextpnr import Nextpnr, find_nextpnr
+from .nextpnr import Nextpnr, find_nextpnr, set_in_netlist
 from .programs import find_tool
 from .resources import Resources
-from .synthesis import synthesise
+from .synthesis import NETLIST, synthesise
 from .top import BoardTop, clock_of
 from .yosys import Yosys, find_yosys
 
@@ -217,8 +218,11 @@ def _run(
     """Place and route, or as much of it as the options `more` say; nextpnr's report."""
     options = flow.options(board.make_platform(), sources.clock_hz / 1e6)
     device = flow.family.device
-    effort = device.effort_for("npu") if device else ()
-    return tools.nextpnr.execute([*options, *effort, *more], seed, directory, board.title, say)
+    effort = device.effort_for("npu") if device else NO_EFFORT
+    set_in_netlist(directory / NETLIST, effort.settings)
+    return tools.nextpnr.execute(
+        [*options, *effort.options, *more], seed, directory, board.title, say
+    )
 
 
 def _fmax(found: Any) -> float:

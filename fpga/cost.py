@@ -109,7 +109,8 @@ def cost_table(costs: Iterable[Cost]) -> str:
 
 
 def _npu_effort(family: Family) -> str:
-    effort = family.device.npu_effort if family.device else ()
+    device = family.device
+    effort = device.npu_effort + device.npu_settings if device else ()
     return f", NPUs with `{' '.join(effort)}` too" if effort else ""
 
 

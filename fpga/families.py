@@ -13,7 +13,8 @@ from ..hdl.macro.parameters import Storage
 from ..hdl.npu.config import NpuConfig
 
 __all__ = [
-    "FAMILIES", "Capacity", "Count", "Device", "Family", "family_of", "suits_fpgas", "target_of",
+    "FAMILIES", "NO_EFFORT", "Capacity", "Count", "Device", "Effort", "Family", "family_of",
+    "suits_fpgas", "target_of",
 ]
 
 
@@ -39,6 +40,23 @@ class Capacity(NamedTuple):
     dsps: int
 
 
+class Effort(NamedTuple):
+    """How nextpnr places and routes a design."""
+
+    options: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    """As ``name=value``: nextpnr takes them from the netlist."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All of it, to be read."""
+        return self.options + self.settings
+
+
+#: As nextpnr does it where nothing is said.
+NO_EFFORT = Effort()
+
+
 class Device(NamedTuple):
     """The part of a family in which designs are placed."""
 
@@ -54,15 +72,19 @@ class Device(NamedTuple):
     """Options that change how it places."""
     npu_effort: tuple[str, ...] = ()
     """Options besides, for NPUs."""
+    npu_settings: tuple[str, ...] = ()
+    """Settings for NPUs as ``name=value``, of those that no option names."""
 
-    def effort_for(self, kind: str) -> tuple[str, ...]:
-        """The options for a design of this kind."""
-        return self.effort + (self.npu_effort if kind == "npu" else ())
+    def effort_for(self, kind: str) -> Effort:
+        """Options and settings for a design of this kind."""
+        if kind != "npu":
+            return Effort(self.effort)
+        return Effort(self.effort + self.npu_effort, self.npu_settings)
 
     def flow(self, kind: str = "macro") -> str:
         """The part, and how designs of this kind are placed in it."""
-        effort = self.effort_for(kind)
-        return self.title + (f", with `{' '.join(effort)}`" if effort else "")
+        effort = " ".join(self.effort_for(kind).words)
+        return self.title + (f", with `{effort}`" if effort else "")
 
 
 @dataclass(frozen=True)
@@ -117,6 +139,13 @@ FAMILIES: dict[str, Family] = {
                 # Where most of the device is used, the default placer needs a sixth more wire, and
                 # the default router comes to no end.
                 ("--placer", "static", "--router", "router2"),
+                # Nets leave where many meet, and the price of a wire that two want rises slowly:
+                # with the defaults, 3 and 2, the router does not come to an end where the device
+                # is full, as nets that lie close together chase each other.
+                (
+                    "router2/bbMargin/x=8", "router2/bbMargin/y=8",
+                    "router2/currCongWeightMult=1.0",
+                ),
             ),
         ),
         Family(

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..hdl.errors import CimpleError
-from .families import Device
+from .families import NO_EFFORT, Device, Effort
 from .programs import find_program
 from .synthesis import NETLIST
 
-__all__ = ["CriticalPath", "Nextpnr", "Routed", "find_nextpnr", "read_report"]
+__all__ = ["CriticalPath", "Nextpnr", "Routed", "find_nextpnr", "read_report", "set_in_netlist"]
 
 #: The first version whose reports are as they are read here.
 _OLDEST = "0.6"
@@ -61,9 +61,9 @@ class Nextpnr:
     """As `0.11`."""
 
     def run(
-        self, device: Device, seed: int, directory: Path, effort: Sequence[str] = ()
+        self, device: Device, seed: int, directory: Path, effort: Effort = NO_EFFORT
     ) -> Routed:
-        """Place and route `NETLIST` in `directory`, with the options `effort`.
+        """Place and route `NETLIST` in `directory`.
 
         The tool runs there and is given bare names: as a WebAssembly program it sees little else of
         the file system.
@@ -71,7 +71,8 @@ class Nextpnr:
         Raises:
             CimpleError: nextpnr ends with an error, or its report cannot be read.
         """
-        options = [*device.options, *effort]
+        options = [*device.options, *effort.options]
+        set_in_netlist(directory / NETLIST, effort.settings)
         report = self.execute(options, seed, directory, f"{device.title}, seed {seed}")
         try:
             return read_report(report)
@@ -111,6 +112,25 @@ class Nextpnr:
             return json.loads((directory / _REPORT).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CimpleError(f"{self.command}: its report cannot be read: {error}") from None
+
+
+def set_in_netlist(netlist: Path, settings: Sequence[str]) -> None:
+    """Put settings, as ``name=value``, into a netlist: nextpnr takes them from its top module.
+
+    Raises:
+        CimpleError: it is no netlist with a top module.
+    """
+    if not settings:
+        return
+    try:
+        content = json.loads(netlist.read_text(encoding="utf-8"))
+        (top,) = (
+            module for module in content["modules"].values() if "top" in module["attributes"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CimpleError(f"{netlist.name} is no netlist with a top module: {error}") from None
+    top["settings"] = dict(setting.split("=", 1) for setting in settings)
+    netlist.write_text(json.dumps(content), encoding="utf-8")
 
 
 #: Lines that tell how far it is, and what they mean.

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from cimple.fpga import ecp5_chains
-from cimple.fpga.families import FAMILIES
+from cimple.fpga.families import FAMILIES, Effort
 from cimple.fpga.nextpnr import find_nextpnr
 from cimple.fpga.place import device_of
 from cimple.fpga.synthesis import NETLIST, placing_flow, synthesise
@@ -102,7 +102,7 @@ def positions(tmp_path, width: int, how: str) -> int:
         {"sum.v": text}, "read_verilog sum.v", "one_sum", placing_flow(ECP5), find_yosys(), tmp_path
     )
     device = device_of(ECP5)
-    find_nextpnr(device.tool).run(device, 1, tmp_path, ("--write", "placed.json"))
+    find_nextpnr(device.tool).run(device, 1, tmp_path, Effort(("--write", "placed.json")))
     (module,) = json.loads((tmp_path / "placed.json").read_text())["modules"].values()
     return sum(cell["parameters"].get("MODE") == "CCU2" for cell in module["cells"].values())
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clock frequencies: the harness, nextpnr's report, and a design that is really placed."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -9,9 +10,16 @@ import pytest
 
 from cimple.fpga.families import FAMILIES
 from cimple.fpga.harness import harness, harness_name
-from cimple.fpga.nextpnr import CriticalPath, Nextpnr, find_nextpnr, read_report
+from cimple.fpga.nextpnr import (
+    CriticalPath,
+    Nextpnr,
+    find_nextpnr,
+    read_report,
+    set_in_netlist,
+)
 from cimple.fpga.place import Placement, device_of, place
 from cimple.fpga.resources import count_cells
+from cimple.fpga.synthesis import NETLIST
 from cimple.fpga.yosys import find_yosys
 from cimple.hdl.errors import CimpleError
 from cimple.hdl.generate import generate
@@ -87,12 +95,30 @@ def test_a_report_of_an_earlier_run_is_not_taken(tmp_path):
 @pytest.mark.parametrize(("kind", "routes"), [("macro", False), ("npu", True)])
 def test_npus_have_a_placer_and_a_router_that_come_to_an_end(kind, routes, tmp_path):
     echo = program(tmp_path, 'echo "$@" > options; exit 1')
-    with pytest.raises(CimpleError):
+    (tmp_path / NETLIST).write_text(
+        json.dumps({"modules": {"LUT4": {"attributes": {}}, "top": {"attributes": {"top": "1"}}}})
+    )
+    with pytest.raises(CimpleError, match="ended with an error"):
         echo.run(DEVICE, 1, tmp_path, DEVICE.effort_for(kind))
     options = (tmp_path / "options").read_text()
+    modules = json.loads((tmp_path / NETLIST).read_text())["modules"]
+    assert "settings" not in modules["LUT4"]
+    assert (modules["top"].get("settings", {}).get("router2/bbMargin/x") == "8") == routes
+    assert ("router2/bbMargin/x=8" in DEVICE.flow(kind)) == routes
     assert "--placer-heap-timingweight 30" in options
     assert ("--router router2" in options) == routes == ("router2" in DEVICE.flow(kind))
     assert ("--placer static" in options) == routes
+
+
+@pytest.mark.parametrize(
+    "content", [None, "no JSON", "[]", '{"modules": {"top": {"attributes": {}}}}']
+)
+def test_settings_need_a_netlist(content, tmp_path):
+    netlist = tmp_path / NETLIST
+    if content is not None:
+        netlist.write_text(content)
+    with pytest.raises(CimpleError, match=f"{NETLIST} is no netlist with a top module"):
+        set_in_netlist(netlist, ["router2/bbMargin/x=8"])
 
 
 @pytest.mark.parametrize(
