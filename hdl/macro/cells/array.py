@@ -197,8 +197,11 @@ class CellWriter(wiring.Component):
         """Hand the fields of a step to the array, by way of registers where it has such."""
         # One bank has a number that means nothing.
         apart = {name for name in coming if name != "bank" or self.config.banks > 1}
-        for index, step in enumerate(self.steps):
-            for name, value in coming.items():
+        for name, expression in coming.items():
+            # Once for all copies.
+            value = Signal(len(self.step[name]), name=f"next_{name}")
+            m.d.comb += value.eq(expression)
+            for index, step in enumerate(self.steps):
                 if not self.config.write_registers:
                     m.d.comb += step[name].eq(value)
                     continue
