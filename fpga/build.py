@@ -17,10 +17,10 @@ from .boards import Board
 from .core import BoardCore, core_verilog
 from .families import NO_EFFORT
 from .flows import FLOWS, Flow
-from .nextpnr import Nextpnr, find_nextpnr, set_in_netlist
+from .nextpnr import Nextpnr, find_nextpnr
 from .programs import find_tool
 from .resources import Resources
-from .synthesis import NETLIST, synthesise
+from .synthesis import synthesise
 from .top import BoardTop, clock_of
 from .yosys import Yosys, find_yosys
 
@@ -219,10 +219,7 @@ def _run(
     options = flow.options(board.make_platform(), sources.clock_hz / 1e6)
     device = flow.family.device
     effort = device.effort_for("npu") if device else NO_EFFORT
-    set_in_netlist(directory / NETLIST, effort.settings)
-    return tools.nextpnr.execute(
-        [*options, *effort.options, *more], seed, directory, board.title, say
-    )
+    return tools.nextpnr.execute([*options, *more], seed, directory, board.title, say, effort)
 
 
 def _fmax(found: Any) -> float:

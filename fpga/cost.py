@@ -109,8 +109,7 @@ def cost_table(costs: Iterable[Cost]) -> str:
 
 
 def _npu_effort(family: Family) -> str:
-    device = family.device
-    effort = device.npu_effort + device.npu_settings if device else ()
+    effort = family.device.npu_effort.words if family.device else ()
     return f", NPUs with `{' '.join(effort)}` too" if effort else ""
 
 

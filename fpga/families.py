@@ -70,16 +70,14 @@ class Device(NamedTuple):
     capacity: Capacity
     effort: tuple[str, ...] = ()
     """Options that change how it places."""
-    npu_effort: tuple[str, ...] = ()
-    """Options besides, for NPUs."""
-    npu_settings: tuple[str, ...] = ()
-    """Settings for NPUs as ``name=value``, of those that no option names."""
+    npu_effort: Effort = NO_EFFORT
+    """What comes to it for NPUs."""
 
     def effort_for(self, kind: str) -> Effort:
         """Options and settings for a design of this kind."""
         if kind != "npu":
             return Effort(self.effort)
-        return Effort(self.effort + self.npu_effort, self.npu_settings)
+        return Effort(self.effort + self.npu_effort.options, self.npu_effort.settings)
 
     def flow(self, kind: str = "macro") -> str:
         """The part, and how designs of this kind are placed in it."""
@@ -136,15 +134,17 @@ FAMILIES: dict[str, Family] = {
                 Capacity(sites=83_640, ff=83_640, rams=208, dsps=156),
                 # Three times the default: what limits a macro are long ways across the die.
                 ("--placer-heap-timingweight", "30"),
-                # Where most of the device is used, the default placer needs a sixth more wire, and
-                # the default router comes to no end.
-                ("--placer", "static", "--router", "router2"),
-                # Nets leave where many meet, and the price of a wire that two want rises slowly:
-                # with the defaults, 3 and 2, the router does not come to an end where the device
-                # is full, as nets that lie close together chase each other.
-                (
-                    "router2/bbMargin/x=8", "router2/bbMargin/y=8",
-                    "router2/currCongWeightMult=1.0",
+                Effort(
+                    # Where most of the device is used, the default placer needs a sixth more wire,
+                    # and the default router comes to no end.
+                    ("--placer", "static", "--router", "router2"),
+                    # Nets leave where many meet, and the price of a wire that two want rises
+                    # slowly: with the defaults, 3 and 2, the router does not come to an end where
+                    # the device is full, as nets that lie close together chase each other.
+                    (
+                        "router2/bbMargin/x=8", "router2/bbMargin/y=8",
+                        "router2/currCongWeightMult=1.0",
+                    ),
                 ),
             ),
         ),

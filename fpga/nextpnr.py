@@ -71,9 +71,8 @@ class Nextpnr:
         Raises:
             CimpleError: nextpnr ends with an error, or its report cannot be read.
         """
-        options = [*device.options, *effort.options]
-        set_in_netlist(directory / NETLIST, effort.settings)
-        report = self.execute(options, seed, directory, f"{device.title}, seed {seed}")
+        where = f"{device.title}, seed {seed}"
+        report = self.execute(device.options, seed, directory, where, effort=effort)
         try:
             return read_report(report)
         except ValueError as error:
@@ -81,7 +80,7 @@ class Nextpnr:
 
     def execute(
         self, options: Sequence[str], seed: int, directory: Path, where: str,
-        say: Callable[[str], None] = lambda message: None,
+        say: Callable[[str], None] = lambda message: None, effort: Effort = NO_EFFORT,
     ) -> Any:
         """Run it on `NETLIST` in `directory`; its report as plain data.
 
@@ -92,9 +91,10 @@ class Nextpnr:
             CimpleError: as `run`.
         """
         (directory / _REPORT).unlink(missing_ok=True)
+        set_in_netlist(directory / NETLIST, effort.settings)
         # However slow a design is, its speed is the answer and no failure.
         files = ["--json", NETLIST, "--report", _REPORT, "--timing-allow-fail"]
-        command = [self.command, *options, *files, "--seed", str(seed)]
+        command = [self.command, *options, *effort.options, *files, "--seed", str(seed)]
         said: list[str] = []
         with subprocess.Popen(
             command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
