@@ -94,8 +94,6 @@ class MatrixEngine(wiring.Component):
         connect(m, feeder.read, flipped(self.read))
         connect(m, loader.w, rows.i)
         connect(m, feeder.o, slots.i)
-        # The last round has left the feeder, but not yet the slots.
-        ends = Signal()
         m.d.comb += [
             loader.descriptor.as_value().eq(self.load_descriptor),
             loader.start.eq(self.load_start),
@@ -107,12 +105,11 @@ class MatrixEngine(wiring.Component):
             loader.data.eq(self.weight_data),
             feeder.descriptor.as_value().eq(self.compute_descriptor),
             feeder.start.eq(self.compute_start),
-            self.compute_done.eq(ends & slots.empty),
+            self.compute_done.eq(_emptied(m, "ends", feeder.done, slots.empty)),
             self.row_taken.eq(loader.taken),
             self.round_taken.eq(feeder.o.valid & feeder.o.ready),
             self.top_plane.eq(feeder.o.payload.top_plane),
         ]
-        m.d.sync += ends.eq(feeder.done | (ends & ~slots.empty))
         self._write(m, loader.done, rows, macros)
         self._compute(m, feeder.descriptor.bank, slots, macros)
         for macro, output in zip(macros, self.o, strict=True):
@@ -121,12 +118,9 @@ class MatrixEngine(wiring.Component):
 
     def _write(self, m: Module, ended: Value, rows: Any, macros: Sequence[Macro]) -> None:
         """Rows go from their slots to the macros; a load is done when the last slot is empty."""
-        if len(macros) == 1:
-            m.d.comb += self.load_done.eq(ended)
-        else:
-            ends = Signal(name="ends_load")
-            m.d.sync += ends.eq(ended | (ends & ~rows.empty))
-            m.d.comb += self.load_done.eq(ends & rows.empty)
+        alone = len(macros) == 1
+        done = ended if alone else _emptied(m, "ends_load", ended, rows.empty)
+        m.d.comb += self.load_done.eq(done)
         for macro, row in zip(macros, rows.o, strict=True):
             connect(m, row, macro.w)
             m.d.comb += [
@@ -151,3 +145,10 @@ class MatrixEngine(wiring.Component):
                 vector.last.eq(1),
                 vector.fused.eq(0),
             ]
+
+
+def _emptied(m: Module, name: str, ended: Value, empty: Value) -> Value:
+    """The last slot is empty, after the last of what came has left for the slots."""
+    ends = Signal(name=name)
+    m.d.sync += ends.eq(ended | (ends & ~empty))
+    return ends & empty

@@ -67,8 +67,8 @@ class RowSlots(wiring.Component):
             m.d.comb += [self.empty.eq(1), self.written.eq(delayed(m, "taken", taken, 1))]
             return m
         macros = self.config.macros
-        waits = Signal()
-        m.d.comb += waits.eq(self.ends_group | (not self.config.macro.stages_two_groups))
+        # Rows that may have to wait: the last of their group, or all.
+        all_wait = not self.config.macro.stages_two_groups
         # Which macros have room for a row that may have to wait, and which slots have a row.
         room = Signal(macros, init=(1 << macros) - 1)
         holds = Signal(macros)
@@ -81,7 +81,6 @@ class RowSlots(wiring.Component):
         ends = []
         for index, output in enumerate(self.o):
             row = Signal(self.config.macro.write_layout, name=f"row{index}", reset_less=True)
-            waited = Signal(name=f"waited{index}")
             ended = Signal(name=f"ended{index}")
             freed = Signal(name=f"freed{index}")
             loads = Signal(name=f"loads{index}")
@@ -91,17 +90,16 @@ class RowSlots(wiring.Component):
                 output.payload.eq(row),
             ]
             taken = holds[index] & output.ready
-            m.d.sync += freed.eq(taken & waited)
+            m.d.sync += freed.eq(taken & (ended | all_wait))
             with m.If(loads):
                 m.d.sync += [
                     holds[index].eq(1),
                     row.eq(self.i.payload),
-                    waited.eq(waits),
                     ended.eq(self.ends_group),
                 ]
             with m.Elif(output.ready):
                 m.d.sync += holds[index].eq(0)
-            with m.If(loads & waits):
+            with m.If(loads & (self.ends_group | all_wait)):
                 m.d.sync += room[index].eq(0)
             with m.Elif(freed):
                 m.d.sync += room[index].eq(1)

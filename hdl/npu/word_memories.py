@@ -8,7 +8,6 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from ..keep import keep_where
 from .block_memory import block_memory
 from .config import WORD_BYTES, NpuConfig
 from .deep_memory import DeepMemory
@@ -88,14 +87,9 @@ class WeightMemory(wiring.Component):
                 "write_data": word[32 * index :][:32],
                 "write_enable": enable[index],
             }.items():
-                kept = Signal(
-                    len(value),
-                    name=f"lane{index}_{name}",
-                    reset_less=True,
-                    attrs=keep_where(lanes > 1 and name.endswith("address")),
-                )
-                m.d.sync += kept.eq(value)
-                m.d.comb += Value.cast(getattr(words, name)).eq(kept)
+                apart = lanes > 1 and name.endswith("address")
+                asked = delayed(m, f"lane{index}_{name}", value, 1, reset_less=True, keep=apart)
+                m.d.comb += Value.cast(getattr(words, name)).eq(asked)
             found.append(words.read_data[0])
         m.d.comb += self.data.eq(delayed(m, "kept", Cat(found), wait, reset_less=True))
         choices = Array(found)
