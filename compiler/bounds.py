@@ -3,7 +3,8 @@
 
 - array: 8 planes a round, which is a window, or as many as the split has at once; a program that
   skips planes of zeros may take fewer;
-- feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew;
+- feeder: `activation_port` bytes a cycle, every piece of a window's row begun anew, and of windows
+  that slide on in a row only what is new;
 - requantisers: `requantisers` results requantised a cycle;
 - taps, of depthwise convolutions and average pools: `lanes` channels of a tap a cycle;
 - pool, of max pools: `pool_lanes` channels of a tap a cycle;
@@ -15,6 +16,7 @@
 from collections.abc import Sequence
 
 from ..hdl.npu.config import NpuConfig
+from ..hdl.npu.sliding import slide, window_runs
 from .layers import AddLayer, AverageLayer, DepthwiseLayer, Layer, MatrixLayer, WindowLayer
 from .schedule import MatrixStep, Step, TapSet, WeightSet
 from .tiling import macro_parts
@@ -65,20 +67,19 @@ def load_cycles(weights: WeightSet | TapSet, count: int, config: NpuConfig) -> i
 
 def round_cycles(layer: MatrixLayer, step: MatrixStep, config: NpuConfig) -> int:
     """Rounds of a step times what the slowest part takes for a whole one."""
-    reads, beats = _window(layer, step, config)
-    return _rounds(step) * max(PLANES, max(reads, beats) << step.weights.split)
+    rounds = _rounds(step)
+    beats = _beats(step, config) << step.weights.split
+    return max(rounds * max(PLANES, beats), _reads(layer, step, config.activation_port))
 
 
 def _matrix_cycles(
     layer: MatrixLayer, steps: list[MatrixStep], config: NpuConfig
 ) -> dict[str, int]:
-    cycles: dict[str, int] = {"array": 0, "feeder": 0, "requantisers": 0}
-    for step in steps:
-        reads, beats = _window(layer, step, config)
-        cycles["array"] += _rounds(step) * PLANES
-        cycles["feeder"] += _vectors(step) * reads
-        cycles["requantisers"] += _vectors(step) * beats
-    return cycles
+    return {
+        "array": sum(_rounds(step) * PLANES for step in steps),
+        "feeder": sum(_reads(layer, step, config.activation_port) for step in steps),
+        "requantisers": sum(_vectors(step) * _beats(step, config) for step in steps),
+    }
 
 
 def _vectors(step: MatrixStep) -> int:
@@ -90,21 +91,18 @@ def _rounds(step: MatrixStep) -> int:
     return -(-_vectors(step) >> step.weights.split)
 
 
-def _window(layer: MatrixLayer, step: MatrixStep, config: NpuConfig) -> tuple[int, int]:
-    """Reads that fetch one window, and beats that its results take through the requantisers."""
-    beats = -(-step.weights.channels.count // config.requantisers)
-    return _reads(layer.run_bytes, step, config.activation_port), beats
+def _beats(step: MatrixStep, config: NpuConfig) -> int:
+    """Beats that the results of a window take through the requantisers."""
+    return -(-step.weights.channels.count // config.requantisers)
 
 
-def _reads(run_bytes: int, step: MatrixStep, port: int) -> int:
-    """Reads that fetch one vector: each stays within one row of the image."""
-    reads, first = 0, step.weights.rows.first
-    end = first + step.weights.rows.depth
-    while first < end:
-        stop = min(end, (first // run_bytes + 1) * run_bytes)
-        reads += -(-(stop - first) // port)
-        first = stop
-    return reads
+def _reads(layer: MatrixLayer, step: MatrixStep, port: int) -> int:
+    """Reads of a step: each stays within a row of the image; windows that slide share bytes."""
+    rows = step.weights.rows
+    runs = window_runs(rows.depth, rows.first % layer.run_bytes, layer.run_bytes)
+    new = slide(layer.window.stride_x * layer.source.channels, runs, port) or rows.depth
+    whole, slid = (sum(-(-min(run, most) // port) for run in runs) for most in (rows.depth, new))
+    return step.area.height * (whole + (step.area.width - 1) * slid)
 
 
 def _result_cycles(layer: WindowLayer, channels: int) -> int:

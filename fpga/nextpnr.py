@@ -11,15 +11,18 @@ from typing import Any
 
 from ..hdl.errors import CimpleError
 from .families import NO_EFFORT, Device, Effort
+from .nextpnr_netlist import fix_cells, set_in_netlist
 from .programs import find_program
 from .synthesis import NETLIST
 
-__all__ = ["CriticalPath", "Nextpnr", "Routed", "find_nextpnr", "read_report", "set_in_netlist"]
+__all__ = ["CriticalPath", "Nextpnr", "Routed", "find_nextpnr", "read_report"]
 
 #: The first version whose reports are as they are read here.
 _OLDEST = "0.6"
 
 _REPORT = "report.json"
+#: What it writes of a placement that is not the last.
+_FIRST = "first.json"
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,9 @@ class Nextpnr:
     ) -> Any:
         """Run it on `NETLIST` in `directory`; its report as plain data.
 
-        What it prints is left in `nextpnr.log`. `where` is for the error, `say` is told of each
-        step.
+        Where the effort says so it runs twice: from the first placement it keeps the blocks'
+        places. What it printed last is left in `nextpnr.log`. `where` is for the error, `say` is
+        told of each step.
 
         Raises:
             CimpleError: as `run`.
@@ -93,8 +97,22 @@ class Nextpnr:
         (directory / _REPORT).unlink(missing_ok=True)
         set_in_netlist(directory / NETLIST, effort.settings)
         # However slow a design is, its speed is the answer and no failure.
-        files = ["--json", NETLIST, "--report", _REPORT, "--timing-allow-fail"]
+        files = ["--json", NETLIST, "--timing-allow-fail"]
         command = [self.command, *options, *effort.options, *files, "--seed", str(seed)]
+        if effort.blocks_first:
+            first = [*command, "--no-route", "--write", _FIRST]
+            self._start(first, directory, where, lambda step: say(f"{step}, for the blocks"))
+            fix_cells(directory / NETLIST, directory / _FIRST, effort.blocks_first)
+        self._start([*command, "--report", _REPORT], directory, where, say)
+        try:
+            return json.loads((directory / _REPORT).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CimpleError(f"{self.command}: its report cannot be read: {error}") from None
+
+    def _start(
+        self, command: Sequence[str], directory: Path, where: str, say: Callable[[str], None]
+    ) -> None:
+        """Run it once, and leave what it prints in a file; an error ends it."""
         said: list[str] = []
         with subprocess.Popen(
             command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -108,29 +126,6 @@ class Nextpnr:
         if process.returncode:
             reason = _reason("".join(said))
             raise CimpleError(f"{self.command} ended with an error in {where}: {reason}")
-        try:
-            return json.loads((directory / _REPORT).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CimpleError(f"{self.command}: its report cannot be read: {error}") from None
-
-
-def set_in_netlist(netlist: Path, settings: Sequence[str]) -> None:
-    """Put settings, as ``name=value``, into a netlist: nextpnr takes them from its top module.
-
-    Raises:
-        CimpleError: it is no netlist with a top module.
-    """
-    if not settings:
-        return
-    try:
-        content = json.loads(netlist.read_text(encoding="utf-8"))
-        (top,) = (
-            module for module in content["modules"].values() if "top" in module["attributes"]
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CimpleError(f"{netlist.name} is no netlist with a top module: {error}") from None
-    top["settings"] = dict(setting.split("=", 1) for setting in settings)
-    netlist.write_text(json.dumps(content), encoding="utf-8")
 
 
 #: Lines that tell how far it is, and what they mean.

@@ -11,7 +11,7 @@ from amaranth.utils import bits_for, exact_log2
 from .block_memory import block_memory
 from .config import WORD_BYTES, NpuConfig
 from .delay import delayed
-from .latency import HOST_READ_CYCLES, READ_CYCLES
+from .latency import READ_CYCLES
 from .ports import ActivationReadPort, ActivationWritePort, HostPort, answer_host
 from .rotate import rotated, wraps
 
@@ -28,9 +28,9 @@ class ActivationMemory(wiring.Component):
     Readers are served in the order of the ports below when they ask at once. The host may only be
     active while the engines are not.
 
-    Both go through registers first, as all banks' addresses are calculated from one; bytes that are
-    written then turn to their banks. So what is written can be read 3 cycles later; no token
-    reaches another engine sooner.
+    Both go through registers first, as all banks' addresses are calculated from one, and through
+    another as they reach the banks; bytes that are written turn to their banks meanwhile. So what
+    is written can be read 3 cycles later; no token reaches another engine sooner.
 
     Latency: read data `READ_CYCLES` cycles after `ready`; the host's as in `HostPort`. Cost:
     `activation_port` memories of one byte.
@@ -92,23 +92,30 @@ class ActivationMemory(wiring.Component):
             for bank, byte in enumerate(read_bytes)
         ]
         turn = (read_address - first_lane)[:lane_bits]
-        in_lanes = rotated(m, "read", kept, delayed(m, "turn", turn, 2, reset_less=True))
-        answer = delayed(m, "answer", Cat(in_lanes), READ_CYCLES - 4, reset_less=True)
+        in_lanes = rotated(m, "read", kept, delayed(m, "turn", turn, 3, reset_less=True))
+        answer = delayed(m, "answer", Cat(in_lanes), READ_CYCLES - 5, reset_less=True)
         m.d.comb += [self.pool.data.eq(answer), self.window.data.eq(answer)]
         self._answer_host(m, Cat(kept))
         return m
 
     def _words(self, m: Module, name: str, address: Signal) -> list[Value]:
-        """For each bank, the word in which it holds one of the bytes from `address` on."""
+        """For each bank, the word in which it holds one of the bytes from `address` on.
+
+        It comes from a register of the bank's own: the banks lie in rows across the die.
+        """
         lanes, lane_bits = self.config.activation_port, self.config.activation_lane_bits
         depth = self.config.activation_bytes // lanes
         word = address[lane_bits:]
         # One addition for all banks.
         following = Signal(bits_for(depth - 1), name=f"{name}_next_word")
         m.d.comb += following.eq((word + 1)[: len(following)])
-        return [
+        words = (
             Mux(wraps(address[:lane_bits], bank), following, word)[: len(following)]
             for bank in range(lanes)
+        )
+        return [
+            delayed(m, f"{name}_word{bank}_", here, 1, reset_less=True)
+            for bank, here in enumerate(words)
         ]
 
     def _arbitrate_reads(self, m: Module) -> tuple[Signal, Signal]:
@@ -162,14 +169,16 @@ class ActivationMemory(wiring.Component):
         # Bank b gets the lane (b - address).
         in_lanes = [Cat(data.word_select(lane, 8), count > lane) for lane in range(lanes)]
         turn = (-address[: self.config.activation_lane_bits])[: self.config.activation_lane_bits]
-        to_banks = rotated(m, "write", in_lanes, turn)
+        to_banks = [
+            delayed(m, f"to_bank{bank}_", byte, 1, reset_less=True)
+            for bank, byte in enumerate(rotated(m, "write", in_lanes, turn))
+        ]
         return delayed(m, "bank_address", address, 1, reset_less=True), to_banks
 
     def _answer_host(self, m: Module, word: Value) -> None:
         """The four of the port's bytes that the host has asked for."""
         words = self.config.activation_port // WORD_BYTES
-        which = delayed(
-            m, "host_word", self.host.offset[: exact_log2(words)], HOST_READ_CYCLES - 1
-        )
+        after = READ_CYCLES - 2
+        which = delayed(m, "host_word", self.host.offset[: exact_log2(words)], after)
         choices = Array(word.word_select(index, 32) for index in range(words))
-        answer_host(m, self.host, choices[which])
+        answer_host(m, self.host, choices[which], after)

@@ -29,8 +29,7 @@ __all__ = ["Answerer"]
 class Answerer(wiring.Component):
     """Sends one answer for each `start`.
 
-    Latency: the header 1 cycle after `start`. Throughput: a word in ``HOST_READ_CYCLES + 2``
-    cycles.
+    Latency: the header 1 cycle after `start`. Throughput: a word in `ANSWER_CYCLES` cycles.
 
     Members
     -------
@@ -93,8 +92,9 @@ class Answerer(wiring.Component):
         left = Signal(16)
         is_last = left == 0
         header: Any = Signal(ResponseHeader)
-        counter = Signal(32)
-        waited = Signal(range(HOST_READ_CYCLES + 1))
+        # A register: what it is chosen from lies all over the die.
+        word = Signal(32)
+        waited = Signal(range(HOST_READ_CYCLES + 2))
         m.d.comb += [
             header.opcode.eq(self.header.opcode),
             header.tag.eq(self.header.tag),
@@ -123,13 +123,13 @@ class Answerer(wiring.Component):
                 m.d.sync += [left.eq(left - 1), waited.eq(1)]
                 m.next = "Wait"
             with m.State("Wait"):
-                m.d.sync += [waited.eq(waited + 1), counter.eq(self.counter_value)]
-                with m.If(waited == HOST_READ_CYCLES):
+                m.d.sync += [waited.eq(waited + 1), word.eq(self._word(m))]
+                with m.If(waited == HOST_READ_CYCLES + 1):
                     m.next = "Word"
             with m.State("Word"):
                 m.d.comb += [
                     out.valid.eq(1),
-                    out.payload.data.eq(self._word(m, counter)),
+                    out.payload.data.eq(word),
                     out.payload.last.eq(is_last),
                 ]
                 with m.If(out.ready):
@@ -156,7 +156,7 @@ class Answerer(wiring.Component):
                 m.d.comb += words.eq(COUNTERS + self.config.stamps)
         return words
 
-    def _word(self, m: Module, counter: Signal) -> Signal:
+    def _word(self, m: Module) -> Signal:
         """The word number `index`."""
         word = Signal(32)
         constants: Any = Array(Const(value, 32) for value in identity(self.config))
@@ -174,5 +174,5 @@ class Answerer(wiring.Component):
             with m.Case(Request.SYNC):
                 m.d.comb += word.eq(self.operand)
             with m.Case(Request.COUNTERS):
-                m.d.comb += word.eq(counter)
+                m.d.comb += word.eq(self.counter_value)
         return word

@@ -3,32 +3,47 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from .config import NpuConfig
 from .isa import Opcode, layout
+from .run_counter import RunCounter
 from .walkers import POSITION_BITS, WindowWalker, wrapped
 
-__all__ = ["ChunkWalker", "place_layout"]
+__all__ = ["ChunkWalker", "place_layout", "slide_bits"]
 
 
 def place_layout(config: NpuConfig) -> data.StructLayout:
-    """Where a chunk goes: its first row and how many, and whether more follow."""
+    """Where a chunk goes: its first row and how many, and whether more follow.
+
+    ``moves``: rows that were there move up first, by `activation_port`; they do so once for each
+    chunk that has this. ``row`` is below the chunk's last place, by the moves that follow it.
+    ``next_slides``, for those who skip planes: the window after this one keeps bytes of it.
+    """
     return data.StructLayout(
         {
             "row": bits_for(config.macro.rows - 1),
             "count": bits_for(config.activation_port),
+            "moves": 1,
+            "next_slides": slide_bits(config),
             "ends_window": 1,
             "ends_all": 1,
         }
     )
 
 
+def slide_bits(config: NpuConfig) -> int:
+    """Whether a chunk says that the next window slides."""
+    return int(config.macro.skip_zero_planes)
+
+
 class ChunkWalker(wiring.Component):
     """Each chunk is what is left of its run, or as much of it as the activation port reads at once.
+
+    Of a window that slides on in its row (`sliding.py`) runs begin where the bytes do that are new.
 
     All that the next chunk depends on is counted down to zero in registers, and windows are walked
     one ahead: so neither differences nor products are formed between a chunk and the next.
@@ -78,20 +93,27 @@ class ChunkWalker(wiring.Component):
         m = Module()
         fields = self.descriptor
         m.submodules.windows = windows = WindowWalker(self.config, fields.shape())
+        m.submodules.runs = runs = RunCounter(self.config)
         starts = Signal()
-        ends_run = Signal()
         last_window = Signal()
         next_window = Signal()
         bits = len(self.address)
         port = self.config.activation_port
-        left, is_last_run = self._count_bytes(m, next_window, self.advance & ends_run)
         place = self.place
+        # The final row of the chunk's first byte.
+        row = Signal.like(place.row)
+        row_behind = (row + place.count)[: len(row)]
         m.d.comb += [
-            ends_run.eq(left <= port),
-            place.count.eq(Mux(ends_run, left, port)[: len(place.count)]),
-            place.ends_window.eq(ends_run & is_last_run),
-            place.ends_all.eq(place.ends_window & last_window),
-            next_window.eq(starts | (self.advance & place.ends_window)),
+            runs.descriptor.eq(fields),
+            runs.next_window.eq(next_window),
+            runs.slides_on.eq(~windows.begins_row),
+            runs.advance.eq(self.advance),
+            place.row.eq((row + runs.moves_left * port)[: len(row)]),
+            place.count.eq(runs.count),
+            place.moves.eq(runs.moves),
+            place.ends_window.eq(runs.ends_window),
+            place.ends_all.eq(runs.ends_window & last_window),
+            next_window.eq(starts | (self.advance & runs.ends_window)),
             windows.descriptor.eq(fields),
             windows.start.eq(self.start),
             windows.advance.eq(next_window),
@@ -102,59 +124,37 @@ class ChunkWalker(wiring.Component):
         with m.Elif(self.advance & place.ends_all):
             m.d.sync += self.valid.eq(0)
 
+        if slide_bits(self.config):
+            ends_row = Signal()
+            with m.If(next_window):
+                m.d.sync += ends_row.eq(windows.ends_row)
+            m.d.comb += place.next_slides.eq(runs.slides & ~ends_row)
         # Of the run that follows in this window.
         run_address = Signal.like(self.address)
         run_x = Signal.like(self.x)
         with m.If(next_window):
+            begin = (fields.skip + runs.offset)[:16]
             m.d.sync += [
                 last_window.eq(windows.last),
-                place.row.eq(0),
-                self.address.eq((windows.address + fields.skip)[:bits]),
-                self.x.eq(wrapped(windows.x + fields.skip)),
+                row.eq(runs.offset),
+                self.address.eq((windows.address + begin)[:bits]),
+                self.x.eq(wrapped(windows.x + begin)),
                 self.y.eq(windows.y),
                 run_address.eq((windows.address + fields.row_stride)[:bits]),
                 run_x.eq(windows.x),
             ]
         with m.Elif(self.advance):
             m.d.sync += [
-                place.row.eq((place.row + place.count)[: len(place.row)]),
+                row.eq(row_behind),
                 self.address.eq((self.address + port)[:bits]),
                 self.x.eq(wrapped(self.x + port)),
             ]
-            with m.If(ends_run):
+            with m.If(runs.ends_run):
                 m.d.sync += [
-                    self.address.eq(run_address),
-                    self.x.eq(run_x),
+                    row.eq((row_behind + runs.offset)[: len(row)]),
+                    self.address.eq((run_address + runs.offset)[:bits]),
+                    self.x.eq(wrapped(run_x + runs.offset)),
                     self.y.eq(wrapped(self.y + 1)),
                     run_address.eq((run_address + fields.row_stride)[:bits]),
                 ]
         return m
-
-    def _count_bytes(
-        self, m: Module, next_window: Value, next_run: Value
-    ) -> tuple[Signal, Value]:
-        """Bytes of the run that are left; whether the window has no other run."""
-        fields = self.descriptor
-        left = Signal(16)
-        # Bytes of the window behind this run.
-        behind = Signal(16)
-        # What a window begins with: the first run, from `skip` on, and the rest of the window.
-        first_left = Signal(16)
-        first_behind = Signal(16)
-        first_run = (fields.run_bytes - fields.skip)[:16]
-        is_only = fields.depth <= first_run
-        is_last = behind <= fields.run_bytes
-        m.d.sync += [
-            first_left.eq(Mux(is_only, fields.depth, first_run)),
-            first_behind.eq(Mux(is_only, 0, fields.depth - first_run)[:16]),
-        ]
-        with m.If(next_window):
-            m.d.sync += [left.eq(first_left), behind.eq(first_behind)]
-        with m.Elif(next_run):
-            m.d.sync += [
-                left.eq(Mux(is_last, behind, fields.run_bytes)),
-                behind.eq(Mux(is_last, 0, behind - fields.run_bytes)[:16]),
-            ]
-        with m.Elif(self.advance):
-            m.d.sync += left.eq((left - self.config.activation_port)[:16])
-        return left, behind == 0

@@ -37,7 +37,7 @@ class FrontDoor(wiring.Component):
     While a program runs, the next packet waits; only a complete RESET is looked at. Every program
     comes to an end by itself, so no packet waits for ever.
 
-    Throughput: WRITE a word a cycle, READ a word in ``HOST_READ_CYCLES + 2``.
+    Throughput: WRITE a word a cycle, READ a word in `ANSWER_CYCLES`.
 
     Members
     -------

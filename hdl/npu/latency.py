@@ -5,17 +5,19 @@ Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
 """
 
 __all__ = [
-    "ADD_READS", "ADD_TURNS", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS", "HOST_READ_CYCLES",
-    "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "PARAMETER_CYCLES", "PROGRAM_CYCLES",
-    "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER", "STORE_CYCLES", "STORE_START_CYCLES",
-    "SUM_WAITS", "WEIGHT_CYCLES", "WEIGHT_WORDS", "WINDOW_SUM_CYCLES",
+    "ADD_READS", "ADD_TURNS", "ANSWER_CYCLES", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS",
+    "HOST_READ_CYCLES", "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "PARAMETER_CYCLES",
+    "PROGRAM_CYCLES", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER", "STORE_CYCLES",
+    "STORE_START_CYCLES", "SUM_WAITS", "WEIGHT_CYCLES", "WEIGHT_WORDS", "WINDOW_SUM_CYCLES",
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which its bytes are there, by
-#: way of registers before and behind the block RAM, and two where bytes turn to their lanes.
-READ_CYCLES = 5
-#: From the front door's asking any memory for a word to that in which it is there.
-HOST_READ_CYCLES = 4
+#: way of two registers before and one behind the block RAM, and two where they turn to their lanes.
+READ_CYCLES = 6
+#: From the front door's asking any memory for a word to that in which it is there, and from a word
+#: of its answer to the next.
+HOST_READ_CYCLES = 5
+ANSWER_CYCLES = HOST_READ_CYCLES + 3
 #: From asking the weight memory for a word to its being there, by way of registers before and
 #: behind the block RAMs and one more; words that may wait there, those under way included.
 WEIGHT_CYCLES = 4

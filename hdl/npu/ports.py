@@ -116,8 +116,8 @@ class WeightWritePort(Signature):
 class HostPort(Signature):
     """The front door's view of one memory, a word of 32 bits at a time.
 
-    ``offset`` counts words. A read's `read_data` is there `HOST_READ_CYCLES` cycles after `read`,
-    and until the next read's is.
+    ``offset`` counts words. A read's `read_data` is there `HOST_READ_CYCLES` cycles after `read`
+    at the latest, and until the next read's is.
     """
 
     def __init__(self) -> None:
@@ -132,7 +132,8 @@ class HostPort(Signature):
         )
 
 
-def answer_host(m: Module, host: Any, word: ValueLike) -> None:
-    """Keep what a `HostPort` has read: `word` as it is a cycle before `read_data` must be there."""
-    with m.If(delayed(m, "host_word_arrives", host.read, HOST_READ_CYCLES - 1)):
+def answer_host(m: Module, host: Any, word: ValueLike, after: int) -> None:
+    """Keep what a `HostPort` has read: `word` as it is `after` cycles after `read`."""
+    assert after < HOST_READ_CYCLES, "the word comes too late for the front door"
+    with m.If(delayed(m, "host_word_arrives", host.read, after)):
         m.d.sync += host.read_data.eq(word)

@@ -91,12 +91,12 @@ class RowSlots(wiring.Component):
             ]
             taken = holds[index] & output.ready
             m.d.sync += freed.eq(taken & (ended | all_wait))
+            # The row's many registers hear only of what others know: a row that may not have to
+            # wait never does.
+            with m.If(~holds[index] | ~(ended | all_wait)):
+                m.d.sync += row.eq(self.i.payload)
             with m.If(loads):
-                m.d.sync += [
-                    holds[index].eq(1),
-                    row.eq(self.i.payload),
-                    ended.eq(self.ends_group),
-                ]
+                m.d.sync += [holds[index].eq(1), ended.eq(self.ends_group)]
             with m.Elif(output.ready):
                 m.d.sync += holds[index].eq(0)
             with m.If(loads & (self.ends_group | all_wait)):

@@ -151,6 +151,8 @@ class WindowWalker(wiring.Component):
         Of the window's first byte, modulo the address space, as if the image went on all around.
     x, y : Out(signed(POSITION_BITS))
         Byte within the image row, and image row, of the window's first byte. They wrap around.
+    begins_row, ends_row : Out(1)
+        The window is the first, the last of its row.
     last : Out(1)
         The window is the last.
     """
@@ -161,6 +163,8 @@ class WindowWalker(wiring.Component):
     address: Signal
     x: Signal
     y: Signal
+    begins_row: Signal
+    ends_row: Signal
     last: Signal
 
     def __init__(self, config: NpuConfig, descriptor_layout: data.FlexibleLayout) -> None:
@@ -173,6 +177,8 @@ class WindowWalker(wiring.Component):
                 "address": Out(bits),
                 "x": Out(signed(POSITION_BITS)),
                 "y": Out(signed(POSITION_BITS)),
+                "begins_row": Out(1),
+                "ends_row": Out(1),
                 "last": Out(1),
             }
         )
@@ -189,6 +195,7 @@ class WindowWalker(wiring.Component):
             extent.advance.eq(self.advance),
             extent.width.eq(fields.out_width),
             extent.height.eq(fields.out_height),
+            self.ends_row.eq(extent.last_in_row),
             self.last.eq(extent.last),
         ]
         with m.If(self.start):
@@ -197,9 +204,11 @@ class WindowWalker(wiring.Component):
                 row_address.eq(fields.start[:bits]),
                 self.x.eq(fields.origin_x),
                 self.y.eq(fields.origin_y),
+                self.begins_row.eq(1),
             ]
         with m.Elif(self.advance):
             m.d.sync += [
+                self.begins_row.eq(extent.last_in_row),
                 self.address.eq((self.address + fields.step_x)[:bits]),
                 self.x.eq(wrapped(self.x + fields.step_x)),
             ]

@@ -32,9 +32,12 @@ class WindowFeeder(wiring.Component):
 
         walker -> chunk (one read a cycle) -> memory -> queue -> gatherer -> rounds
 
-    Throughput: a round every `chunks` cycles of its windows, where a run of n bytes has
-    ``ceil(n / activation_port)`` chunks; one or two more where its first window has two chunks or
-    one. Latency: ``READ_CYCLES + 6`` cycles from `start` to the first round of one window of one
+    Windows that slide on in a row keep what they share with the one before (`sliding.py`): of each
+    run only the last `step_x` bytes are read.
+
+    Throughput: a round every `chunks` cycles of its windows, where a run of which n bytes are read
+    has ``ceil(n / activation_port)`` chunks; one or two more where its first window has two chunks
+    or one. Latency: ``READ_CYCLES + 6`` cycles from `start` to the first round of one window of one
     chunk; another for each further chunk and window.
 
     Members
@@ -95,9 +98,10 @@ class WindowFeeder(wiring.Component):
         zero_point = self.descriptor.zero_point.as_unsigned()
         m.d.comb += [
             self.read.lane.eq(first_lane),
-            chunk.row.eq(place.row),
-            chunk.ends_window.eq(place.ends_window),
-            chunk.ends_all.eq(place.ends_all),
+            *(
+                chunk[name].eq(place[name])
+                for name in ("row", "moves", "next_slides", "ends_window", "ends_all")
+            ),
             chunk.lanes.eq(exist),
             # Flipping the top bit adds 128: the array always sees unsigned inputs.
             *(

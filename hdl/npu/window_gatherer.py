@@ -8,6 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
+from .chunk_walker import slide_bits
 from .config import NpuConfig
 from .isa import Opcode, layout
 from .rotate import wraps
@@ -19,13 +20,15 @@ __all__ = ["WindowGatherer", "chunk_layout"]
 def chunk_layout(config: NpuConfig) -> data.StructLayout:
     """Bytes, each in the lane of its row, row r in ``r % activation_port``; which lanes have any.
 
-    ``row`` is that of the first byte.
+    ``row`` is that of the first byte; ``moves`` and ``next_slides`` are as in `place_layout`.
     """
     return data.StructLayout(
         {
             "bytes": data.ArrayLayout(8, config.activation_port),
             "lanes": config.activation_port,
             "row": bits_for(config.macro.rows - 1),
+            "moves": 1,
+            "next_slides": slide_bits(config),
             "ends_window": 1,
             "ends_all": 1,
         }
@@ -44,9 +47,12 @@ class WindowGatherer(wiring.Component):
     all of a round are offered at once. The last round may have fewer windows: some macros then have
     vectors of earlier rounds, and what they make of them is not used.
 
+    Where windows slide, what a window keeps moves up with the first chunks of the next one.
+
     With `skip_zero_planes` the macros leave out the leading planes that are zero in all rows of a
     round's windows, where the descriptor asks for it. They are found chunk by chunk, on the way to
-    the rows, so neither a wide tree of gates nor a cycle is spent on them.
+    the rows, so neither a wide tree of gates nor a cycle is spent on them. Where windows slide, all
+    chunks count that came since a round began with a row.
 
     Throughput: a chunk a cycle, a round in 3. Latency: 3 cycles from the last chunk of a round to
     the round.
@@ -111,10 +117,12 @@ class WindowGatherer(wiring.Component):
             m.d.sync += [complete.eq(0), offered.eq(ends_round), last_round.eq(last_window)]
         with m.If(accepts):
             m.d.sync += [complete.eq(chunk.ends_window), last_window.eq(chunk.ends_all)]
-            for row in range(self.config.macro.rows):
+            port, rows = self.config.activation_port, self.config.macro.rows
+            for row in range(rows):
                 with m.If(chunk.rows[row]):
-                    byte = chunk.bytes[row % self.config.activation_port]
-                    m.d.sync += gathered[row].eq(byte)
+                    m.d.sync += gathered[row].eq(chunk.bytes[row % port])
+                with m.Elif(chunk.moves):
+                    m.d.sync += gathered[row].eq(gathered[row + port] if row + port < rows else 0)
         with m.If(self.start):
             m.d.sync += gathered.eq(0)
         return m
@@ -126,7 +134,8 @@ class WindowGatherer(wiring.Component):
         chunk: Any = Signal(
             data.StructLayout(
                 {
-                    "ends_window": 1, "ends_all": 1, "lanes": lanes, "rows": rows,
+                    "ends_window": 1, "ends_all": 1, "moves": 1,
+                    "next_slides": slide_bits(self.config), "lanes": lanes, "rows": rows,
                     "bytes": data.ArrayLayout(8, lanes),
                 }
             ),
@@ -148,6 +157,8 @@ class WindowGatherer(wiring.Component):
                 chunk.lanes.eq(found.lanes),
                 chunk.ends_window.eq(found.ends_window),
                 chunk.ends_all.eq(found.ends_all),
+                chunk.moves.eq(found.moves),
+                chunk.next_slides.eq(found.next_slides),
             ]
             for row in range(rows):
                 lane = row % lanes
@@ -189,6 +200,10 @@ class WindowGatherer(wiring.Component):
             return
         here = Signal(bits)
         so_far = Signal(bits)
+        # The window that is complete is one of which the next keeps bytes.
+        goes_on = Signal()
+        with m.If(accepts):
+            m.d.sync += goes_on.eq(chunk.next_slides)
         first = Signal(self.config.macro.plane_bits)
         top_plane = Signal.like(first)
         for plane in range(bits):
@@ -197,7 +212,7 @@ class WindowGatherer(wiring.Component):
             # Later planes are more significant, and override; the last one meets the array always.
             with m.If(so_far[plane]):
                 m.d.comb += first.eq(plane)
-        m.d.sync += so_far.eq(Mux(ends_round, 0, so_far) | here)
+        m.d.sync += so_far.eq(Mux(ends_round & ~goes_on, 0, so_far) | here)
         with m.If(ends_round):
             skips = self.descriptor.skip_zero_planes
             m.d.sync += top_plane.eq(Mux(skips, first, bits - 1))

@@ -13,7 +13,7 @@ from .config import WORD_BYTES, NpuConfig
 from .deep_memory import DeepMemory
 from .delay import delayed
 from .isa import WORDS
-from .latency import HOST_READ_CYCLES, PARAMETER_CYCLES, PROGRAM_CYCLES, WEIGHT_CYCLES
+from .latency import PARAMETER_CYCLES, PROGRAM_CYCLES, WEIGHT_CYCLES
 from .ports import HostPort, WeightWritePort, answer_host
 
 __all__ = ["ParameterMemory", "ProgramMemory", "WeightMemory"]
@@ -92,9 +92,9 @@ class WeightMemory(wiring.Component):
                 m.d.comb += Value.cast(getattr(words, name)).eq(asked)
             found.append(words.read_data[0])
         m.d.comb += self.data.eq(delayed(m, "kept", Cat(found), wait, reset_less=True))
-        choices = Array(found)
-        lane_found = delayed(m, "lane", lane, found_after, reset_less=True)
-        answer_host(m, self.host, choices[lane_found])
+        choices = Array(self.data.word_select(index, 32) for index in range(lanes))
+        lane_found = delayed(m, "lane", lane, WEIGHT_CYCLES, reset_less=True)
+        answer_host(m, self.host, choices[lane_found], WEIGHT_CYCLES)
         return m
 
     def _fetch(self, m: Module, address: Signal, word: Signal, enable: Signal) -> None:
@@ -154,8 +154,7 @@ class ProgramMemory(wiring.Component):
             words.write_data.eq(self.host.write_data),
             words.write_enable.eq(self.host.write),
         ]
-        wait = HOST_READ_CYCLES - 1 - PROGRAM_CYCLES
-        answer_host(m, self.host, delayed(m, "answer", self.data, wait, reset_less=True))
+        answer_host(m, self.host, self.data, PROGRAM_CYCLES)
         return m
 
 
@@ -221,8 +220,7 @@ class ParameterMemory(wiring.Component):
                 write.en.eq((self.host.write & (parameter == index)) << lane),
             ]
             answer = Array(kept[lane] for lane in range(lanes))[lane_read]
-            wait = HOST_READ_CYCLES - 1 - PARAMETER_CYCLES
-            answers.append(delayed(m, f"{name}_answer", answer, wait, reset_less=True))
-        which = delayed(m, "parameter", parameter, HOST_READ_CYCLES - 1, reset_less=True)
-        answer_host(m, self.host, Array([*answers, 0])[which])
+            answers.append(delayed(m, f"{name}_answer", answer, 1, reset_less=True))
+        which = delayed(m, "parameter", parameter, PARAMETER_CYCLES + 1, reset_less=True)
+        answer_host(m, self.host, Array([*answers, 0])[which], PARAMETER_CYCLES + 1)
         return m

@@ -8,15 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cimple.fpga.families import FAMILIES
+from cimple.fpga.families import FAMILIES, Effort
 from cimple.fpga.harness import harness, harness_name
-from cimple.fpga.nextpnr import (
-    CriticalPath,
-    Nextpnr,
-    find_nextpnr,
-    read_report,
-    set_in_netlist,
-)
+from cimple.fpga.nextpnr import CriticalPath, Nextpnr, find_nextpnr, read_report
+from cimple.fpga.nextpnr_netlist import fix_cells, set_in_netlist
 from cimple.fpga.place import Placement, device_of, place
 from cimple.fpga.resources import count_cells
 from cimple.fpga.synthesis import NETLIST
@@ -92,33 +87,85 @@ def test_a_report_of_an_earlier_run_is_not_taken(tmp_path):
         program(tmp_path, "exit 0").run(DEVICE, 1, tmp_path)
 
 
+def netlist(path: Path, attributes: dict[str, str] | None = None) -> Path:
+    """One with a block RAM and a LUT in its top module."""
+    cells = {
+        name: {"type": kind, "attributes": dict(attributes or {})}
+        for name, kind in (("ram", "DP16KD"), ("lut", "LUT4"))
+    }
+    library = {"attributes": {}, "cells": {}}
+    top = {"attributes": {"top": "1"}, "cells": cells}
+    path.write_text(json.dumps({"modules": {"LUT4": library, "top": top}}))
+    return path
+
+
+def modules_of(path: Path):
+    return json.loads(path.read_text())["modules"]
+
+
 @pytest.mark.parametrize(("kind", "routes"), [("macro", False), ("npu", True)])
 def test_npus_have_a_placer_and_a_router_that_come_to_an_end(kind, routes, tmp_path):
     echo = program(tmp_path, 'echo "$@" > options; exit 1')
-    (tmp_path / NETLIST).write_text(
-        json.dumps({"modules": {"LUT4": {"attributes": {}}, "top": {"attributes": {"top": "1"}}}})
-    )
+    netlist(tmp_path / NETLIST)
     with pytest.raises(CimpleError, match="ended with an error"):
         echo.run(DEVICE, 1, tmp_path, DEVICE.effort_for(kind))
     options = (tmp_path / "options").read_text()
-    modules = json.loads((tmp_path / NETLIST).read_text())["modules"]
+    modules = modules_of(tmp_path / NETLIST)
     assert "settings" not in modules["LUT4"]
     assert (modules["top"].get("settings", {}).get("router2/bbMargin/x") == "8") == routes
     assert ("router2/bbMargin/x=8" in DEVICE.flow(kind)) == routes
     assert "--placer-heap-timingweight 30" in options
     assert ("--router router2" in options) == routes == ("router2" in DEVICE.flow(kind))
     assert ("--placer static" in options) == routes
+    assert ("blocks-first=DP16KD" in DEVICE.flow(kind)) == routes
+
+
+def test_blocks_keep_their_places_from_a_first_placement(tmp_path):
+    """The first run only places; the second reads where the blocks are, and writes the report."""
+    netlist(tmp_path / "placed", {"NEXTPNR_BEL": "X1/Y2/EBR0"})
+    twice = program(
+        tmp_path,
+        """echo "$@" >> options
+        case "$*" in
+            *--no-route*) cp placed first.json;;
+            *) grep -o X1/Y2/EBR0 netlist.json > seen; echo '{}' > report.json;;
+        esac""",
+    )
+    netlist(tmp_path / NETLIST)
+    said: list[str] = []
+    effort = Effort(blocks_first=("DP16KD",))
+    assert twice.execute((), 7, tmp_path, "here", said.append, effort) == {}
+    first, second = (tmp_path / "options").read_text().splitlines()
+    assert first.endswith("--no-route --write first.json")
+    assert "--no-route" not in second
+    assert second.endswith("--report report.json")
+    assert all("--seed 7" in run for run in (first, second))
+    # Of both cells only the block RAM.
+    assert (tmp_path / "seen").read_text().split() == ["X1/Y2/EBR0"]
+    assert modules_of(tmp_path / NETLIST)["top"]["cells"]["ram"]["attributes"] == {
+        "BEL": "X1/Y2/EBR0"
+    }
+
+
+def test_cells_that_the_placed_netlist_lacks_stay_free(tmp_path):
+    placed = netlist(tmp_path / "placed.json")
+    before = netlist(tmp_path / NETLIST).read_text()
+    assert fix_cells(tmp_path / NETLIST, placed, ["DP16KD", "LUT4"]) == 0
+    assert json.loads(before) == json.loads((tmp_path / NETLIST).read_text())
 
 
 @pytest.mark.parametrize(
     "content", [None, "no JSON", "[]", '{"modules": {"top": {"attributes": {}}}}']
 )
-def test_settings_need_a_netlist(content, tmp_path):
-    netlist = tmp_path / NETLIST
+def test_what_is_no_netlist_is_refused(content, tmp_path):
+    broken = tmp_path / "broken.json"
     if content is not None:
-        netlist.write_text(content)
-    with pytest.raises(CimpleError, match=f"{NETLIST} is no netlist with a top module"):
-        set_in_netlist(netlist, ["router2/bbMargin/x=8"])
+        broken.write_text(content)
+    with pytest.raises(CimpleError, match=r"broken\.json is no netlist with a top module"):
+        set_in_netlist(broken, ["router2/bbMargin/x=8"])
+    whole = netlist(tmp_path / NETLIST)
+    with pytest.raises(CimpleError, match=r"broken\.json is no netlist with a top module"):
+        fix_cells(whole, broken, ["DP16KD"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import cocotb
 from cocotb.triggers import Timer
 from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from ...hdl.npu.latency import HOST_READ_CYCLES
+from ...hdl.npu.latency import ANSWER_CYCLES
 from ...hdl.npu.packets import Memory, Request, address, header
 from .axi_channels import Channel, Channels
 from .axi_environment import AxiEnvironment
@@ -101,7 +101,7 @@ async def full_speed(dut: Any) -> None:
     ])
     command, response = env.channels[_COMMAND].taken, env.channels[_RESPONSE].taken
     require(command[61] - command[2] == 59, "a WRITE is not taken at a word a cycle")
-    pace = HOST_READ_CYCLES + 2
+    pace = ANSWER_CYCLES
     is_paced = response[-1] - response[-60] == pace * 59
     require(is_paced, f"a READ is not answered at a word in {pace} cycles")
     await env.finish(answers=2)

@@ -43,7 +43,7 @@ class ExternalEnvironment(NpuEnvironment):
 
     async def run(self, descriptors: list[Descriptor], cycles: int) -> None:
         """Run a program alone, and compare its cycles; it surely takes no more than so many."""
-        COVERAGE.hit(*events_of_program(descriptors))
+        COVERAGE.hit(*events_of_program(descriptors, self.config))
         self.allow(cycles)
         packets, run = self.stimulus.run(descriptors)
         self.send(*packets)
@@ -78,7 +78,8 @@ class ExternalEnvironment(NpuEnvironment):
 
     async def prepare(self, *programs: list[Descriptor]) -> list[Packet]:
         """Write programs; the RUNs that start them."""
-        COVERAGE.hit(*(event for program in programs for event in events_of_program(program)))
+        for program in programs:
+            COVERAGE.hit(*events_of_program(program, self.config))
         packets, run = self.stimulus.run([each for program in programs for each in program])
         self.send(*packets)
         await self.drain()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Opcode, Queue, Rounding
 from ...hdl.npu.packets import Request, Status
+from ...hdl.npu.sliding import slide_of
 from ..golden.packets import Expected
 
 __all__ = ["events_of_answer", "events_of_planes", "events_of_program", "wanted_events"]
@@ -18,7 +19,7 @@ def events_of_answer(expected: Expected) -> list[str]:
     return [f"{name}: {status.name}"]
 
 
-def events_of_program(descriptors: Sequence[Descriptor]) -> Iterator[str]:
+def events_of_program(descriptors: Sequence[Descriptor], config: NpuConfig) -> Iterator[str]:
     """What one program contributes."""
     for descriptor in descriptors:
         yield f"descriptor: {descriptor.opcode.name}"
@@ -28,6 +29,8 @@ def events_of_program(descriptors: Sequence[Descriptor]) -> Iterator[str]:
         if descriptor.opcode is Opcode.COMPUTE:
             yield f"split: {descriptor['split']}"
             yield f"skip zero planes: {descriptor['skip_zero_planes']}"
+            if descriptor["out_width"] > 1 and slide_of(descriptor, config):
+                yield "windows slide"
         if descriptor.opcode is Opcode.REQUANTISE:
             yield f"rounding: {Rounding(descriptor['rounding']).name}"
             yield f"add {descriptor['add_partial']}, keep {descriptor['keep_partial']}"
@@ -62,3 +65,5 @@ def wanted_events(config: NpuConfig) -> Iterator[str]:
     yield from (f"rounding: {rounding.name}" for rounding in Rounding)
     yield from (f"token: {a.name} to {b.name}" for a in queues for b in queues if a != b)
     yield from ("stamp", "add 0, keep 0", "wait: command", "wait: response")
+    if config.macro.rows > config.activation_port:
+        yield "windows slide"

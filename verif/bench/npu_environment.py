@@ -149,7 +149,7 @@ class NpuEnvironment:
         self, descriptors: list[Descriptor], *, ended: Status | None = None
     ) -> None:
         """Write descriptors somewhere and run them."""
-        COVERAGE.hit(*events_of_program(descriptors))
+        COVERAGE.hit(*events_of_program(descriptors, self.config))
         packets, run = self.stimulus.run(descriptors)
         self.send(*packets)
         if ended is not None:

@@ -68,9 +68,14 @@ class Walks:
     def window(self) -> tuple[Fields, int]:
         """A COMPUTE's window, and the bytes it has over all passes."""
         pixel = 1 + self._below(self._most if self._chance(0.3) else min(6, self._most))
-        if self._chance(0.2):
+        port = self.config.activation_port
+        # Windows slide where a pixel is as wide as the port, and they overlap.
+        slides = port < min(self.config.macro.rows, len(self._arena)) and self._chance(0.4)
+        if slides and self._chance(0.8):
+            pixel = port
+        if not slides and self._chance(0.3):
             return self._row_of_bytes()
-        window, kernel = self._image(pixel)
+        window, kernel = self._image(pixel, slides)
         window["run_bytes"] = run = kernel[1] * pixel
         depth = kernel[0] * run
         most = 3 * self.config.macro.rows
@@ -151,14 +156,16 @@ class Walks:
             "origin_x": 0, "origin_y": 0, "out_width": count, "out_height": 1,
         }, depth
 
-    def _image(self, pixel: int) -> tuple[Fields, tuple[int, int]]:
+    def _image(self, pixel: int, overlaps: bool = False) -> tuple[Fields, tuple[int, int]]:
         """A window over an image of pixels of so many bytes; its kernel's height and width."""
         kernel = 1 + self._below(3), 1 + self._below(3)
+        if overlaps:
+            kernel = kernel[0], 2 + self._below(2)
         gap = self._below(5) if self._chance(0.3) else 0
         width = min(1 + self._below(7), (len(self._arena) - gap) // pixel)
         stride = width * pixel + gap
         height = min(1 + self._below(7), len(self._arena) // stride)
-        steps = 1 + self._below(2), 1 + self._below(3)
+        steps = 1 + self._below(2), 1 + self._below(kernel[1] - 1 if overlaps else 3)
         pads = self._below(kernel[0] + 1), self._below(kernel[1] + 1)
         places = [
             max(1, (size + 2 * pad - taps) // step + 1)

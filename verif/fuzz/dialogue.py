@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...hdl.npu.config import NpuConfig
-from ...hdl.npu.latency import HOST_READ_CYCLES
+from ...hdl.npu.latency import ANSWER_CYCLES
 from ...hdl.npu.packets import IDENTITY_WORDS, Request, Status
 from ..bench.npu_stimulus import NpuStimulus
 from ..golden.npu import NpuModel
@@ -26,7 +26,7 @@ __all__ = ["Dialogue"]
 _WORD_CYCLES, _PROGRAM_CYCLES = 200, 100_000
 #: Cycles in which a RESET has surely ended a program, and the watchdog surely not; and those of
 #: each word of a READ.
-_RESET_CYCLES, _CYCLES_OF_A_READ = 100, HOST_READ_CYCLES + 2
+_RESET_CYCLES, _CYCLES_OF_A_READ = 100, ANSWER_CYCLES
 
 #: Of 256 cycles those without a word offered, and without one taken.
 _STALLS = ((0, 0), (0, 0), (0, 0), (64, 64), (200, 0), (0, 200), (150, 220))

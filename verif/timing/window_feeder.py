@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor
 from ...hdl.npu.latency import CHUNKS, READ_CYCLES
+from ...hdl.npu.sliding import slide, window_runs
 
 __all__ = ["FeederTiming"]
 
@@ -43,9 +44,11 @@ class FeederTiming:
         #: The walker has begun, and has a chunk from the next cycle on.
         self._starts = False
         self._running = False
-        self._chunks = 1
+        #: Chunks of a window that begins a row, and of any other; those of this one so far.
+        self._chunks = 1, 1
         self._chunk = 0
         self._windows = 0
+        self._width = 1
         self._round = 1
         #: Chunks that wait, those that come from the memory, and the one that is decoded: whether
         #: it ends its window, and whether this is the last.
@@ -65,7 +68,8 @@ class FeederTiming:
     def start(self, descriptor: Descriptor) -> None:
         """A COMPUTE begins; called at the end of a cycle."""
         self._chunks = self._chunks_of(descriptor)
-        self._windows = descriptor["out_width"] * descriptor["out_height"]
+        self._width = descriptor["out_width"]
+        self._windows = self._width * descriptor["out_height"]
         self._round = 1 << descriptor["split"]
         self.bank = descriptor["bank"]
         self._planes_left = iter(next(self._planes, ()))
@@ -77,15 +81,15 @@ class FeederTiming:
         """There is room for a chunk, and one to read."""
         return self._running and self._has_room
 
-    def _chunks_of(self, descriptor: Descriptor) -> int:
-        """Chunks of one window."""
-        chunks, row, offset = 0, 0, descriptor["skip"]
-        while row < descriptor["depth"]:
-            left = descriptor["run_bytes"] - offset
-            count = min(left, descriptor["depth"] - row, self._port)
-            row, offset = row + count, 0 if count == left else offset + count
-            chunks += 1
-        return chunks
+    def _chunks_of(self, descriptor: Descriptor) -> tuple[int, int]:
+        """Chunks of a window that begins a row, and of one that slides on from its neighbour."""
+        depth = descriptor["depth"]
+        runs = window_runs(depth, descriptor["skip"], descriptor["run_bytes"])
+        new = slide(descriptor["step_x"], runs, self._port) or depth
+        whole, slid = (
+            sum(-(-min(run, most) // self._port) for run in runs) for most in (depth, new)
+        )
+        return whole, slid
 
     def cycle(self, is_taken: bool, may_read: bool) -> bool:
         """One cycle; whether the last round is taken.
@@ -129,7 +133,8 @@ class FeederTiming:
     def _read(self) -> _Chunk:
         """Ask for the next chunk."""
         self._chunk += 1
-        if self._chunk < self._chunks:
+        begins_row = not self._windows % self._width
+        if self._chunk < self._chunks[not begins_row]:
             return False, False
         self._chunk = 0
         self._windows -= 1

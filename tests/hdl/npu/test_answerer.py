@@ -7,7 +7,7 @@ from collections import deque
 import pytest
 
 from cimple.hdl.npu.answerer import Answerer
-from cimple.hdl.npu.latency import HOST_READ_CYCLES
+from cimple.hdl.npu.latency import ANSWER_CYCLES, HOST_READ_CYCLES
 from cimple.hdl.npu.packets import (
     COUNTERS,
     Memory,
@@ -112,7 +112,7 @@ def test_latency_and_throughput(simulate, npu_config):
         ctx.set(answerer.response.ready, 1)
         ctx.set(answerer.header, {"opcode": Request.READ, "tag": TAG, "count": 4})
         ctx.set(answerer.start, 1)
-        for cycle in range(30):
+        for cycle in range(2 + 4 * ANSWER_CYCLES):
             for seen, port in ((sent, answerer.response.valid), (done, answerer.done)):
                 if ctx.get(port):
                     seen.append(cycle)
@@ -120,7 +120,7 @@ def test_latency_and_throughput(simulate, npu_config):
             ctx.set(answerer.start, 0)
 
     simulate(answerer, bench, background=[around.serve])
-    assert sent == [1, *(1 + (HOST_READ_CYCLES + 2) * word for word in range(1, 5))]
+    assert sent == [1, *(1 + ANSWER_CYCLES * word for word in range(1, 5))]
     assert done == sent[-1:]
 
 

@@ -8,7 +8,7 @@ from collections import Counter, deque
 import pytest
 
 from cimple.hdl.npu.front_door import FrontDoor
-from cimple.hdl.npu.latency import HOST_READ_CYCLES
+from cimple.hdl.npu.latency import ANSWER_CYCLES, HOST_READ_CYCLES
 from cimple.hdl.npu.packets import (
     COUNTERS,
     Memory,
@@ -331,15 +331,15 @@ def test_reset_ends_a_program(door):
 
 
 def test_throughput(door, simulate):
-    """A word a cycle to write, six cycles a word to read."""
+    """A word a cycle to write, `ANSWER_CYCLES` a word to read."""
     async def bench(send, receive, around):
         send(request(Request.WRITE, ACTIVATIONS, *range(100), count=100))
         await receive()
         send(request(Request.READ, ACTIVATIONS, count=100))
         assert (await receive())[1:] == list(range(100))
 
-    # 102 words in, 2 in, 1 and 6 * 100 out, and some cycles between them.
-    door(bench, cycles=102 + 2 + 601 + 20)
+    # 102 words in, 2 in, 1 and 100 out, and some cycles between them.
+    door(bench, cycles=102 + 2 + 1 + ANSWER_CYCLES * 100 + 20)
 
 
 def random_packet(source):

@@ -204,7 +204,7 @@ def test_reset_in_the_middle_of_a_run(npu_config, transact):
     config = npu_config(macro, **fields)
     packets = Network(config, Rounding.TFLITE, seed=2).packets()
     # How many cycles a run has when its RESET is offered; at first it pools, at last it fetches.
-    moments = [480, 280, 40, 9]
+    moments = [490, 280, 40, 9]
     sent, pauses = list(packets), {}
     for moment in moments:
         sent += [RUN, RESET]

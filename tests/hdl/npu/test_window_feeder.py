@@ -9,6 +9,7 @@ import pytest
 
 from cimple.hdl.npu.isa import FIELDS, Opcode
 from cimple.hdl.npu.latency import READ_CYCLES
+from cimple.hdl.npu.sliding import slide, window_runs
 from cimple.hdl.npu.window_feeder import WindowFeeder
 
 
@@ -47,10 +48,13 @@ def chunks(fields, lanes):
 
 def random_fields(source, config):
     """A legal COMPUTE over an image somewhere in the memory, padded on all sides."""
-    pixel = source.randint(1, 9)
+    # Windows slide where a pixel is as wide as the port.
+    port = config.activation_port
+    pixel = source.choice([source.randint(1, 9), port, port])
     width, height = source.randint(1, 7), source.randint(1, 6)
     row_bytes = pixel * width
     row_stride = row_bytes + source.choice([0, 0, source.randint(0, 9)])
+    height = min(height, config.activation_bytes // row_stride)
     base = source.randrange(config.activation_bytes - row_stride * height + 1)
     kernel = source.randint(1, 4)
     run_bytes = pixel * kernel
@@ -200,6 +204,12 @@ def test_several_macros(simulate, npu_config, streams, readable_bytes, split):
     simulate(feeder, bench, background=[memory.serve])
 
 
+def slides_in(fields, config):
+    """Whether windows keep bytes of those before them."""
+    runs = window_runs(fields["depth"], fields["skip"], fields["run_bytes"])
+    return slide(fields["step_x"], runs, config.activation_port) > 0
+
+
 def leading(vectors):
     """The highest plane in which any byte has a one; 0 if none has."""
     return max(0, max(byte for vector in vectors for byte in vector).bit_length() - 1)
@@ -210,7 +220,10 @@ def leading(vectors):
 def test_planes_to_skip(
     simulate, npu_config, streams, readable_bytes, macros, split, skips
 ):
-    """The first plane of a round is that of its windows alone, padding included."""
+    """The first plane of a round is that of its windows alone, padding included.
+
+    Where windows slide it is that of all since a round began with a row.
+    """
     config = npu_config(
         {"rows": 21, "columns": 4, "skip_zero_planes": skips}, macros=macros, lanes=1,
         activation_port=4,
@@ -223,7 +236,7 @@ def test_planes_to_skip(
         for planes in range(1, 9) for _ in range(64)
     )
     memory = readable_bytes(feeder.read, content, 4, 0.2, seed=1)
-    seen = {0: set(), 1: set()}
+    seen, went_on = {0: set(), 1: set()}, set()
 
     async def bench(ctx):
         for turn in range(60):
@@ -233,18 +246,23 @@ def test_planes_to_skip(
             }
             expected = windows(fields, content, 21)
             await start(ctx, feeder, fields)
+            slides, since = slides_in(fields, config), 0
             for first in range(0, len(expected), 1 << split):
+                if not slides or first % fields["out_width"] == 0:
+                    since = first
                 while streams.pause((0, 0.3, 0.9)[turn % 3]):
                     await ctx.tick()
                 ctx.set(feeder.o.ready, 1)
                 (payload,) = await ctx.tick().sample(feeder.o.payload).until(feeder.o.valid)
                 ctx.set(feeder.o.ready, 0)
                 top_plane = payload.top_plane
-                found = leading(expected[first : first + (1 << split)])
+                found = leading(expected[since : first + (1 << split)])
                 assert top_plane == (found if asks and skips else 7), fields
                 seen[asks].add(top_plane)
+                went_on.add(slides and since < first)
 
     simulate(feeder, bench, background=[memory.serve])
+    assert went_on == {False, True}
     assert seen == {0: {7}, 1: set(range(8)) if skips else {7}}
 
 

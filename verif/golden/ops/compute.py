@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ....hdl.npu.config import NpuConfig
 from ....hdl.npu.isa import Descriptor, Opcode
+from ....hdl.npu.sliding import slide_of
 from ..operation import Footprint, Operation, Outputs, State
 from .window import vector_numbers, window_addresses
 
@@ -73,9 +74,17 @@ class Compute(Operation):
         state.stream.append(Outputs(sums, known, bank))
 
     def _planes(self, seen: NDArray[np.uint8]) -> list[int]:
-        """Planes of each round that meet the array; at least one."""
+        """Planes of each round that meet the array; at least one.
+
+        Where windows slide, those that some window has since a round began with a row.
+        """
         starts = np.arange(0, len(seen), 1 << self.descriptor["split"])
         if not self.descriptor["skip_zero_planes"]:
             return [self.config.macro.input_bits] * len(starts)
         ones = np.bitwise_or.reduceat(np.bitwise_or.reduce(seen, axis=1), starts)
+        if slide_of(self.descriptor, self.config):
+            width = self.descriptor["out_width"]
+            for number, start in enumerate(starts):
+                if start % width:
+                    ones[number] |= ones[number - 1]
         return [max(1, int(value).bit_length()) for value in ones]
