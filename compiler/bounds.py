@@ -16,7 +16,7 @@
 from collections.abc import Sequence
 
 from ..hdl.npu.config import NpuConfig
-from ..hdl.npu.sliding import slide, window_runs
+from ..hdl.npu.latency import slide, window_runs
 from .layers import AddLayer, AverageLayer, DepthwiseLayer, Layer, MatrixLayer, WindowLayer
 from .schedule import MatrixStep, Step, TapSet, WeightSet
 from .tiling import macro_parts

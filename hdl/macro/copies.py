@@ -8,7 +8,7 @@ what its accumulators do.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 
 from ..keep import keep_where
 from .config import MacroConfig
@@ -17,7 +17,6 @@ from .serialiser import Serialiser
 from .tags import TagLine
 
 __all__ = ["broadcast_operand", "control_blocks", "copy_names"]
-
 
 def copy_names(config: MacroConfig) -> Iterator[tuple[str, str]]:
     """Names of the registers that copy the tag in `control_blocks`, and the field that each has."""
@@ -34,12 +33,9 @@ def control_blocks(
     m: Module, config: MacroConfig, buffer: OutputBuffer, tags: TagLine, blocks: Mapping[str, Any]
 ) -> None:
     """Tell every block when to move, and its accumulators what to do with the sums they get."""
-    # The sums of vectors cut short by a reset are cleared in the cycle after it: each block's own
-    # register begins as if a vector's last sum came.
-    was_reset: Value = Const(0)
-    if not config.broadcast_registers:
-        was_reset = Signal(init=1)
-        m.d.sync += was_reset.eq(0)
+    # The sums of vectors cut short by a reset are cleared in the cycle after it.
+    was_reset = Signal(init=1)
+    m.d.sync += was_reset.eq(0)
     for name, block in blocks.items():
         tag: Any = tags.outputs[0]
         enable, valid, last = buffer.enable, tag.valid, tag.valid & tag.last
@@ -47,7 +43,7 @@ def control_blocks(
         if config.broadcast_registers:
             enable = _enable(m, config, buffer, name)
             valid = Signal(name=f"{name}_valid", attrs=keep_where(True))
-            last = Signal(name=f"{name}_last", init=1, attrs=keep_where(True))
+            last = Signal(name=f"{name}_last", attrs=keep_where(True))
             negatives = [
                 Signal(name=f"{name}_negative{column}", attrs=keep_where(True))
                 for column in range(len(negatives))

@@ -43,7 +43,7 @@ def slide_bits(config: NpuConfig) -> int:
 class ChunkWalker(wiring.Component):
     """Each chunk is what is left of its run, or as much of it as the activation port reads at once.
 
-    Of a window that slides on in its row (`sliding.py`) runs begin where the bytes do that are new.
+    Of a window that slides on in its row (`latency.slide`) runs begin where new bytes do.
 
     All that the next chunk depends on is counted down to zero in registers, and windows are walked
     one ahead: so neither differences nor products are formed between a chunk and the next.

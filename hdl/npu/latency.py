@@ -2,13 +2,24 @@
 """Cycles within the NPU's engines: what the hardware is built by, and the cycle model counts with.
 
 Rates are in `NpuConfig`, those of the macro in `hdl.macro.latency`.
+
+And which windows slide, as that decides how much is read. Neighbours in a row share bytes: a
+window's runs are gathered one behind the other, and those of the next window of the row lie
+`step_x` bytes further on in the image. What it shares moves up by so many rows, and only the last
+`step_x` bytes of each run are read.
 """
+
+from collections.abc import Sequence
+
+from .config import NpuConfig
+from .isa import Descriptor
 
 __all__ = [
     "ADD_READS", "ADD_TURNS", "ANSWER_CYCLES", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS",
     "HOST_READ_CYCLES", "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "PARAMETER_CYCLES",
     "PROGRAM_CYCLES", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER", "STORE_CYCLES",
     "STORE_START_CYCLES", "SUM_WAITS", "WEIGHT_CYCLES", "WEIGHT_WORDS", "WINDOW_SUM_CYCLES",
+    "slide", "slide_of", "window_runs",
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which its bytes are there, by
@@ -52,3 +63,27 @@ SUM_WAITS = next(n for n in range(1, ADD_TURNS + 1) if (REQUANTISE_CYCLES + n) %
 #: Bursts that may be under way from external memory: long ones hide hundreds of cycles of latency
 #: with two.
 MOST_BURSTS = 4
+
+
+def window_runs(depth: int, skip: int, run_bytes: int) -> list[int]:
+    """Bytes of each run of a window, in the pass of a COMPUTE that begins `skip` bytes late."""
+    runs: list[int] = []
+    while depth:
+        runs.append(min(run_bytes - skip, depth))
+        depth, skip = depth - runs[-1], 0
+    return runs
+
+
+def slide(step: int, runs: Sequence[int], port: int) -> int:
+    """Bytes by which a window moves up as the next one of its row follows; 0 where none is kept.
+
+    Bytes stay in their lanes: the step must be a multiple of the activation port. Of the runs, no
+    later one is longer than the second.
+    """
+    return step if step and not step % port and step < max(runs[:2]) else 0
+
+
+def slide_of(descriptor: Descriptor, config: NpuConfig) -> int:
+    """The same for a COMPUTE."""
+    runs = window_runs(descriptor["depth"], descriptor["skip"], descriptor["run_bytes"])
+    return slide(descriptor["step_x"], runs, config.activation_port)

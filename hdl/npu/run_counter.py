@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run counter: how many bytes of each run of a window are read, and from which one on."""
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
@@ -78,21 +78,27 @@ class RunCounter(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         fields, port = self.descriptor, self.config.activation_port
+        # No pass has more bytes than the macro has rows.
+        bits = bits_for(self.config.macro.rows)
+        depth, run_bytes = fields.depth[:bits], fields.run_bytes[:bits]
         next_run = self.advance & self.ends_run
         # Bytes of the run that are left, and those of the window behind it.
-        left, behind = Signal(16), Signal(16)
+        left, behind = Signal(bits), Signal(bits)
         # What a window begins with: the first run, from `skip` on, and the rest of the window.
-        first, first_behind = Signal(16), Signal(16)
+        first, first_behind = Signal(bits), Signal(bits)
         from_skip = (fields.run_bytes - fields.skip)[:16]
-        is_only = fields.depth <= from_skip
+        is_only = depth <= from_skip
         is_last = behind <= fields.run_bytes
         # Of the window whose chunks come; of the one that begins.
         slid, begins_slid = Signal(), Signal()
-        last = Signal(16)
-        first_new, first_offset = self._new(m, "first", first)
-        run_new, run_offset = self._new(m, "run", fields.run_bytes)
-        last_new, last_offset = self._new(m, "last", last)
-        self._find_slide(m, first, first_behind)
+        last = Signal(bits)
+        first_new, first_offset, first_longer = self._new(m, "first", first)
+        run_new, run_offset, run_longer = self._new(m, "run", run_bytes)
+        last_new, last_offset, _ = self._new(m, "last", last)
+        run_longer = run_longer | fields.run_bytes[bits:].any()
+        second_longer = run_longer & (first_behind > fields.step_x)
+        longer = Mux(self._may_slide, first_longer | second_longer, 0)
+        m.d.sync += self.slides.eq(self._is_aligned() & longer)
         m.d.comb += [
             self.ends_run.eq(left <= port),
             self.ends_window.eq(self.ends_run & (behind == 0)),
@@ -100,8 +106,8 @@ class RunCounter(wiring.Component):
             begins_slid.eq(self.slides & self.slides_on),
         ]
         m.d.sync += [
-            first.eq(Mux(is_only, fields.depth, from_skip)),
-            first_behind.eq(Mux(is_only, 0, fields.depth - from_skip)[:16]),
+            first.eq(Mux(is_only, depth, from_skip)[:bits]),
+            first_behind.eq(Mux(is_only, 0, depth - from_skip)[:bits]),
         ]
         with m.If(self.next_window):
             m.d.comb += self.offset.eq(Mux(begins_slid, first_offset, 0))
@@ -116,36 +122,47 @@ class RunCounter(wiring.Component):
             with m.If(next_run):
                 new = Mux(is_last, last_new, run_new)
                 m.d.sync += [
-                    left.eq(Mux(slid, new, Mux(is_last, behind, fields.run_bytes))),
-                    behind.eq(Mux(is_last, 0, behind - fields.run_bytes)[:16]),
+                    left.eq(Mux(slid, new, Mux(is_last, behind, run_bytes))),
+                    behind.eq(Mux(is_last, 0, behind - run_bytes)[:bits]),
                 ]
                 with m.If(~slid & is_last):
                     m.d.sync += last.eq(behind)
             with m.Elif(self.advance):
-                m.d.sync += left.eq((left - port)[:16])
+                m.d.sync += left.eq((left - port)[:bits])
         self._count_moves(m, begins_slid)
         return m
 
-    def _new(self, m: Module, name: str, run: Value) -> tuple[Signal, Signal]:
-        """Bytes of a run that are new in a window that slides, and those before; a cycle later."""
-        new = Signal(16, name=f"{name}_new")
-        offset = Signal(len(self.offset), name=f"{name}_offset")
-        step = self.descriptor.step_x
-        m.d.sync += [new.eq(run), offset.eq(0)]
-        with m.If(run > step):
-            m.d.sync += [new.eq(step), offset.eq((run - step)[: len(offset)])]
-        return new, offset
+    def _new(self, m: Module, name: str, run: Value) -> tuple[Value, Value, Value]:
+        """Bytes of a run that are new in a window that slides, and those before; a cycle later.
 
-    def _find_slide(self, m: Module, first: Value, first_behind: Value) -> None:
-        """Whether windows slide, as in `sliding.slide`."""
-        if self.config.macro.rows <= self.config.activation_port:
-            # No run has that many bytes: what a slide takes is not built.
-            m.d.comb += self.slides.eq(0)
-            return
-        step, run = self.descriptor.step_x, self.descriptor.run_bytes
-        aligned = step[: exact_log2(self.config.activation_port)] == 0
-        longer = (first > step) | ((first_behind > step) & (run > step))
-        m.d.sync += self.slides.eq(aligned & (step != 0) & longer)
+        And, in the same cycle, whether it has more than are new.
+        """
+        if not self._may_slide:
+            return run, Const(0, 1), Const(0, 1)
+        new = Signal(len(run), name=f"{name}_new")
+        offset = Signal(len(self.offset), name=f"{name}_offset")
+        longer = Signal(name=f"{name}_is_longer")
+        beyond = Signal(len(run) + 1, name=f"{name}_beyond_step")
+        step = self.descriptor.step_x
+        m.d.comb += [
+            beyond.eq((run - step[: len(run)]).as_unsigned()),
+            longer.eq((beyond != 0) & ~beyond[-1] & ~step[len(run) :].any()),
+        ]
+        m.d.sync += [
+            new.eq(Mux(longer, step, run)[: len(new)]),
+            offset.eq(Mux(longer, beyond, 0)[: len(offset)]),
+        ]
+        return new, offset, longer
+
+    @property
+    def _may_slide(self) -> bool:
+        """Whether a run may be longer than the least step: what a slide takes is built then."""
+        return self.config.macro.rows > self.config.activation_port
+
+    def _is_aligned(self) -> Value:
+        """Whether windows are a number of the port's widths apart."""
+        step = self.descriptor.step_x
+        return (step[: exact_log2(self.config.activation_port)] == 0) & (step != 0)
 
     def _count_moves(self, m: Module, begins_slid: Value) -> None:
         """What is kept moves up with the first chunks of a window, once with each."""

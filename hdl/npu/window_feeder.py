@@ -32,8 +32,8 @@ class WindowFeeder(wiring.Component):
 
         walker -> chunk (one read a cycle) -> memory -> queue -> gatherer -> rounds
 
-    Windows that slide on in a row keep what they share with the one before (`sliding.py`): of each
-    run only the last `step_x` bytes are read.
+    Windows that slide on in a row keep what they share with the one before (`latency.slide`): of
+    each run only the last `step_x` bytes are read.
 
     Throughput: a round every `chunks` cycles of its windows, where a run of which n bytes are read
     has ``ceil(n / activation_port)`` chunks; one or two more where its first window has two chunks

@@ -55,6 +55,23 @@ async def programs(dut: Any, stalls: str) -> None:
     await env.finish(answers=10)
 
 
+@bench_case(stalls=["none", "heavy"])
+async def sliding_windows(dut: Any, stalls: str) -> None:
+    """Windows that keep what they share with the one before, where macros have rows enough."""
+    env = await NpuEnvironment.start(dut)
+    if env.config.macro.rows <= env.config.activation_port:
+        return
+    env.tb.set_stalls(stalls)
+    for _ in range(env.rounds(8)):
+        env.stimulus.move()
+        env.send(*env.stimulus.data())
+        for _ in range(2):
+            env.send_program(env.program(slides=True))
+            env.send(env.stimulus.simple(Request.COUNTERS), *env.stimulus.read_results())
+        await env.drain()
+    await env.finish(answers=10)
+
+
 @bench_case()
 async def roundings(dut: Any) -> None:
     """Results at and next to ties, under both rules."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Opcode, Queue, Rounding
+from ...hdl.npu.latency import slide_of
 from ...hdl.npu.packets import Request, Status
-from ...hdl.npu.sliding import slide_of
 from ..golden.packets import Expected
 
 __all__ = ["events_of_answer", "events_of_planes", "events_of_program", "wanted_events"]

@@ -118,9 +118,9 @@ class NpuEnvironment:
         """That many rounds of a case, or fewer, but at least 2."""
         return max(2, round(count * self.effort))
 
-    def program(self) -> RandomProgram:
+    def program(self, slides: bool = False) -> RandomProgram:
         """A random program for the data that is there."""
-        return self.stimulus.program(max(32, round(150 * self.effort)))
+        return self.stimulus.program(max(32, round(150 * self.effort)), slides=slides)
 
     # Requests -----------------------------------------------------------------------------------
 

@@ -197,15 +197,15 @@ class NpuStimulus:
             values = self.random.integers(-128, 128, count)
         return values.astype(np.int8).view("<u4").tolist()
 
-    def program(self, vectors: int, external: int = 0) -> RandomProgram:
+    def program(self, vectors: int, external: int = 0, slides: bool = False) -> RandomProgram:
         """A program of about so many vectors for the data that is there.
 
-        It may fetch weights from external memory of so many bytes.
+        It may fetch weights from external memory of so many bytes, and its windows may slide.
         """
         return RandomProgram(
             self.config, self.random, activations=self.activations, weights=self.weights,
             channels=self.channels, any_multiplier=self.any_multiplier, vectors=vectors,
-            external=external,
+            external=external, slides=slides,
         )
 
     def run(self, descriptors: Sequence[Descriptor]) -> tuple[list[Packet], Packet]:

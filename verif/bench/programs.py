@@ -55,6 +55,8 @@ class RandomProgram:
         About how many output vectors and pools' pixels to make.
     external : int
         Bytes of external memory that weights may be fetched from; 0: none are fetched.
+    slides : bool
+        As in `Walks`.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class RandomProgram:
         any_multiplier: bool,
         vectors: int = 150,
         external: int = 0,
+        slides: bool = False,
     ) -> None:
         self.config = config
         self._fetches = Fetches(config, random, external)
@@ -78,7 +81,7 @@ class RandomProgram:
         self._roundings = allowed_roundings(any_multiplier)
         # Layers that keep to one half each do not meet, and engines can be at work at once.
         self._all_walks = [
-            Walks(config, random, arena, channels=channels)
+            Walks(config, random, arena, channels=channels, slides=slides)
             for arena in (activations, activations, *activations.halves())
         ]
         self._walks = self._all_walks[0]

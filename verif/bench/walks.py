@@ -55,27 +55,28 @@ class Walks:
         The bytes of the activation memory that may be used.
     channels : range
         As many channels as a pool or an image's pixel may have.
+    slides : bool
+        COMPUTEs have pixels as wide as the activation port, and overlap: their windows slide.
     """
 
     def __init__(
-        self, config: NpuConfig, random: np.random.Generator, arena: Arena, *, channels: range
+        self, config: NpuConfig, random: np.random.Generator, arena: Arena, *, channels: range,
+        slides: bool = False,
     ) -> None:
         self.config = config
         self._random = random
         self._arena = arena
         self._most = min(len(channels), 24)
+        self._slides = slides
 
     def window(self) -> tuple[Fields, int]:
         """A COMPUTE's window, and the bytes it has over all passes."""
         pixel = 1 + self._below(self._most if self._chance(0.3) else min(6, self._most))
-        port = self.config.activation_port
-        # Windows slide where a pixel is as wide as the port, and they overlap.
-        slides = port < min(self.config.macro.rows, len(self._arena)) and self._chance(0.4)
-        if slides and self._chance(0.8):
-            pixel = port
-        if not slides and self._chance(0.3):
+        if self._slides:
+            pixel = self.config.activation_port
+        elif self._chance(0.2):
             return self._row_of_bytes()
-        window, kernel = self._image(pixel, slides)
+        window, kernel = self._image(pixel, overlaps=self._slides)
         window["run_bytes"] = run = kernel[1] * pixel
         depth = kernel[0] * run
         most = 3 * self.config.macro.rows
@@ -158,9 +159,7 @@ class Walks:
 
     def _image(self, pixel: int, overlaps: bool = False) -> tuple[Fields, tuple[int, int]]:
         """A window over an image of pixels of so many bytes; its kernel's height and width."""
-        kernel = 1 + self._below(3), 1 + self._below(3)
-        if overlaps:
-            kernel = kernel[0], 2 + self._below(2)
+        kernel = 1 + self._below(3), 2 + self._below(3) if overlaps else 1 + self._below(3)
         gap = self._below(5) if self._chance(0.3) else 0
         width = min(1 + self._below(7), (len(self._arena) - gap) // pixel)
         stride = width * pixel + gap

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor
-from ...hdl.npu.latency import CHUNKS, READ_CYCLES
-from ...hdl.npu.sliding import slide, window_runs
+from ...hdl.npu.latency import CHUNKS, READ_CYCLES, slide, window_runs
 
 __all__ = ["FeederTiming"]
 

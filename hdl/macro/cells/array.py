@@ -205,11 +205,11 @@ class CellWriter(wiring.Component):
                 if not self.config.write_registers:
                     m.d.comb += step[name].eq(value)
                     continue
-                # A step that a reset meets is done: weights half written mean nothing either way.
+                # Only what is stored matters in a reset.
                 register = Signal(
                     len(step[name]),
                     name=f"step{index}_{name}",
-                    reset_less=True,
+                    reset_less=name not in ("store", "stage"),
                     attrs=keep_where(len(self.steps) > 1 and name in apart),
                 )
                 m.d.sync += register.eq(value)

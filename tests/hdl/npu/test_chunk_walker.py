@@ -7,7 +7,7 @@ import random
 import pytest
 
 from cimple.hdl.npu.chunk_walker import ChunkWalker
-from cimple.hdl.npu.sliding import slide, window_runs
+from cimple.hdl.npu.latency import slide, window_runs
 
 
 def chunks(fields, port, memory):
@@ -61,12 +61,13 @@ def test_every_chunk_once(simulate, npu_config, streams, port, chance):
 
     async def bench(ctx):
         nonlocal whole
-        for _ in range(40):
-            run_bytes = source.randint(1, 3 * port)
+        for _ in range(100):
+            run_bytes = source.randint(1, source.choice([3 * port, 3 * port, 300]))
             step = source.choice([0, source.randint(0, 90), port, 2 * port, 3 * port])
             fields = {
                 "start": source.getrandbits(32), "row_stride": source.randrange(1 << 10),
-                "run_bytes": run_bytes, "skip": source.choice([0, source.randrange(run_bytes)]),
+                "run_bytes": run_bytes,
+                "skip": source.choice([0, source.randrange(run_bytes), max(0, run_bytes - 9)]),
                 "depth": source.randint(1, 40), "origin_x": source.randint(-50, 50),
                 "origin_y": source.randint(-50, 50), "step_x": step,
                 "step_y": source.randint(0, 5), "row_step": source.getrandbits(32),

@@ -8,8 +8,7 @@ from itertools import pairwise
 import pytest
 
 from cimple.hdl.npu.isa import FIELDS, Opcode
-from cimple.hdl.npu.latency import READ_CYCLES
-from cimple.hdl.npu.sliding import slide, window_runs
+from cimple.hdl.npu.latency import READ_CYCLES, slide, window_runs
 from cimple.hdl.npu.window_feeder import WindowFeeder
 
 

@@ -51,4 +51,4 @@ SHAPES = {
 def test_npu(name: str) -> None:
     config = NpuConfig.from_mapping(SHAPES[name], source=name)
     result = verify(config, SIMULATORS, [SEED], timeout=240)
-    assert_all_passed(result, cases=20)
+    assert_all_passed(result, cases=22)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ....hdl.npu.config import NpuConfig
 from ....hdl.npu.isa import Descriptor, Opcode
-from ....hdl.npu.sliding import slide_of
+from ....hdl.npu.latency import slide_of
 from ..operation import Footprint, Operation, Outputs, State
 from .window import vector_numbers, window_addresses
 
