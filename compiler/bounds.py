@@ -16,7 +16,7 @@
 from collections.abc import Sequence
 
 from ..hdl.npu.config import NpuConfig
-from ..hdl.npu.latency import slide, window_runs
+from ..hdl.npu.latency import window_chunks, window_runs
 from .layers import AddLayer, AverageLayer, DepthwiseLayer, Layer, MatrixLayer, WindowLayer
 from .schedule import MatrixStep, Step, TapSet, WeightSet
 from .tiling import macro_parts
@@ -100,8 +100,7 @@ def _reads(layer: MatrixLayer, step: MatrixStep, port: int) -> int:
     """Reads of a step: each stays within a row of the image; windows that slide share bytes."""
     rows = step.weights.rows
     runs = window_runs(rows.depth, rows.first % layer.run_bytes, layer.run_bytes)
-    new = slide(layer.window.stride_x * layer.source.channels, runs, port) or rows.depth
-    whole, slid = (sum(-(-min(run, most) // port) for run in runs) for most in (rows.depth, new))
+    whole, slid = window_chunks(runs, layer.window.stride_x * layer.source.channels, port)
     return step.area.height * (whole + (step.area.width - 1) * slid)
 
 

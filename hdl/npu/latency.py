@@ -19,7 +19,7 @@ __all__ = [
     "HOST_READ_CYCLES", "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "PARAMETER_CYCLES",
     "PROGRAM_CYCLES", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER", "STORE_CYCLES",
     "STORE_START_CYCLES", "SUM_WAITS", "WEIGHT_CYCLES", "WEIGHT_WORDS", "WINDOW_SUM_CYCLES",
-    "slide", "slide_of", "window_runs",
+    "slide", "slide_of", "window_chunks", "window_runs",
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which its bytes are there, by
@@ -87,3 +87,10 @@ def slide_of(descriptor: Descriptor, config: NpuConfig) -> int:
     """The same for a COMPUTE."""
     runs = window_runs(descriptor["depth"], descriptor["skip"], descriptor["run_bytes"])
     return slide(descriptor["step_x"], runs, config.activation_port)
+
+
+def window_chunks(runs: Sequence[int], step: int, port: int) -> tuple[int, int]:
+    """Reads of a window that begins a row, and of one that slides on from its neighbour."""
+    new = slide(step, runs, port) or max(runs)
+    whole, slid = (sum(-(-min(run, most) // port) for run in runs) for most in (max(runs), new))
+    return whole, slid

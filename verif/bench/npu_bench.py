@@ -44,15 +44,7 @@ async def memories(dut: Any, stalls: str) -> None:
 async def programs(dut: Any, stalls: str) -> None:
     """Random programs on random data, their results and all memories afterwards."""
     env = await NpuEnvironment.start(dut)
-    env.tb.set_stalls(stalls)
-    for _ in range(env.rounds(8)):
-        env.stimulus.move()
-        env.send(*env.stimulus.data())
-        for _ in range(2):
-            env.send_program(env.program())
-            env.send(env.stimulus.simple(Request.COUNTERS), *env.stimulus.read_results())
-        await env.drain()
-    await env.finish(answers=10)
+    await _random_programs(env, stalls)
 
 
 @bench_case(stalls=["none", "heavy"])
@@ -61,12 +53,16 @@ async def sliding_windows(dut: Any, stalls: str) -> None:
     env = await NpuEnvironment.start(dut)
     if env.config.macro.rows <= env.config.activation_port:
         return
+    await _random_programs(env, stalls, slides=True)
+
+
+async def _random_programs(env: NpuEnvironment, stalls: str, slides: bool = False) -> None:
     env.tb.set_stalls(stalls)
     for _ in range(env.rounds(8)):
         env.stimulus.move()
         env.send(*env.stimulus.data())
         for _ in range(2):
-            env.send_program(env.program(slides=True))
+            env.send_program(env.program(slides))
             env.send(env.stimulus.simple(Request.COUNTERS), *env.stimulus.read_results())
         await env.drain()
     await env.finish(answers=10)

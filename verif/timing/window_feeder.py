@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor
-from ...hdl.npu.latency import CHUNKS, READ_CYCLES, slide, window_runs
+from ...hdl.npu.latency import CHUNKS, READ_CYCLES, window_chunks, window_runs
 
 __all__ = ["FeederTiming"]
 
@@ -82,13 +82,8 @@ class FeederTiming:
 
     def _chunks_of(self, descriptor: Descriptor) -> tuple[int, int]:
         """Chunks of a window that begins a row, and of one that slides on from its neighbour."""
-        depth = descriptor["depth"]
-        runs = window_runs(depth, descriptor["skip"], descriptor["run_bytes"])
-        new = slide(descriptor["step_x"], runs, self._port) or depth
-        whole, slid = (
-            sum(-(-min(run, most) // self._port) for run in runs) for most in (depth, new)
-        )
-        return whole, slid
+        runs = window_runs(descriptor["depth"], descriptor["skip"], descriptor["run_bytes"])
+        return window_chunks(runs, descriptor["step_x"], self._port)
 
     def cycle(self, is_taken: bool, may_read: bool) -> bool:
         """One cycle; whether the last round is taken.
