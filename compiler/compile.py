@@ -2,14 +2,16 @@
 """The whole way from a network's file to what an NPU is loaded with."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..hdl.npu.config import NpuConfig
 from ..hdl.npu.isa import Descriptor
 from ..verif.timing.npu import predict
 from .emit import Program, emit
+from .engines import engine_choices
 from .errors import ModelError
 from .ir import Graph, HostOperator
 from .layers import ChannelParameters, Image, MatrixLayer, Network
@@ -18,7 +20,7 @@ from .memory import plan_activations
 from .onnx_graph import read_onnx_int8
 from .parameters import ParameterTable, place_parameters
 from .report import MemoryUse, Report, build_report
-from .schedule import schedule
+from .schedule import Schedule, schedule
 from .splits import choose_tiling
 from .tflite_graph import read_tflite_int8
 from .weights import WeightImage, place_weights
@@ -125,23 +127,12 @@ def compile_graph(
     progress: Progress = lambda stage: None,
 ) -> Compiled:
     """Compile a graph from any front end. Raises ModelError, which does not name the file."""
-    progress("fitting layers to the array")
-    network = legalise(graph)
-    matrices = {
-        index: choose_tiling(layer, config)
-        for index, layer in enumerate(network.layers)
-        if isinstance(layer, MatrixLayer)
-    }
-    plan = schedule(network.layers, matrices, config)
-    progress("placing data in memories")
-    addresses = plan_activations(network, config, keep_all=keep_all)
-    weights = place_weights(network.layers, plan.loads, config)
-    parameters = place_parameters(network.layers, matrices, config)
-    progress("writing descriptors")
+    progress("fitting layers to the engines")
+    choices = tuple(engine_choices(legalise(graph), config))
+    progress("placing data and writing descriptors")
     skips = config.macro.skip_zero_planes and not all_planes
-    program = emit(
-        network, plan, addresses, weights, parameters, config, skip_zero_planes=skips
-    )
+    placed = _place_first(choices, config, keep_all=keep_all, skips=skips)
+    network, plan, addresses, weights, parameters, program = placed
     memories = _memories(network, addresses, weights, parameters, program, config)
     progress("counting cycles")
     times = predict(config, program.descriptors)
@@ -156,6 +147,53 @@ def compile_graph(
         ),
         network.host, keep_all, model_name, model_sha256,
     )
+
+
+class _Placed(NamedTuple):
+    """A network with its program and all that lies in memories."""
+
+    network: Network
+    plan: Schedule
+    addresses: Mapping[str, int]
+    weights: WeightImage
+    parameters: ParameterTable
+    program: Program
+
+
+def _place_first(
+    choices: Sequence[Network], config: NpuConfig, *, keep_all: bool, skips: bool
+) -> _Placed:
+    """The first of several forms of a network that the NPU's memories hold, or else the last.
+
+    Raises ModelError where that does not fit either.
+    """
+    *more, last = choices
+    for network in more:
+        try:
+            placed = _place(network, config, keep_all=keep_all, skips=skips)
+        except ModelError:
+            continue
+        # Weights that are fetched for every image are worth more than the cycles of a layer.
+        if not placed.weights.is_external:
+            return placed
+    return _place(last, config, keep_all=keep_all, skips=skips)
+
+
+def _place(network: Network, config: NpuConfig, *, keep_all: bool, skips: bool) -> _Placed:
+    """Raises ModelError where the NPU cannot run the network."""
+    matrices = {
+        index: choose_tiling(layer, config)
+        for index, layer in enumerate(network.layers)
+        if isinstance(layer, MatrixLayer)
+    }
+    plan = schedule(network.layers, matrices, config)
+    addresses = plan_activations(network, config, keep_all=keep_all)
+    weights = place_weights(network.layers, plan.loads, config)
+    parameters = place_parameters(network.layers, matrices, config)
+    program = emit(
+        network, plan, addresses, weights, parameters, config, skip_zero_planes=skips
+    )
+    return _Placed(network, plan, addresses, weights, parameters, program)
 
 
 def _layers(

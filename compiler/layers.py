@@ -124,10 +124,12 @@ class MatrixLayer(_Step):
     shift: NDArray[np.int64]
     clamp: tuple[int, int]
     rounding: Rounding
+    #: Groups of channels that have nothing to do with each other: the matrix is zero between them.
+    groups: int = 1
 
     @property
     def macs(self) -> int:
-        return self.result.height * self.result.width * self.matrix.size
+        return self.result.height * self.result.width * self.matrix.size // self.groups
 
     @property
     def run_bytes(self) -> int:

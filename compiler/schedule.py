@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..hdl.npu.config import TAP_BANKS, NpuConfig
-from .errors import ModelError
 from .layers import Area, DepthwiseLayer, Layer, MatrixLayer
 from .tiling import Channels, Pass, Tiling, kernel_groups, row_phases
 
@@ -126,10 +125,7 @@ class _Banks:
 def schedule(
     layers: Sequence[Layer], tilings: Mapping[int, Tiling], config: NpuConfig
 ) -> Schedule:
-    """The steps of all layers, with their weights given to the banks of macros and kernels.
-
-    Raises ModelError for a kernel that no bank holds.
-    """
+    """The steps of all layers, with their weights given to the banks of macros and kernels."""
     steps = [
         step
         for index, layer in enumerate(layers)
@@ -151,14 +147,8 @@ def schedule(
 def layer_steps(
     index: int, layer: Layer, tiling: Tiling | None, config: NpuConfig
 ) -> Iterator[Step]:
-    """The steps of one layer in order. Raises ModelError for a kernel that no bank holds."""
+    """The steps of one layer in order."""
     if isinstance(layer, DepthwiseLayer):
-        taps = layer.kernels.shape[0]
-        if taps > config.taps:
-            raise ModelError(
-                f"{layer.label}: a kernel has {taps} taps ({layer.window.height}x"
-                f"{layer.window.width}), the NPU takes {config.taps}; raise taps of the NPU"
-            )
         for channels in kernel_groups(layer, config):
             for area in row_phases(layer):
                 yield DepthwiseStep(index, TapSet(index, channels), area)

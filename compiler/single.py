@@ -17,7 +17,7 @@ from .schedule import schedule
 from .splits import choose_tiling
 from .weights import place_weights
 
-__all__ = ["LayerProgram", "layer_programs"]
+__all__ = ["LayerProgram", "layer_program", "layer_programs"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ class LayerProgram:
 def layer_programs(network: Network, config: NpuConfig) -> Iterator[LayerProgram]:
     """All layers in order. Raises ModelError where one does not fit the NPU by itself."""
     for layer in network.layers:
-        yield _alone(layer, network, config)
+        yield layer_program(layer, network, config)
 
 
-def _alone(layer: Layer, network: Network, config: NpuConfig) -> LayerProgram:
+def layer_program(layer: Layer, network: Network, config: NpuConfig) -> LayerProgram:
+    """One layer of a network. Raises ModelError where it does not fit the NPU by itself."""
     sources = tuple(dict.fromkeys(network.storage(image) for image in layer.sources))
     addresses = _places(layer, network, config)
     single = Network(layer.source, layer.result, (layer,), network.views)

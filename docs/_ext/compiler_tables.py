@@ -84,8 +84,8 @@ _TFLITE_CONDITIONS = {
     "AVERAGE_POOL_2D": f"{_SLIDING}; at most 255 rows and columns; one scale before and after",
     "CONV_2D": f"{_SLIDING} and dilation",
     "DEPTHWISE_CONV_2D": (
-        f"{_SLIDING} and dilation; depth multiplier 1, or any for an image of one channel; at most "
-        "`taps` of the NPU in a kernel"
+        f"{_SLIDING} and dilation; depth multiplier 1, or any for an image of one channel; with "
+        "more than `taps` of the NPU in a kernel on the array only"
     ),
     "FULLY_CONNECTED": "default format of the weights",
     "MAX_POOL_2D": f"{_SLIDING}; at most 255 rows and columns; one scale before and after",

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...compiler.compile import read_network
+from ...compiler.engines import engine_choices
 from ...compiler.legalise import legalise
 from ...compiler.single import layer_programs
 from ..client import NpuClient
@@ -45,7 +46,7 @@ def layers(
     command with exit code 1.
     """
     config, graph = load_npu(npu), read_network(network)
-    whole = legalise(graph)
+    whole = next(engine_choices(legalise(graph), config))
     programs = list(layer_programs(whole, config))
     inside, image = random_image(graph, seed)
     with open_device("golden", config) as device:

@@ -80,13 +80,6 @@ CASES = {
             "node '0' (DEPTHWISE_CONV_2D): dilations must be at least 1, not [1, 0]"
         ),
     ),
-    "taps": (
-        built().depthwise((3, 6)),
-        (
-            "node '0' (DEPTHWISE_CONV_2D): a kernel has 18 taps (3x6), the NPU takes 16; raise "
-            "taps of the NPU"
-        ),
-    ),
     "average pool's scale": (
         rescaled(built().average_pool((2, 2), (2, 2))),
         "node '0' (AVERAGE_POOL_2D): its input and result must have the same scale and zero point",
