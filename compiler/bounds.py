@@ -8,7 +8,7 @@
 - requantisers: `requantisers` results requantised a cycle;
 - taps, of depthwise convolutions and average pools: `lanes` channels of a tap a cycle;
 - pool, of max pools: `pool_lanes` channels of a tap a cycle;
-- add: three cycles for `requantisers` bytes, which are two terms and their sum;
+- add: two cycles for `requantisers` bytes, which are a term of one image and the sum;
 - loader: a weight word a cycle, or what macros take to write row groups, those of a window in turn;
   and for each set what it takes to fill the last group's table.
 """
@@ -25,8 +25,8 @@ __all__ = ["PLANES", "bounds", "descriptors", "load_cycles", "round_cycles"]
 
 #: Planes of an activation: each meets the array once.
 PLANES = 8
-#: Passes of an addition through the requantisers: each image is scaled, then the sum.
-_ADD_PASSES = 3
+#: Passes of an addition through the requantisers: one image is scaled, then the sum.
+_ADD_PASSES = 2
 
 
 def bounds(layer: Layer, steps: Sequence[Step], config: NpuConfig) -> dict[str, int]:

@@ -189,11 +189,12 @@ class AverageLayer(_Step):
 class AddLayer(_Step):
     """Both images brought to one scale, added, requantised, byte by byte.
 
-    The parameters are those of source, other and sum. The first two scale ``byte * 2**20``.
+    The source's bytes count ``byte * 2**19``. The parameters are those of the other image, which
+    scale ``byte * 2**20``, and of the sum.
     """
 
     other: Image
-    parameters: tuple[ChannelParameters, ChannelParameters, ChannelParameters]
+    parameters: tuple[ChannelParameters, ChannelParameters]
     clamp: tuple[int, int]
 
     @property

@@ -9,12 +9,13 @@ with r the ratios of the sources' scales to the result's, and z all zero points 
 The NPU's ADD is linear up to its last rounding too, but in fixed point, which is finer. The two
 differ for pairs whose sum is so close to a half that float32's roundings decide. These are few, so
 ratios and offset are moved, by millionths of a step, until each of them is on its side. Where no
-move puts all of them there, terms are made coarser by and by, so that their own roundings fall
-anew. All 65,536 pairs are compared each time. No such numbers exist where many sums are halves
-exactly, as for ratios of 1/2: halves go to even there.
+move puts all of them there, the last factor is made coarser and ratios are moved at random beside
+it, so that its rounding falls anew. All 65,536 pairs are compared each time. No such numbers exist
+where many sums are halves exactly, as for ratios of 1/2: halves go to even there.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +28,6 @@ from .scales import quantise_multiplier
 
 __all__ = ["AddParameters", "add_table", "addition_parameters", "fma", "fit_addition", "sum_table"]
 
-#: Of the first image, the second, and their sum.
-AddParameters = tuple[ChannelParameters, ChannelParameters, ChannelParameters]
-
 _BYTES = np.arange(-128, 128)
 #: Sums nearer to a half than this, in steps of the result, are looked at one by one. Float32's
 #: roundings move no sum by a tenth of it.
@@ -37,12 +35,27 @@ _NEAR = 2.0**-13
 #: How far from the half they should be moved.
 _MARGIN = 2.0**-18
 _TURNS = 2000
-#: How much larger a unit of the terms may be than the finest one.
-_COARSER = (1 + 2.0**-20, *np.geomspace(1.02, 40, 500))
-#: Sums near a half up to which it is worth while to make terms coarser.
+#: Where moving is not enough: how often, from how many sums near a half on no more, by how much
+#: ratios are moved at random, in steps of the result for bytes of 128, and by how many bits the
+#: last factor may be coarser.
+_ATTEMPTS = 1000
 _FEW = 40
+_JITTER = 2.0**-17
+_COARSER_BITS = 8
 #: Scales that are tried for a cure, next to the result's own.
 _NUDGES = 12
+
+
+class AddParameters(NamedTuple):
+    """Numbers of an ADD.
+
+    `halved`: 0 or 1, which of the images is its first one, whose bytes count ``byte * 2**19``.
+    `term` scales the other one's, `total` the sum.
+    """
+
+    halved: int
+    term: ChannelParameters
+    total: ChannelParameters
 
 
 def addition_parameters(
@@ -78,11 +91,16 @@ def fit_addition(
     if not all(np.isfinite(ratio) and 0 < ratio < 1 << ADD_SHIFT - 1 for ratio in ratios):
         return None
     near = _near_halves(np.array([*ratios, offset], np.float64), wanted)
-    moved = _moved(near)
-    for coarser in _COARSER if len(near.slack) <= _FEW else _COARSER[:1]:
-        found = _encode(moved, result.zero_point, coarser)
+    moved, random = _moved(near), np.random.default_rng(0)
+    larger = int(ratios[1] > ratios[0])
+    for attempt in range(_ATTEMPTS if len(near.slack) <= _FEW else 1):
+        numbers = moved + random.normal(size=3) * [_JITTER / 128, _JITTER / 128, 0] * bool(attempt)
+        # The image with the smaller scale can be the one that is halved if the other is no larger
+        # than twice that.
+        halved = (larger + attempt) % 2
+        found = _encode(numbers, result.zero_point, halved, attempt // 2 % _COARSER_BITS)
         if found is None:
-            return None
+            continue
         # All pairs are looked at where those are right that are the first to be wrong.
         some = _sums(found, result.zero_point, near.first, near.second)
         if np.array_equal(some, wanted[near.first + 128, near.second + 128]) and np.array_equal(
@@ -115,11 +133,10 @@ def _sums(
     parameters: AddParameters, zero_point: int, first: NDArray[np.int64], second: NDArray[np.int64]
 ) -> NDArray[np.int8]:
     """The NPU's sums of bytes."""
-    one, other = (
-        _scaled(values << ADD_SHIFT, each)
-        for values, each in zip((first, second), parameters[:2], strict=True)
-    )
-    return np.clip(_scaled(one + other, parameters[2]) + zero_point, -128, 127).astype(np.int8)
+    images = (first, second)
+    term = _scaled(images[1 - parameters.halved] << ADD_SHIFT, parameters.term)
+    both = (images[parameters.halved] << ADD_SHIFT - 1) + term
+    return np.clip(_scaled(both, parameters.total) + zero_point, -128, 127).astype(np.int8)
 
 
 def fma(x: NDArray[np.float32], factor: np.float32, addend: NDArray[np.float32] | np.float32) -> (
@@ -205,24 +222,24 @@ def _moved(near: _Near) -> NDArray[np.float64]:
 
 
 def _encode(
-    numbers: NDArray[np.float64], zero_point: int, coarser: float
+    numbers: NDArray[np.float64], zero_point: int, halved: int, coarser: int
 ) -> AddParameters | None:
-    """Parameters for ratios and offset; `coarser` is above 1, and near it terms are finest."""
-    ratios, offset = numbers[:2], numbers[2] - zero_point
-    last = _parameter(ratios.max() * coarser / (1 << ADD_SHIFT))
-    if last is None or not last.multiplier:
+    """Parameters for ratios and offset, with one image halved; None where there are none.
+
+    The last multiplier has `coarser` bits less than it can have, and the sum is rounded by as many
+    more at first.
+    """
+    total = _parameter(numbers[halved] / (1 << ADD_SHIFT - 1))
+    if total is None or not total.multiplier:
         return None
-    step = last.multiplier / 2.0 ** (31 + last.shift)
-    terms = [_parameter(ratio / (step * (1 << ADD_SHIFT))) for ratio in ratios]
-    if terms[0] is None or terms[1] is None:
+    less = min(coarser, total.shift)
+    multiplier = total.multiplier + (1 << less >> 1) >> less
+    step = multiplier / 2.0 ** (31 + total.shift - less)
+    term = _parameter(numbers[1 - halved] / (step * (1 << ADD_SHIFT)))
+    if term is None:
         return None
-    # The offset goes where a unit of the bias is larger, so that it fits.
-    place = int(ratios.argmax())
-    large = terms[place]
-    assert large is not None
-    bias = round(offset / (step * large.multiplier / 2.0 ** (31 + large.shift)))
-    terms[place] = ChannelParameters(bias, large.multiplier, large.shift)
-    return (terms[0], terms[1], last)
+    bias = round((numbers[2] - zero_point) / step)
+    return AddParameters(halved, term, ChannelParameters(bias, multiplier, total.shift - less))
 
 
 def _parameter(factor: float) -> ChannelParameters | None:

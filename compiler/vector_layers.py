@@ -149,32 +149,34 @@ def _mean_parameters(count: int, source: Image, result: Image, label: str) -> Ch
 def add_layer(node: Add, source: Image, other: Image, result: Image) -> AddLayer:
     """An addition, byte by byte. Raises ModelError for scales for which the NPU has none."""
     if node.rounding is Rounding.ONNX:
-        parameters = addition_parameters(
+        halved, *parameters = addition_parameters(
             source.quantisation, other.quantisation, result.quantisation, node.label
         )
     else:
-        parameters = _add_parameters(source, other, result, node.label)
+        halved, *parameters = _add_parameters(source, other, result, node.label)
+    images = (source, other)
+    term, total = parameters
     return AddLayer(
-        node.name, node.kind, source, result, other, parameters, node.clamp
+        node.name, node.kind, images[halved], result, images[1 - halved], (term, total), node.clamp
     )
 
 
 def _add_parameters(source: Image, other: Image, result: Image, label: str) -> AddParameters:
     """TFLite's addition: both images to a scale of twice the larger one, from there to the result.
 
-    Raises ModelError for a result scale so small that the sum would have to be scaled up.
+    So the image with the larger scale is halved, without an error, and its zero point left to the
+    sum. Raises ModelError for a result scale so small that the sum would have to be scaled up.
     """
-    scales = [image.quantisation.scale for image in (source, other)]
-    common = 2.0 * max(scales)
-    terms = [
-        ChannelParameters(
-            -(image.quantisation.zero_point << ADD_SHIFT),
-            *encode_factor(scale / common, label),
-        )
-        for image, scale in zip((source, other), scales, strict=True)
-    ]
+    images = (source.quantisation, other.quantisation)
+    halved = int(other.quantisation.scale > source.quantisation.scale)
+    larger, smaller = images[halved], images[1 - halved]
+    common = 2.0 * larger.scale
+    term = ChannelParameters(
+        -(smaller.zero_point << ADD_SHIFT), *encode_factor(smaller.scale / common, label)
+    )
     last = encode_factor(
         common / ((1 << ADD_SHIFT) * result.quantisation.scale), label,
         "2 x the larger source scale / result scale / 2**20",
     )
-    return terms[0], terms[1], ChannelParameters(0, *last)
+    bias = -(larger.zero_point << ADD_SHIFT - 1)
+    return AddParameters(halved, term, ChannelParameters(bias, *last))

@@ -47,7 +47,9 @@ class Effort(NamedTuple):
     settings: tuple[str, ...] = ()
     """As ``name=value``: nextpnr takes them from the netlist."""
     blocks_first: tuple[str, ...] = ()
-    """Types of the cells that a first placement finds places for, and a second takes as given."""
+    """Types of the cells that a first placement finds places for, and a second takes as given,
+    where a design has any.
+    """
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -71,16 +73,16 @@ class Device(NamedTuple):
     positions: str
     """What its report calls a LUT4 position."""
     capacity: Capacity
-    effort: tuple[str, ...] = ()
-    """Options that change how it places."""
+    effort: Effort = NO_EFFORT
+    """How it places all designs."""
     npu_effort: Effort = NO_EFFORT
     """What comes to it for NPUs."""
 
     def effort_for(self, kind: str) -> Effort:
         """Options and settings for a design of this kind."""
         if kind != "npu":
-            return Effort(self.effort)
-        return self.npu_effort._replace(options=self.effort + self.npu_effort.options)
+            return self.effort
+        return Effort(*(one + more for one, more in zip(self.effort, self.npu_effort, strict=True)))
 
     def flow(self, kind: str = "macro") -> str:
         """The part, and how designs of this kind are placed in it."""
@@ -135,8 +137,14 @@ FAMILIES: dict[str, Family] = {
                 ("--85k", "--package", "CABGA381", "--speed", "6"),
                 "TRELLIS_COMB",
                 Capacity(sites=83_640, ff=83_640, rams=208, dsps=156),
-                # Three times the default: what limits a macro are long ways across the die.
-                ("--placer-heap-timingweight", "30"),
+                Effort(
+                    # Three times the default: what limits a macro are long ways across the die.
+                    ("--placer-heap-timingweight", "30"),
+                    # There are few rows of blocks. Placers move them there late, when the logic
+                    # around them has its place: with blocks that have one from the start it takes
+                    # a tenth less wire.
+                    blocks_first=("DP16KD", "PDPW16KD", "MULT18X18D"),
+                ),
                 Effort(
                     # Where most of the device is used, the default placer needs a sixth more wire,
                     # and the default router comes to no end.
@@ -148,10 +156,6 @@ FAMILIES: dict[str, Family] = {
                         "router2/bbMargin/x=8", "router2/bbMargin/y=8",
                         "router2/currCongWeightMult=1.0",
                     ),
-                    # There are few rows of blocks. The static placer moves them there late, when
-                    # the logic around them has its place: with blocks that have one from the
-                    # start, it needs a tenth less wire.
-                    ("DP16KD", "PDPW16KD", "MULT18X18D"),
                 ),
             ),
         ),

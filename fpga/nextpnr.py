@@ -11,7 +11,7 @@ from typing import Any
 
 from ..hdl.errors import CimpleError
 from .families import NO_EFFORT, Device, Effort
-from .nextpnr_netlist import fix_cells, set_in_netlist
+from .nextpnr_netlist import fix_cells, has_cells, set_in_netlist
 from .programs import find_program
 from .synthesis import NETLIST
 
@@ -87,9 +87,9 @@ class Nextpnr:
     ) -> Any:
         """Run it on `NETLIST` in `directory`; its report as plain data.
 
-        Where the effort says so it runs twice: from the first placement it keeps the blocks'
-        places. What it printed last is left in `nextpnr.log`. `where` is for the error, `say` is
-        told of each step.
+        Where the effort says so and there are blocks, it runs twice: from the first placement it
+        keeps the blocks' places. What it printed last is left in `nextpnr.log`. `where` is for the
+        error, `say` is told of each step.
 
         Raises:
             CimpleError: as `run`.
@@ -99,7 +99,7 @@ class Nextpnr:
         # However slow a design is, its speed is the answer and no failure.
         files = ["--json", NETLIST, "--timing-allow-fail"]
         command = [self.command, *options, *effort.options, *files, "--seed", str(seed)]
-        if effort.blocks_first:
+        if has_cells(directory / NETLIST, effort.blocks_first):
             first = [*command, "--no-route", "--write", _FIRST]
             self._start(first, directory, where, lambda step: say(f"{step}, for the blocks"))
             fix_cells(directory / NETLIST, directory / _FIRST, effort.blocks_first)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..hdl.errors import CimpleError
 
-__all__ = ["fix_cells", "set_in_netlist"]
+__all__ = ["fix_cells", "has_cells", "set_in_netlist"]
 
 
 def set_in_netlist(netlist: Path, settings: Sequence[str]) -> None:
@@ -22,6 +22,17 @@ def set_in_netlist(netlist: Path, settings: Sequence[str]) -> None:
     content, top = _read(netlist)
     top["settings"] = dict(setting.split("=", 1) for setting in settings)
     netlist.write_text(json.dumps(content), encoding="utf-8")
+
+
+def has_cells(netlist: Path, types: Collection[str]) -> bool:
+    """Whether a netlist has cells of some types.
+
+    Raises:
+        CimpleError: it is no netlist with a top module.
+    """
+    return bool(types) and any(
+        cell["type"] in types for cell in _read(netlist)[1]["cells"].values()
+    )
 
 
 def fix_cells(netlist: Path, placed: Path, types: Collection[str]) -> int:

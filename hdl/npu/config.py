@@ -132,9 +132,9 @@ class NpuConfig(Config):
                 f"requantisers must divide macro.columns ({self.macro.columns}) where there are "
                 f"several macros, not {self.requantisers}"
             )
-        if self.channels < 3 * self.requantisers:
+        if self.channels < 2 * self.requantisers:
             raise ValueError(
-                f"channels must be at least three times requantisers ({3 * self.requantisers}), "
+                f"channels must be at least twice requantisers ({2 * self.requantisers}), "
                 f"as an addition takes so many, not {self.channels}"
             )
         for field, value, unit in (

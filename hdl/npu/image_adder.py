@@ -11,27 +11,35 @@ from amaranth.utils import exact_log2
 from .config import NpuConfig
 from .delay import delayed
 from .isa import ADD_SHIFT, Opcode, layout
-from .latency import ADD_TURNS, BYTES_AFTER, REQUANTISE_CYCLES, SUM_WAITS
+from .latency import (
+    ADD_TURNS,
+    BYTES_AFTER,
+    FIRST_AFTER,
+    FIRST_WAITS,
+    REQUANTISE_CYCLES,
+    SUM_WAITS,
+)
 from .ports import byte_lanes
 from .requantise_lanes import beat_layout, sums_layout
 
 __all__ = ["ImageAdder"]
 
-#: Cycles in turn: the first image's bytes, the second's, and their scaled sum.
-_FIRST, _SECOND, _SUM = range(ADD_TURNS)
-#: From deciding on an addend to its beat; a register follows the bytes.
+#: From deciding on bytes to their being in a register.
 _ENTERS_AFTER = BYTES_AFTER + 1
 
 
 class ImageAdder(wiring.Component):
-    """Sends each `requantisers` bytes through them three times: both addends, then their sum.
+    """Sends each `requantisers` bytes through them twice: the second image's, then the sum.
 
-    They bring the addends to a common scale (`scaled`); what they make of the sum of these is the
-    result. Reads are one byte in three cycles a lane and image, so nothing holds it up: the
-    activation memory serves the vector engine first.
+    The common scale is twice the first image's, so that its bytes need only be moved up, by a bit
+    less than the second image's, which the lanes bring to that scale (`scaled`). What they make of
+    the sum of both is the result. In turns of two cycles a term of the second image enters the
+    lanes and a sum does; the memory is read for the second image, and for the first, as far ahead
+    of the sum as that comes behind the term. So nothing holds it up: the activation memory serves
+    the vector engine first.
 
-    Throughput: 3 cycles for `requantisers` bytes. Latency: ``BYTES_AFTER + 2 + REQUANTISE_CYCLES +
-    SUM_WAITS - 1`` cycles from asking for the first image's bytes to the beat of the sum.
+    Throughput: 2 cycles for `requantisers` bytes. Latency: ``BYTES_AFTER + 2 + REQUANTISE_CYCLES +
+    SUM_WAITS - 1`` cycles from asking for the second image's bytes to the beat of the sum.
 
     Members
     -------
@@ -77,54 +85,50 @@ class ImageAdder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        turn, following = Signal(range(ADD_TURNS)), Signal(range(ADD_TURNS))
-        # Which addend enters the lanes in this turn, and whether the second comes out of them: from
-        # registers, as they reach all lanes.
-        entering, next_entering = Signal(range(ADD_TURNS)), Signal(range(ADD_TURNS))
-        second_comes_out = Signal()
-        second = (_SECOND + _ENTERS_AFTER + REQUANTISE_CYCLES) % ADD_TURNS
-        with m.Switch(following):
-            for now in range(ADD_TURNS):
-                with m.Case(now):
-                    m.d.comb += next_entering.eq((now - _ENTERS_AFTER) % ADD_TURNS)
-        m.d.comb += following.eq(Mux(self.start, _FIRST, _next_turn(turn)))
-        m.d.sync += [
-            turn.eq(following), entering.eq(next_entering), second_comes_out.eq(following == second)
-        ]
-        enters = delayed(m, "enters", self._ask(m, turn), _ENTERS_AFTER)
-        sends_sum = delayed(
-            m, "sends_sum", enters & (entering == _SECOND), REQUANTISE_CYCLES + SUM_WAITS
-        )
-        self._send(m, next_entering, enters, sends_sum)
-        self._add(m, second_comes_out, enters, sends_sum)
+        # The cycle in which the second image is read, of each turn.
+        is_second = Signal()
+        m.d.sync += is_second.eq(self.start | ~is_second)
+        enters = delayed(m, "enters", self._ask(m, is_second), _ENTERS_AFTER)
+        sends_sum = delayed(m, "sends_sum", enters, REQUANTISE_CYCLES + SUM_WAITS)
+        # What enters the lanes in the next cycle is a sum, if anything does.
+        sum_is_next = is_second if _ENTERS_AFTER % ADD_TURNS == 0 else ~is_second
+        self._send(m, sum_is_next, enters, sends_sum)
+        self._add(m, enters, sends_sum)
         return m
 
-    def _ask(self, m: Module, turn: Signal) -> Value:
-        """Ask for bytes of both images in turn, while there are any."""
+    def _ask(self, m: Module, is_second: Value) -> Value:
+        """Ask for bytes of the second image, while there are any; for the first's some time later.
+        """
         fields = self.descriptor
         lanes, bits = self.config.requantisers, self.config.activation_address_bits
-        offset = Signal(bits)
+        address, other_address = Signal(bits), Signal(bits)
         left = Signal(bits + 1)
         running = Signal()
-        base = Mux(turn == _SECOND, fields.other_start, fields.start)
-        decides = Signal()
-        m.d.comb += decides.eq(running & (turn != _SUM))
+        asks_second = Signal()
+        m.d.comb += asks_second.eq(running & is_second)
+        asks_first = delayed(m, "asks_first", asks_second, FIRST_AFTER)
         m.d.sync += [
-            self.asks.eq(decides),
-            self.address.eq((base + offset)[:bits]),
+            self.asks.eq(asks_second | asks_first),
+            self.address.eq(Mux(asks_first, address, other_address)),
         ]
-        with m.If(turn == _SUM):
-            m.d.sync += [offset.eq((offset + lanes)[:bits]), left.eq((left - lanes)[: len(left)])]
+        with m.If(asks_first):
+            m.d.sync += address.eq((address + lanes)[:bits])
+        with m.If(asks_second):
+            m.d.sync += [
+                other_address.eq((other_address + lanes)[:bits]),
+                left.eq((left - lanes)[: len(left)]),
+            ]
             with m.If(left <= lanes):
                 m.d.sync += running.eq(0)
         with m.If(self.start):
             m.d.sync += [
-                offset.eq(0), left.eq(fields.bytes[: len(left)]), running.eq(1),
+                address.eq(fields.start[:bits]), other_address.eq(fields.other_start[:bits]),
+                left.eq(fields.bytes[: len(left)]), running.eq(1),
             ]
-        return decides
+        return asks_second
 
-    def _send(self, m: Module, next_entering: Signal, enters: Value, sends_sum: Value) -> None:
-        """The beats. Addends write nothing."""
+    def _send(self, m: Module, sum_is_next: Value, enters: Value, sends_sum: Value) -> None:
+        """The beats. Terms write nothing."""
         fields = self.descriptor
         lanes, bits = self.config.requantisers, self.config.activation_address_bits
         address = Signal(bits)
@@ -132,7 +136,7 @@ class ImageAdder(wiring.Component):
         beat = Signal(beat_layout(self.config))
         ends = left <= lanes
         parameters = Signal.like(beat.parameters)
-        channels = fields.channel[exact_log2(lanes) :] + next_entering
+        channels = fields.channel[exact_log2(lanes) :] + sum_is_next
         m.d.sync += parameters.eq(channels[: len(parameters)])
         m.d.comb += [
             beat.valid.eq(1),
@@ -147,20 +151,16 @@ class ImageAdder(wiring.Component):
         with m.If(self.start):
             m.d.sync += [address.eq(fields.out_start[:bits]), left.eq(fields.bytes[: len(left)])]
 
-    def _add(
-        self, m: Module, second_comes_out: Signal, enters: Value, sends_sum: Value
-    ) -> None:
-        """Addends on their way in, and the sum of the last two that came out."""
+    def _add(self, m: Module, enters: Value, sends_sum: Value) -> None:
+        """Bytes of the second image on their way in; those of the first, and what came out."""
         for lane in range(self.config.requantisers):
             value = Signal(signed(8), name=f"value{lane}", reset_less=True)
-            before = Signal(signed(32), name=f"before{lane}", reset_less=True)
             total = Signal(signed(32), name=f"total{lane}", reset_less=True)
-            m.d.sync += [value.eq(self.bytes[lane].as_signed()), before.eq(self.scaled[lane])]
-            with m.If(second_comes_out):
-                m.d.sync += total.eq((before + self.scaled[lane])[:32].as_signed())
-            addend = Mux(enters, value << ADD_SHIFT, 0)
-            m.d.comb += self.sums[lane].eq(Mux(sends_sum, total, addend)[:32].as_signed())
-
-
-def _next_turn(turn: Signal) -> Value:
-    return Mux(turn == ADD_TURNS - 1, 0, turn + 1)[: len(turn)]
+            m.d.sync += value.eq(self.bytes[lane].as_signed())
+            first = delayed(m, f"first{lane}_", value, FIRST_WAITS, reset_less=True).as_signed()
+            both = (first << ADD_SHIFT - 1) + self.scaled[lane]
+            m.d.sync += total.eq(both[:32].as_signed())
+            waited = delayed(m, f"waited{lane}_", total, SUM_WAITS - 1, reset_less=True)
+            term = Mux(enters, value << ADD_SHIFT, 0)
+            found = Mux(sends_sum, waited.as_signed(), term)
+            m.d.comb += self.sums[lane].eq(found[:32].as_signed())

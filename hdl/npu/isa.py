@@ -27,7 +27,7 @@ WORDS = 16
 #: The version every descriptor carries; another one is refused. It counts up when a descriptor, or
 #: the memory it works on, would be misread: version 1 had the rows of a row group packed together,
 #: version 2 one bit for the rounding, version 3 one macro and half of the operations.
-VERSION = 4
+VERSION = 5
 
 
 class Queue(enum.IntEnum):
@@ -243,7 +243,7 @@ FIELDS: dict[Opcode, tuple[BitField, ...]] = {
         BitField("out_start", 10, 0, 32, "address of the first result"),
         *_CLAMP,
         _ZERO_POINT,
-        BitField("channel", 13, 16, 16, "`requantisers` equal ones of each: first, second, sum"),
+        BitField("channel", 13, 16, 16, "`requantisers` equal ones of each: second image, sum"),
     ),
     Opcode.FETCH: (
         *_HEADER,

@@ -15,11 +15,11 @@ from .config import NpuConfig
 from .isa import Descriptor
 
 __all__ = [
-    "ADD_READS", "ADD_TURNS", "ANSWER_CYCLES", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS",
-    "HOST_READ_CYCLES", "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER", "PARAMETER_CYCLES",
-    "PROGRAM_CYCLES", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER", "STORE_CYCLES",
-    "STORE_START_CYCLES", "SUM_WAITS", "WEIGHT_CYCLES", "WEIGHT_WORDS", "WINDOW_SUM_CYCLES",
-    "slide", "slide_of", "window_chunks", "window_runs",
+    "ADD_TURNS", "ANSWER_CYCLES", "BIAS_AFTER", "BYTES_AFTER", "CHUNKS", "FIRST_AFTER",
+    "FIRST_WAITS", "HOST_READ_CYCLES", "MAX_POOL_CYCLES", "MOST_BURSTS", "MULTIPLIER_AFTER",
+    "PARAMETER_CYCLES", "PROGRAM_CYCLES", "READ_CYCLES", "REQUANTISE_CYCLES", "SHIFT_AFTER",
+    "STORE_CYCLES", "STORE_START_CYCLES", "SUM_WAITS", "WEIGHT_CYCLES", "WEIGHT_WORDS",
+    "WINDOW_SUM_CYCLES", "slide", "slide_of", "window_chunks", "window_runs",
 ]  # fmt: skip
 
 #: From the cycle in which the activation memory is asked to that in which its bytes are there, by
@@ -55,11 +55,14 @@ STORE_CYCLES = 3
 WINDOW_SUM_CYCLES = 3
 #: From a window's last tap, with its bytes, to the write of its largest values.
 MAX_POOL_CYCLES = 1
-#: Cycles in which some bytes of two images are added: each is read, then the sum has its turn.
-ADD_TURNS = 3
-ADD_READS = 2
-#: Cycles that a scaled sum waits, one of them in the adder, until its turn comes.
-SUM_WAITS = next(n for n in range(1, ADD_TURNS + 1) if (REQUANTISE_CYCLES + n) % ADD_TURNS == 1)
+#: Cycles in which the requantisers take some bytes of two images: a term of the second, and a sum.
+ADD_TURNS = 2
+#: Cycles that a sum waits, one of them in the adder, for its turn between the terms.
+SUM_WAITS = 1 + REQUANTISE_CYCLES % ADD_TURNS
+#: Bytes of the first image are read so long behind those of the second, in the other turn, and wait
+#: so long for the term that these become.
+FIRST_AFTER = REQUANTISE_CYCLES - 1 + REQUANTISE_CYCLES % ADD_TURNS
+FIRST_WAITS = REQUANTISE_CYCLES - FIRST_AFTER
 #: Bursts that may be under way from external memory: long ones hide hundreds of cycles of latency
 #: with two.
 MOST_BURSTS = 4

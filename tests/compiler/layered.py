@@ -74,7 +74,7 @@ def add_layer(source: Image, other: Image, *, name: str = "add") -> AddLayer:
     """The sum of two images of one shape."""
     result = replace(source, name=f"{name}_y")
     half = ChannelParameters(0, 1 << 30, 0)
-    return AddLayer(name, "ADD", source, result, other, (half, half, half), (-128, 127))
+    return AddLayer(name, "ADD", source, result, other, (half, half), (-128, 127))
 
 
 def chain(count: int, *, size: int = 4) -> Network:

@@ -36,15 +36,13 @@ def kernel(
 
 def golden(parameters: AddParameters, zero_point: int) -> NDArray[np.int8]:
     """The golden model's ADD for all pairs of bytes."""
-    terms = [
-        scale(BYTES << ADD_SHIFT, each.bias, each.multiplier, each.shift, Rounding.TFLITE)
-        for each in parameters[:2]
-    ]
-    last = parameters[2]
-    return requantise(
-        terms[0][:, None] + terms[1][None, :], last.bias, last.multiplier, last.shift, zero_point,
-        -128, 127, Rounding.TFLITE,
+    term, total = parameters.term, parameters.total
+    terms = scale(BYTES << ADD_SHIFT, term.bias, term.multiplier, term.shift, Rounding.TFLITE)
+    sums = (BYTES[:, None] << ADD_SHIFT - 1) + terms[None, :]
+    table = requantise(
+        sums, total.bias, total.multiplier, total.shift, zero_point, -128, 127, Rounding.TFLITE
     )
+    return table.T if parameters.halved else table
 
 
 def draw(seed: int) -> tuple[Quantisation, Quantisation, Quantisation]:
@@ -101,8 +99,9 @@ def test_nominal_parameters_would_not_do() -> None:
             float(ratio) * each.zero_point
             for ratio, each in zip(ratios, (first, second), strict=True)
         )
+        halved = int(ratios[1] > ratios[0])
         made = addition._encode(
-            np.array([*ratios, offset], np.float64), result.zero_point, 1 + 2.0**-20
+            np.array([*ratios, offset], np.float64), result.zero_point, halved, 0
         )
         assert made is not None
         table = add_table(made, result.zero_point)

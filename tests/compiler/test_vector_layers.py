@@ -77,7 +77,7 @@ def test_without_padding_there_is_one_part() -> None:
 
 
 def test_an_addition_by_hand() -> None:
-    """Scales 1 and 1/2: to the common scale of 2 the bytes take a half and a quarter."""
+    """Scales 1 and 1/2: to the common scale of 2 the bytes take a half, exact, and a quarter."""
     tensors = [
         Tensor(name, (4,), Quantisation(factor, zero))
         for name, factor, zero in (("a", 1.0, -5), ("b", 0.5, 7), ("y", 1.5, 0))
@@ -88,13 +88,13 @@ def test_an_addition_by_hand() -> None:
         type(i)(i.name, 1, 1, 4, t.quantisation, (4,), 1)
         for i, t in zip(images, tensors, strict=True)
     ]
-    made = add_layer(node, images[0], images[1], images[2])
     last = round(2 / 1.5 / 2**20 * 2 ** (31 + 19))
-    assert made.parameters == (
-        ChannelParameters(5 << 20, 1 << 30, 0), ChannelParameters(-7 << 20, 1 << 30, 1),
-        ChannelParameters(0, last, 19),
-    )
-    assert made.sources == (images[0], images[1])
+    for source, other in ((0, 1), (1, 0)):
+        made = add_layer(node, images[source], images[other], images[2])
+        assert made.parameters == (
+            ChannelParameters(-7 << 20, 1 << 30, 1), ChannelParameters(5 << 19, last, 19),
+        )
+        assert made.sources == (images[0], images[1])
 
 
 def test_a_mean_s_multiplier_is_divided_and_cut_off() -> None:

@@ -117,7 +117,7 @@ def test_npus_have_a_placer_and_a_router_that_come_to_an_end(kind, routes, tmp_p
     assert "--placer-heap-timingweight 30" in options
     assert ("--router router2" in options) == routes == ("router2" in DEVICE.flow(kind))
     assert ("--placer static" in options) == routes
-    assert ("blocks-first=DP16KD" in DEVICE.flow(kind)) == routes
+    assert "blocks-first=DP16KD" in DEVICE.flow(kind)
 
 
 def test_blocks_keep_their_places_from_a_first_placement(tmp_path):
@@ -145,6 +145,13 @@ def test_blocks_keep_their_places_from_a_first_placement(tmp_path):
     assert modules_of(tmp_path / NETLIST)["top"]["cells"]["ram"]["attributes"] == {
         "BEL": "X1/Y2/EBR0"
     }
+
+
+def test_where_there_are_no_blocks_one_placement_is_enough(tmp_path):
+    once = program(tmp_path, """echo "$@" >> options; echo '{}' > report.json""")
+    netlist(tmp_path / NETLIST)
+    assert once.execute((), 7, tmp_path, "here", effort=Effort(blocks_first=("DP16KB",))) == {}
+    assert len((tmp_path / "options").read_text().splitlines()) == 1
 
 
 def test_cells_that_the_placed_netlist_lacks_stay_free(tmp_path):

@@ -219,8 +219,8 @@ class NaiveNpu:
         for byte in range(d["bytes"]):
             lane = byte % width
             first, second = (self.activations[d[name] + byte] for name in ("start", "other_start"))
-            total = self._term(d, lane, first << 20) + self._term(d, width + lane, second << 20)
-            value = self._scaled(d, 2 * width + lane, wrap32(total))
+            total = (first << 19) + self._term(d, lane, second << 20)
+            value = self._scaled(d, width + lane, wrap32(total))
             place = d["out_start"] + byte
             self.activations[place] = min(max(value, d["clamp_low"]), d["clamp_high"])
 

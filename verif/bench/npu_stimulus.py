@@ -148,7 +148,7 @@ class NpuStimulus:
             typical=self.random.choice(usual, len(self.channels), p=(0.6, 0.4)),
         )
         if self.chance(0.7):
-            rows[-3 * self.config.requantisers :] = addition_parameters(
+            rows[-2 * self.config.requantisers :] = addition_parameters(
                 self.random, self.config.requantisers, any_multiplier=self.any_multiplier
             )
         offset = CHANNEL_BYTES * self.channels.start

@@ -92,9 +92,9 @@ class VectorLayers:
         count = 1 + self._below(3 * width if self._chance(0.3) else 40)
         start, other = walks.bytes(count), walks.bytes(count)
         places = (start, other, walks.bytes(count), walks.bytes(count))
-        first = self._channels.stop - 3 * width
+        first = self._channels.stop - 2 * width
         if self._chance(0.3):
-            first = self._first_channel(3 * width)
+            first = self._first_channel(2 * width)
         fields = {
             "start": start, "other_start": start if self._chance(0.1) else other, "bytes": count,
             "out_start": places[self._below(len(places))], "zero_point": walks.zero_point(),
@@ -131,13 +131,13 @@ class VectorLayers:
 def addition_parameters(
     random: np.random.Generator, requantisers: int, *, any_multiplier: bool
 ) -> NDArray[np.uint32]:
-    """Parameters with which additions stay within int8, shape (3 * requantisers, 4).
+    """Parameters with which additions stay within int8, shape (2 * requantisers, 4).
 
-    Addends, moved up by 20 bits, are divided by a little, their sum by about as much as they were
-    moved. Some of them have halves to round.
+    Bytes of the second image, moved up by 20 bits, are divided by a little, sums by about as much
+    as they were moved. Some of them have halves to round.
     """
-    count = 3 * requantisers
-    is_sum = np.arange(count) >= 2 * requantisers
+    count = 2 * requantisers
+    is_sum = np.arange(count) >= requantisers
     shift = random.integers(np.where(is_sum, 17, 0), np.where(is_sum, 22, 6))
     multiplier = random.integers(1 << 30, 1 << 31, count)
     multiplier = np.where(random.random(count) < 0.3, 1 << 30, multiplier)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cycles of the vector engine: beats of the array's outputs; all else at a fixed pace."""
 
+from typing import NamedTuple
+
 from ...hdl.npu.config import NpuConfig
 from ...hdl.npu.isa import Descriptor, Opcode
 from ...hdl.npu.latency import (
-    ADD_READS,
     ADD_TURNS,
     BYTES_AFTER,
+    FIRST_AFTER,
     MAX_POOL_CYCLES,
     REQUANTISE_CYCLES,
     STORE_CYCLES,
@@ -22,6 +24,19 @@ __all__ = ["VectorTiming"]
 _LANES = REQUANTISE_CYCLES + 1
 
 
+class _Bursts(NamedTuple):
+    """`number` times `size` reads, one a cycle, every `interval` cycles from cycle `first` on."""
+
+    first: int
+    size: int
+    interval: int
+    number: int
+
+    def reads(self, time: int) -> bool:
+        before, within = divmod(time - self.first, self.interval)
+        return 0 <= before < self.number and within < self.size
+
+
 class VectorTiming:
     """Control of a `VectorEngine`.
 
@@ -31,11 +46,10 @@ class VectorTiming:
 
     def __init__(self, config: NpuConfig) -> None:
         self._config = config
-        #: Of the unit that reads: cycles since its first read, reads that are left, and in how many
-        #: of how many cycles it reads. No reads: another unit is at work.
+        #: Of the unit that reads: cycles since its first read, and its bursts of reads; none where
+        #: another one is at work.
         self._time = 0
-        self._reads = 0
-        self._pace = (1, 1)
+        self._bursts: tuple[_Bursts, ...] = ()
         #: Cycles until the descriptor is done, once that is known.
         self._until_done: int | None = None
         # Of the result store.
@@ -53,7 +67,7 @@ class VectorTiming:
     def start(self, descriptor: Descriptor) -> None:
         """A descriptor of the vector queue begins; called at the end of a cycle."""
         # What a unit asks for in its first cycle is read in its second.
-        self._time, self._reads = -1, 0
+        self._time, self._bursts = -1, ()
         self._until_done = None
         config = self._config
         match descriptor.opcode:
@@ -69,10 +83,12 @@ class VectorTiming:
                 )
             case Opcode.ADD:
                 pieces = -(-descriptor["bytes"] // config.requantisers)
-                self._pace = ADD_READS, ADD_TURNS
-                self._reads = ADD_READS * pieces
+                # The second image's, then the first's.
+                self._bursts = (
+                    _Bursts(0, 1, ADD_TURNS, pieces), _Bursts(FIRST_AFTER, 1, ADD_TURNS, pieces)
+                )
                 self._until_done = (
-                    ADD_TURNS * (pieces - 1) + ADD_READS + BYTES_AFTER + 1 + REQUANTISE_CYCLES
+                    ADD_TURNS * (pieces - 1) + 1 + BYTES_AFTER + 1 + REQUANTISE_CYCLES
                     + SUM_WAITS + _LANES
                 )
 
@@ -87,8 +103,7 @@ class VectorTiming:
         chunks = windows * chunks_of_window
         last = channels - width * (chunks_of_window - 1)
         interval = max(taps, beats)
-        self._pace = taps, interval
-        self._reads = taps * chunks
+        self._bursts = (_Bursts(0, taps, interval, chunks),)
         self._until_done = (
             interval * (chunks - 1) + taps + -(-last * beats // width) - 1 + after
         )
@@ -105,8 +120,7 @@ class VectorTiming:
     @property
     def reads(self) -> bool:
         """The activation memory is read in this cycle."""
-        has_begun = self._reads > 0 and self._time >= 0
-        return has_begun and self._time % self._pace[1] < self._pace[0]
+        return any(bursts.reads(self._time) for bursts in self._bursts)
 
     @property
     def moves(self) -> bool:
@@ -134,7 +148,6 @@ class VectorTiming:
     def _go_on(self) -> bool:
         """A cycle of a descriptor that surely ends; whether it does."""
         assert self._until_done is not None
-        self._reads -= self.reads
         self._time += 1
         self._until_done -= 1
         if self._until_done:

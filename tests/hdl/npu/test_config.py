@@ -86,9 +86,9 @@ CHOICES = {
         ({"channels": 130}, "channels must be a multiple of 4, not 130"),
         ({"channels": 129, "requantisers": 2}, "channels must be a multiple of 2, not 129"),
         (
-            {"channels": 40, "lanes": 16, "activation_port": 16},
-            ("channels must be at least three times requantisers (48), as an addition takes so "
-             "many, not 40"),
+            {"channels": 16, "lanes": 16, "activation_port": 16},
+            ("channels must be at least twice requantisers (32), as an addition takes so many, "
+             "not 16"),
         ),
     ],
 )

@@ -30,10 +30,10 @@ OUTPUT = (
     "out_start 10 0 u32", "out_pixel_stride 11 0 u16", "out_row_stride 11 16 u16",
     "clamp_low 12 8 i8", "clamp_high 12 16 i8",
 )
-#: Where version 4 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
+#: Where version 5 keeps each field: word, lowest bit, width and sign. Programs that are stored hold
 #: them so; whatever changes here needs another version, but for a field where there was none that
 #: is as if it were not there while it is 0.
-VERSION_4 = {
+VERSION_5 = {
     Opcode.END: (),
     Opcode.LOAD_WEIGHTS: (
         "address 1 0 u32", "group 2 0 u16", "groups 2 16 u16", "bank 3 0 u8", "macros 3 8 u8",
@@ -116,11 +116,11 @@ def test_names_are_unique():
 
 @pytest.mark.parametrize("opcode", Opcode)
 def test_fields_stay_where_they_are(opcode):
-    assert VERSION == 4
+    assert VERSION == 5
     assert {
         f"{field.name} {field.word} {field.low} {'i' if field.signed else 'u'}{field.bits}"
         for field in FIELDS[opcode]
-    } == {*HEADER, *VERSION_4[opcode]}
+    } == {*HEADER, *VERSION_5[opcode]}
 
 
 def test_a_whole_descriptor():
@@ -132,7 +132,7 @@ def test_a_whole_descriptor():
         "rounding": 1, "add_partial": 1, "channels": 0x0102, "channel": 0x0304, "partial": 0x0506,
     })
     assert descriptor.encode() == [
-        0xAB34_0403, 0, 0, 0, 0, 0, 0, 0x5678_1234, 0, 0, 0x9ABC_DEF0, 0x2222_1111, 0x057F_80FD,
+        0xAB34_0503, 0, 0, 0, 0, 0, 0, 0x5678_1234, 0, 0, 0x9ABC_DEF0, 0x2222_1111, 0x057F_80FD,
         0x0304_0102, 0x0000_0506, 0,
     ]
 

@@ -17,9 +17,10 @@ __all__ = ["Add"]
 class Add(Operation):
     """TFLite's addition: each image is scaled to a common scale, then their sum to the result's.
 
-    A term is ``round((x * 2**20 + bias) * multiplier / 2**(31 + shift))``, the first image's with
-    the first parameters, the second's with the second; their sum is requantised with the third. All
-    three round as TFLite does, twice. The result may take the place of an image.
+    The first image's term is ``x * 2**19``, as its scale is half of the common one; the second's is
+    ``round((x * 2**20 + bias) * multiplier / 2**(31 + shift))`` with the first parameters. Their
+    sum is requantised with the second ones. Both round as TFLite does, twice. The result may take
+    the place of an image.
     """
 
     opcode = Opcode.ADD
@@ -29,7 +30,7 @@ class Add(Operation):
         self.require("bytes", 1, config.activation_bytes, "activation_bytes")
         self.require("clamp_low", -128, descriptor["clamp_high"], "up to clamp_high")
         self.require_multiple("channel", config.requantisers, "requantisers")
-        highest = config.channels - 3 * config.requantisers
+        highest = config.channels - 2 * config.requantisers
         self.require("channel", 0, highest, f"channels = {config.channels}, less its own")
         self._first, self._second, self._result = (
             descriptor[name] + np.arange(descriptor["bytes"])
@@ -54,20 +55,17 @@ class Add(Operation):
         return Footprint(self._result, np.zeros_like(self._result))
 
     def execute(self, state: State) -> None:
-        terms = [
-            self._term(place, addresses, state)
-            for place, addresses in enumerate((self._first, self._second))
-        ]
-        sums = wrap_int32(terms[0] + terms[1])
+        first, second = (self._values(each, state) for each in (self._first, self._second))
+        bias, multiplier, shift, _ = state.memories.parameters[self._parameters(0)].T
+        term = scale(second << ADD_SHIFT, bias, multiplier, shift, Rounding.TFLITE)
+        sums = wrap_int32((first << ADD_SHIFT - 1) + term)
         state.memories.store(
-            self._result, channel_results(self, sums, self._parameters(2), state)
+            self._result, channel_results(self, sums, self._parameters(1), state)
         )
 
-    def _term(self, place: int, addresses: Addresses, state: State) -> Integers:
+    def _values(self, addresses: Addresses, state: State) -> Integers:
         self.require_known(state.memories, addresses)
-        values = state.memories.activations.view(np.int8)[addresses].astype(np.int64)
-        bias, multiplier, shift, _ = state.memories.parameters[self._parameters(place)].T
-        return scale(values << ADD_SHIFT, bias, multiplier, shift, Rounding.TFLITE)
+        return state.memories.activations.view(np.int8)[addresses].astype(np.int64)
 
     def _parameters(self, place: int) -> Integers:
         """Whose parameters each byte takes: bytes go through the requantisers in order."""
