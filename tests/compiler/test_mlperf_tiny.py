@@ -22,9 +22,9 @@ from tests.compiler.tflite_networks import TfliteBuilder
 IMAGES = 2
 
 
-@pytest.fixture(params=[4, 1])
+@pytest.fixture(params=[2, 4, 1])
 def board(request: pytest.FixtureRequest) -> NpuConfig:
-    """The preset, which has four macros; and the same with its columns in one."""
+    """The preset, which has two macros; and the same with its columns in four, and in one."""
     config = load_config("ulx3s_85f")
     assert isinstance(config, NpuConfig)
     macro = config.macro.replace(columns=config.columns // request.param)
