@@ -17,7 +17,7 @@ import numpy as np
 
 from ..hdl.npu.config import NpuConfig
 from ..verif.timing.npu import predict
-from .bounds import bounds
+from .bounds import PLANES, bounds
 from .errors import ModelError
 from .layers import DepthwiseLayer, Layer, MatrixLayer, Network
 from .scales import fold_bias
@@ -40,14 +40,15 @@ def engine_choices(network: Network, config: NpuConfig) -> Iterator[Network]:
     forms: dict[int, MatrixLayer] = {}
     gains: dict[int, int] = {}
     for index, layer in enumerate(network.layers):
-        if isinstance(layer, DepthwiseLayer):
+        if not isinstance(layer, DepthwiseLayer):
+            continue
+        if layer.kernels.shape[0] > config.taps:
+            forms[index] = array_form(layer)
+        elif _has_hope(layer, config):
             form = array_form(layer)
-            needed = layer.kernels.shape[0] > config.taps
-            gain = 0 if needed else _gain(layer, form, network, config)
-            if needed or gain > 0:
-                forms[index] = form
+            gain = _gain(layer, form, network, config)
             if gain > 0:
-                gains[index] = gain
+                forms[index], gains[index] = form, gain
     least_first = sorted(gains, key=lambda index: gains[index])
     for given_up in range(len(gains) + 1):
         moved = forms.keys() - least_first[:given_up]
@@ -76,12 +77,23 @@ def array_form(layer: DepthwiseLayer) -> MatrixLayer:
     )
 
 
+def _has_hope(layer: DepthwiseLayer, config: NpuConfig) -> bool:
+    """Whether the multiplications alone, zeros included, leave the array a chance."""
+    peak = config.macro.rows * config.columns / PLANES
+    return layer.macs * layer.source.channels / peak < _HOPELESS * _least(layer, config)
+
+
+def _least(layer: DepthwiseLayer, config: NpuConfig) -> int:
+    """Cycles below which the lanes cannot be."""
+    return max(bounds(layer, (), config).values())
+
+
 def _gain(
     layer: DepthwiseLayer, form: MatrixLayer, network: Network, config: NpuConfig
 ) -> int:
-    """Cycles that the array saves, each form by itself; 0 where it saves none or does not fit."""
-    least = max(bounds(layer, (), config).values())
-    if estimate(form, choose_tiling(form, config), config) >= _HOPELESS * least:
+    """Cycles that the array saves, each form by itself; 0 or less where it saves none."""
+    estimated = estimate(form, choose_tiling(form, config), config)
+    if estimated >= _HOPELESS * _least(layer, config):
         return 0
     try:
         return _cycles(layer, network, config) - _cycles(form, network, config)

@@ -149,15 +149,15 @@ def _mean_parameters(count: int, source: Image, result: Image, label: str) -> Ch
 def add_layer(node: Add, source: Image, other: Image, result: Image) -> AddLayer:
     """An addition, byte by byte. Raises ModelError for scales for which the NPU has none."""
     if node.rounding is Rounding.ONNX:
-        halved, *parameters = addition_parameters(
+        found = addition_parameters(
             source.quantisation, other.quantisation, result.quantisation, node.label
         )
     else:
-        halved, *parameters = _add_parameters(source, other, result, node.label)
-    images = (source, other)
-    term, total = parameters
+        found = _add_parameters(source, other, result, node.label)
+    if found.halved:
+        source, other = other, source
     return AddLayer(
-        node.name, node.kind, images[halved], result, images[1 - halved], (term, total), node.clamp
+        node.name, node.kind, source, result, other, (found.term, found.total), node.clamp
     )
 
 
