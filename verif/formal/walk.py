@@ -184,14 +184,18 @@ class Walk:
         return Mux(comes, Value.cast(array.weights), Value.cast(port.data))
 
     def _claim_way(self, m: Module, half_in: Value) -> None:
-        """A row that was taken is on its way to where it belongs in the next cycle."""
+        """A row that was taken is on its way to where it belongs in the next cycle.
+
+        Where the memory has two halves, so is one that waits.
+        """
         proof = self.proof
         step: Any = proof.array.step
-        taken = Signal()
+        comes = Signal()
         place = Signal(len(step.stage_in), reset_less=True)
+        writer: Any = proof.writer
         m.d.sync += [
-            taken.eq(proof.order.transfer),
+            comes.eq(writer.valid if proof.config.stages_two_groups else proof.order.transfer),
             place.eq(Cat(proof.offer("row"), half_in)[: len(place)]),
         ]
-        proof.claim(m, "on_its_way", step.stage == taken)
-        proof.claim(m, "on_its_way_to_its_place", ~taken | (step.stage_in == place))
+        proof.claim(m, "on_its_way", step.stage == comes)
+        proof.claim(m, "on_its_way_to_its_place", ~comes | (step.stage_in == place))

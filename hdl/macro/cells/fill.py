@@ -119,7 +119,9 @@ class FillWriter(CellWriter):
         with m.If(starts):
             m.d.sync += half_in.eq(~half_in)
         return {
-            "stage": self.ready,
+            # A row that waits is staged in each cycle, into the half that nothing reads: so the
+            # registers of all parts need not hear whether it is taken, which is known late.
+            "stage": self.valid,
             "stage_in": Cat(self.row, half_in)[:address],
             "stage_out": Cat(changing, reads_half)[:address],
         }
