@@ -28,7 +28,6 @@ class FillWriter(CellWriter):
         rows = config.rows_per_group
         # One to a line: a signal that shares its assignment has no name in the Verilog.
         counting = Signal()
-        summing = Signal()
         # Both of these decide what may begin: registers, as that is a long way.
         filling = Signal()
         at_end = Signal()
@@ -69,22 +68,23 @@ class FillWriter(CellWriter):
                 m.d.comb += changing.eq(row)
         gray = Signal(rows)
         m.d.comb += gray.eq(count ^ (count >> 1))
-        summed_group = Signal.like(counted_group)
+        # One bit a group, so that the registers of all parts have nothing to find out: they lie far
+        # apart. A number beyond the last group stores nothing, in the same time.
+        summed_group = Signal(config.groups)
         summed_bank = Signal.like(counted_bank)
         entry = Signal(rows)
         m.d.sync += [
-            summing.eq(counting),
             entry.eq(gray),
-            summed_group.eq(counted_group),
+            summed_group.eq(
+                Cat(counting & (counted_group == index) for index in range(config.groups))
+            ),
             summed_bank.eq(counted_bank),
         ]
         clear = ~counting | (count == 0)
-        # A number beyond the last group stores nothing, in the same time.
-        store = Cat(summing & (summed_group == index) for index in range(config.groups))
         staging = self._stage(m, changing, starts, may_start)
         self._tell(
             m,
-            {"store": store, "bank": summed_bank, "entry": entry, "subtract": leaves}
+            {"store": summed_group, "bank": summed_bank, "entry": entry, "subtract": leaves}
             | {"clear": clear, **staging},
         )
         return m
