@@ -16,7 +16,7 @@
 from collections.abc import Sequence
 
 from ..hdl.npu.config import NpuConfig
-from ..hdl.npu.latency import window_chunks, window_runs
+from ..hdl.npu.latency import ADD_TURNS, window_chunks, window_runs
 from .layers import AddLayer, AverageLayer, DepthwiseLayer, Layer, MatrixLayer, WindowLayer
 from .schedule import MatrixStep, Step, TapSet, WeightSet
 from .tiling import macro_parts
@@ -25,8 +25,6 @@ __all__ = ["PLANES", "bounds", "descriptors", "load_cycles", "round_cycles"]
 
 #: Planes of an activation: each meets the array once.
 PLANES = 8
-#: Passes of an addition through the requantisers: one image is scaled, then the sum.
-_ADD_PASSES = 2
 
 
 def bounds(layer: Layer, steps: Sequence[Step], config: NpuConfig) -> dict[str, int]:
@@ -41,7 +39,7 @@ def bounds(layer: Layer, steps: Sequence[Step], config: NpuConfig) -> dict[str, 
                 "requantisers": _result_cycles(layer, config.requantisers),
             }
         case AddLayer():
-            return {"add": _ADD_PASSES * -(-layer.result.size // config.requantisers)}
+            return {"add": ADD_TURNS * -(-layer.result.size // config.requantisers)}
         case _:
             return {"pool": _tap_cycles(layer, config.pool_lanes)}
 
