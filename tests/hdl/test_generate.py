@@ -23,7 +23,7 @@ from cimple.hdl.errors import CimpleError, ConfigError
 from cimple.hdl.generate import Design, generate, write
 from cimple.hdl.generate.inventory import inventory
 from cimple.hdl.generate.plain_names import plain_names
-from cimple.hdl.generate.verilog import emit_rtlil, emit_verilog
+from cimple.hdl.generate.verilog import emit_rtlil
 from cimple.hdl.kinds import Kind
 from cimple.hdl.link import Protocol, WrapperConfig
 from cimple.hdl.link.register_map import REGISTERS
@@ -361,36 +361,6 @@ def test_inventory_counts_every_instance():
         ("pair", 1),
         ("pair_counter", 2),
     ]
-
-
-class ConstantBits(wiring.Component):
-    """A port of which one bit is constant and another depends on an input."""
-
-    i: Signal
-    o: Signal
-
-    def __init__(self):
-        super().__init__({"i": In(1), "o": Out(2)})
-
-    def elaborate(self, platform):
-        m = Module()
-        m.d.comb += self.o[1].eq(1)
-        with m.If(self.i):
-            m.d.comb += self.o[0].eq(1)
-        return m
-
-
-@pytest.mark.parametrize("standard", ["-g2005", "-g2009", "-g2012"])
-def test_constant_bits_reach_an_event_driven_simulator(standard, tmp_path):
-    verilog = emit_verilog(emit_rtlil(ConstantBits(), "constant_bits"), "constant_bits")
-    bench = (
-        "module bench; reg i = 0; wire [1:0] o; constant_bits dut(.i(i), .o(o));\n"
-        'initial begin #1 $write("%b ", o); i = 1; #1 $write("%b", o); end endmodule\n'
-    )
-    (tmp_path / "all.v").write_text(verilog + bench)
-    subprocess.run(["iverilog", standard, "-Wall", "-o", "a", "all.v"], cwd=tmp_path, check=True)
-    result = subprocess.run(["vvp", "a"], cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert result.stdout.split() == ["10", "11"]
 
 
 def test_core_names_the_files_and_the_top(design):
