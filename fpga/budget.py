@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an NPU takes of a part, block by block, and how many cycles networks take on it.
+"""What an NPU takes of a part, block by block.
 
 Blocks are groups of modules: a module belongs to the block that it is named in, or to that of the
 module around it. They are counted without anything optimised across modules' borders; the design is
@@ -9,18 +9,15 @@ also counted as a whole, as it is placed, and the difference stands in a row of 
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..hdl.npu.config import NpuConfig
 from .breakdown import Cells
-from .families import FAMILIES, Capacity, Family
+from .capacity import RESOURCES, Capacity
+from .families import FAMILIES, Family
 from .resources import Resources
 
-__all__ = ["RESOURCES", "Budget", "Shape", "block_counts", "design_shape"]
-
-#: Names of resources, in the order of `Capacity`.
-RESOURCES = ("sites", "FF", "block RAM", "DSP")
+__all__ = ["Budget", "block_counts"]
 
 #: What a module's name begins with behind that of the NPU, and its block; the first that fits.
 _BLOCKS = {
@@ -42,19 +39,6 @@ _ORDER = (*dict.fromkeys(_BLOCKS.values()),)
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A point of the design space: what of a configuration decides most of its size and speed."""
-
-    cell: str
-    banks: int
-    macros: int
-    rows: int
-    columns: int
-    lanes: int
-    requantisers: int
-
-
-@dataclass(frozen=True)
 class Budget:
     """One NPU in one family."""
 
@@ -64,12 +48,9 @@ class Budget:
     """Version of Yosys."""
     input_sha256: str
     """Of the design and the flow, as in `Resources`."""
-    shape: Shape
     whole: Capacity
     """What the design takes as it is placed."""
     blocks: Mapping[str, Capacity]
-    cycles: Mapping[str, int | None] = field(default_factory=dict)
-    """Of an image, by network; None where the network does not fit."""
 
     @property
     def part(self) -> Capacity | None:
@@ -86,11 +67,7 @@ class Budget:
     @property
     def binding(self) -> tuple[str, float] | None:
         """The resource of which the largest share of the part is taken, and that share."""
-        if self.part is None:
-            return None
-        shares = [taken / there for taken, there in zip(self.whole, self.part, strict=True)]
-        largest = max(range(len(shares)), key=shares.__getitem__)
-        return RESOURCES[largest], shares[largest]
+        return None if self.part is None else self.whole.binding(self.part)
 
     def to_mapping(self) -> dict[str, Any]:
         """As plain data."""
@@ -107,18 +84,9 @@ class Budget:
             KeyError, TypeError: something is missing, or of another kind.
         """
         given = dict(found)
-        shape, whole = Shape(**given.pop("shape")), Capacity(**given.pop("whole"))
+        whole = Capacity(**given.pop("whole"))
         blocks = {name: Capacity(**counts) for name, counts in given.pop("blocks").items()}
-        return cls(**given, shape=shape, whole=whole, blocks=blocks)
-
-
-def design_shape(config: NpuConfig) -> Shape:
-    """The point that a configuration is."""
-    macro = config.macro
-    return Shape(
-        macro.cell.value, macro.banks, config.macros, macro.rows, macro.columns, config.lanes,
-        config.requantisers,
-    )
+        return cls(**given, whole=whole, blocks=blocks)
 
 
 def block_counts(modules: Cells, top: str, family: Family) -> dict[str, Capacity]:
@@ -131,7 +99,7 @@ def block_counts(modules: Cells, top: str, family: Family) -> dict[str, Capacity
     def visit(name: str, block: str, times: int) -> None:
         block = _block_of(name.removeprefix(top)) or block
         one = Resources(family.count(modules[name]), "", family=family.name)
-        for place, number in enumerate((one.sites, one.ff, one.rams, one.dsps)):
+        for place, number in enumerate(one.taken):
             totals[block][place] += times * number
         for cell, number in modules[name].items():
             if cell in modules:

@@ -1,28 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record of budgets: `budget.json`, and its page with the frontier of design points."""
+"""The record of budgets: `budget.json`, and its page with what is left of the part."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .budget import RESOURCES, Budget
-from .families import FAMILIES, Capacity
+from .budget import Budget
+from .capacity import RESOURCES, Capacity
+from .families import FAMILIES
 from .records import read_results, to_results
 
-__all__ = ["budgets_page", "frontier", "merge_budgets", "read_budgets", "to_budgets_record"]
+__all__ = ["budgets_page", "merge_budgets", "read_budgets", "to_budgets_record"]
 
 
 def merge_budgets(old: Iterable[Budget], new: Budget) -> list[Budget]:
-    """Old budgets with a new one in place of that of the same design and family.
-
-    Cycles of networks that the new one does not have are kept if the design is the same.
-    """
+    """Old budgets with a new one in place of that of the same design and family."""
     rows = {(row.name, row.family): row for row in old}
-    before = rows.get((new.name, new.family))
-    if before is not None and before.input_sha256 == new.input_sha256:
-        new = Budget(**{**vars(new), "cycles": {**before.cycles, **new.cycles}})
-    rows[new.name, new.family] = new
-    return list(rows.values())
+    return list({**rows, (new.name, new.family): new}.values())
 
 
 def to_budgets_record(budgets: Iterable[Budget]) -> dict[str, Any]:
@@ -39,77 +33,14 @@ def read_budgets(path: Path) -> list[Budget]:
     return read_results(path, "budgets", lambda rows: [Budget.from_mapping(row) for row in rows])
 
 
-def frontier(budgets: Iterable[Budget], network: str) -> list[Budget]:
-    """The budgets than which no other is as small and as fast, and better in one of the two.
-
-    Small is the share of the part that the resource takes which binds; fast are the network's
-    cycles. Those on which it does not run, or that do not fit their part, are not among them.
-    """
-    points = [
-        (each.binding[1], cycles, each)
-        for each in budgets
-        if each.binding and each.binding[1] <= 1
-        and (cycles := each.cycles.get(network)) is not None
-    ]
-    return [
-        each for share, cycles, each in points
-        if not any(
-            other <= share and time <= cycles and (other, time) != (share, cycles)
-            for other, time, _ in points
-        )
-    ]
-
-
 def budgets_page(budgets: Sequence[Budget]) -> str:
     """Budgets as a page of Markdown."""
-    return _PAGE.format(points=_points(budgets), sections="\n".join(map(_section, budgets)))
-
-
-def _points(budgets: Sequence[Budget]) -> str:
-    """All design points, those on a network's frontier with its cycles in bold."""
-    networks = list(dict.fromkeys(name for each in budgets for name in each.cycles))
-    best = {
-        network: [
-            found.name
-            for family in {each.family for each in budgets}
-            for found in frontier([each for each in budgets if each.family == family], network)
-        ]
-        for network in networks
-    }
-    heading = ["NPU", "part", "cell", "rows", "banks", "macros x columns", "lanes", "requantisers",
-               *RESOURCES, "binds", *networks]
-    rows = [heading, ["---", "---", "---", *["---:"] * (len(heading) - 3)]]
-    for each in budgets:
-        shape = each.shape
-        times = [
-            _cycles(each.cycles.get(network), each.name in best[network])
-            if network in each.cycles else ""
-            for network in networks
-        ]
-        rows.append([
-            each.name, _part(each), shape.cell, f"{shape.rows}", f"{shape.banks}",
-            f"{shape.macros} x {shape.columns}", f"{shape.lanes}", f"{shape.requantisers}",
-            *(f"{number:,}" for number in each.whole), _binding(each), *times,
-        ])
-    return _table(rows)
-
-
-def _cycles(cycles: int | None, best: bool) -> str:
-    if cycles is None:
-        return "does not fit"
-    return f"**{cycles:,}**" if best else f"{cycles:,}"
+    return _PAGE.format(sections="\n".join(map(_section, budgets)))
 
 
 def _part(budget: Budget) -> str:
     family = FAMILIES[budget.family]
     return family.device.title.partition(",")[0] if family.device else family.title
-
-
-def _binding(budget: Budget) -> str:
-    if budget.binding is None:
-        return ""
-    name, share = budget.binding
-    return f"{name}, {share:.0%}"
 
 
 def _section(budget: Budget) -> str:
@@ -151,15 +82,8 @@ def _table(rows: Iterable[Sequence[str]]) -> str:
 _PAGE = """\
 # What NPUs take of a part
 
-Written by `cimple budget NPU... --networks NETWORK...`. Sites are LUT4 positions. Counts are those
-after synthesis; place and route adds some percent of sites.
-
-## Design points
-
-Cycles are those of one image, by the cycle model, which is exact. **Bold**: no other design on the
-part takes as small a share of it, of what binds, with as few cycles, and less of one of the two.
-
-{points}
+Written by `cimple budget NPU...`. Sites are LUT4 positions. Counts are those after synthesis;
+place and route adds some percent of sites.
 
 {sections}"""
 

@@ -11,10 +11,11 @@ from ..hdl.errors import CimpleError
 from ..hdl.macro.config import MacroConfig
 from ..hdl.macro.parameters import Storage
 from ..hdl.npu.config import NpuConfig
+from .capacity import Capacity
 
 __all__ = [
-    "FAMILIES", "NO_EFFORT", "Capacity", "Count", "Device", "Effort", "Family", "family_of",
-    "suits_fpgas", "target_of",
+    "FAMILIES", "NO_EFFORT", "Count", "Device", "Effort", "Family", "family_of", "suits_fpgas",
+    "target_of",
 ]
 
 
@@ -29,15 +30,6 @@ class Count(NamedTuple):
     """`site`, `ff`, `ram` or `dsp`."""
     sites: int = 0
     """LUT4 positions that one of the cells takes."""
-
-
-class Capacity(NamedTuple):
-    """What a part has, in the columns that counts are summed up in."""
-
-    sites: int
-    ff: int
-    rams: int
-    dsps: int
 
 
 class Effort(NamedTuple):

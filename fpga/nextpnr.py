@@ -2,7 +2,6 @@
 """nextpnr as a place-and-route tool: native where there is one, else the WebAssembly wheel."""
 
 import json
-import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..hdl.errors import CimpleError
 from .families import NO_EFFORT, Device, Effort
+from .nextpnr_log import Estimate, read_estimate, reason_in, step_in
 from .nextpnr_netlist import fix_cells, has_cells, set_in_netlist
 from .programs import find_program
 from .synthesis import NETLIST
@@ -74,7 +74,7 @@ class Nextpnr:
         Raises:
             CimpleError: nextpnr ends with an error, or its report cannot be read.
         """
-        where = f"{device.title}, seed {seed}"
+        where = _where(device, seed)
         report = self.execute(device.options, seed, directory, where, effort=effort)
         try:
             return read_report(report)
@@ -96,9 +96,7 @@ class Nextpnr:
         """
         (directory / _REPORT).unlink(missing_ok=True)
         set_in_netlist(directory / NETLIST, effort.settings)
-        # However slow a design is, its speed is the answer and no failure.
-        files = ["--json", NETLIST, "--timing-allow-fail"]
-        command = [self.command, *options, *effort.options, *files, "--seed", str(seed)]
+        command = self._words(options, seed, effort)
         if has_cells(directory / NETLIST, effort.blocks_first):
             first = [*command, "--no-route", "--write", _FIRST]
             self._start(first, directory, where, lambda step: say(f"{step}, for the blocks"))
@@ -109,10 +107,32 @@ class Nextpnr:
         except (OSError, ValueError) as error:
             raise CimpleError(f"{self.command}: its report cannot be read: {error}") from None
 
+    def estimate(
+        self, device: Device, seed: int, directory: Path, effort: Effort = NO_EFFORT
+    ) -> Estimate:
+        """Place `NETLIST` in `directory` once, without routing it.
+
+        Raises:
+            CimpleError: as `run`.
+        """
+        command = [*self._words(device.options, seed, effort), "--no-route"]
+        said = self._start(command, directory, _where(device, seed))
+        try:
+            return read_estimate(said)
+        except ValueError as error:
+            raise CimpleError(f"{self.command}: its log cannot be read: {error}") from None
+
+    def _words(self, options: Sequence[str], seed: int, effort: Effort) -> list[str]:
+        """What starts it on a netlist."""
+        # However slow a design is, its speed is the answer and no failure.
+        files = ["--json", NETLIST, "--timing-allow-fail"]
+        return [self.command, *options, *effort.options, *files, "--seed", str(seed)]
+
     def _start(
-        self, command: Sequence[str], directory: Path, where: str, say: Callable[[str], None]
-    ) -> None:
-        """Run it once, and leave what it prints in a file; an error ends it."""
+        self, command: Sequence[str], directory: Path, where: str,
+        say: Callable[[str], None] = lambda message: None,
+    ) -> str:
+        """Run it once; what it prints, which is also left in a file. An error ends it."""
         said: list[str] = []
         with subprocess.Popen(
             command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -120,31 +140,17 @@ class Nextpnr:
             assert process.stdout is not None
             for line in process.stdout:
                 said.append(line)
-                if step := _step(line):
+                if step := step_in(line):
                     say(step)
         (directory / "nextpnr.log").write_text("".join(said), encoding="utf-8")
         if process.returncode:
-            reason = _reason("".join(said))
+            reason = reason_in("".join(said))
             raise CimpleError(f"{self.command} ended with an error in {where}: {reason}")
+        return "".join(said)
 
 
-#: Lines that tell how far it is, and what they mean.
-_STEPS = (
-    (r"Info: Pack", "packing"),
-    (r"Info:\s+at iteration #(\d+)", "placing, iteration {}"),
-    (r"Info:\s+iter=(\d+) steplen", "placing, iteration {}"),
-    (r"Info: Running simulated annealing", "refining the placement"),
-    (r"Info: Routing", "routing"),
-    (r"Info:\s+iter=(\d+)", "routing, iteration {}"),
-)
-
-
-def _step(line: str) -> str | None:
-    """What a line of its output says it does now."""
-    for pattern, text in _STEPS:
-        if found := re.match(pattern, line):
-            return text.format(*found.groups())
-    return None
+def _where(device: Device, seed: int) -> str:
+    return f"{device.title}, seed {seed}"
 
 
 def find_nextpnr(
@@ -184,10 +190,3 @@ def _critical(steps: list[Mapping[str, Any]]) -> CriticalPath:
     total = sum(step["delay"] for step in steps)
     start, end = steps[0]["from"]["cell"], steps[-1]["to"]["cell"]
     return CriticalPath(start, end, round(total - wires, 3), round(wires, 3))
-
-
-def _reason(said: str) -> str:
-    """The errors in a log, or its last lines where it names none."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return " ".join(errors[:3] or lines[-3:])

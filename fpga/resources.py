@@ -18,6 +18,7 @@ from ..hdl.config import Config
 from ..hdl.errors import CimpleError
 from ..hdl.generate import Design, generate
 from ..hdl.macro.config import MacroConfig
+from .capacity import Capacity
 from .families import FAMILIES, Family, family_of
 from .records import read_results
 from .yosys import Yosys
@@ -69,6 +70,11 @@ class Resources:
     def dsps(self) -> int:
         """DSP blocks."""
         return self._total("dsp")
+
+    @property
+    def taken(self) -> Capacity:
+        """All four in one."""
+        return Capacity(self.sites, self.ff, self.rams, self.dsps)
 
     @property
     def sites_per_operation(self) -> float | None:

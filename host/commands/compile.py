@@ -2,8 +2,9 @@
 """`cimple compile`: a quantised network in, a program file out."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,9 +19,9 @@ from ..console import result_console, working
 __all__ = ["compile_", "load_npu"]
 
 
-def load_npu(source: str) -> NpuConfig:
-    """The NPU in a YAML file or preset. Raises CimpleError if it is none."""
-    config = load_config(source)
+def load_npu(source: str, changes: Mapping[str, Any] | None = None) -> NpuConfig:
+    """The NPU in a YAML file or preset, with fields changed. Raises CimpleError if it is none."""
+    config = load_config(source, changes)
     if not isinstance(config, NpuConfig):
         raise CimpleError(f"{source}: is a macro; a network needs an NPU (ip/npu/ holds presets)")
     return config

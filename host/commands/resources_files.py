@@ -2,7 +2,7 @@
 """What commands that count cells share: an option, what they show meanwhile, their records."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +13,11 @@ from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ...fpga.families import FAMILIES
+from ...hdl.errors import CimpleError
 
-__all__ = ["FamilyOption", "Measuring", "measuring", "say_written", "write_record"]
+__all__ = [
+    "FamilyOption", "Measuring", "measuring", "refuse_namesakes", "say_written", "write_record",
+]  # fmt: skip
 
 #: The family in which designs are counted.
 FamilyOption = Annotated[
@@ -83,6 +86,18 @@ def write_record(directory: Path, stem: str, record: Mapping[str, Any], page: st
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(directory / name)
     return [directory / name for name in texts]
+
+
+def refuse_namesakes(names: Sequence[str], field: str, of_what: str) -> None:
+    """A record holds designs, and networks, by name.
+
+    Raises:
+        CimpleError: two of the names are equal.
+    """
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise CimpleError(
+            f"{field}: several {of_what} are called {', '.join(twice)}; give each a name of its own"
+        )
 
 
 def say_written(paths: list[Path]) -> None:

@@ -48,5 +48,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("speed", "speed:speed", "Time idle benches against C++.", "sim"),
     Command("scale", "scale:scale", "Time generation and synthesis by size.", "fpga"),
     Command("resources", "resources:resources", "Count FPGA resources, time, estimate.", "fpga"),
-    Command("budget", "budget:budget", "What NPUs take of an FPGA, and their speed.", "fpga,onnx"),
+    Command("budget", "budget:budget", "What NPUs take of an FPGA, by block.", "fpga,onnx"),
+    Command("explore", "explore:explore", "Variants of an NPU: size and speed.", "fpga,onnx"),
 )

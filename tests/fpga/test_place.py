@@ -11,6 +11,7 @@ import pytest
 from cimple.fpga.families import FAMILIES, Effort
 from cimple.fpga.harness import harness, harness_name
 from cimple.fpga.nextpnr import CriticalPath, Nextpnr, find_nextpnr, read_report
+from cimple.fpga.nextpnr_log import Estimate
 from cimple.fpga.nextpnr_netlist import fix_cells, set_in_netlist
 from cimple.fpga.place import Placement, device_of, place
 from cimple.fpga.resources import count_cells
@@ -284,16 +285,28 @@ def test_the_smallest_macro_is_placed(family):
     assert harness_name(design.name) == "tiny_4x1_in_harness"
 
 
-@pytest.mark.parametrize(
-    ("line", "step"),
-    [
-        ("Info:     at iteration #7, type ALL: wirelen solved = 1", "placing, iteration 7"),
-        ("Info: iter=310 steplen=2.03 a=158.0", "placing, iteration 310"),
-        ("Info:     iter=12 wires=1368 overused=4 overuse=5 archfail=NA", "routing, iteration 12"),
-    ],
-)
-def test_the_step_that_is_told(tmp_path, line, step):
+def test_steps_are_told(tmp_path):
     said = []
+    script = 'echo "Info: iter=310 steplen=2.03 a=158.0"; echo; exit 1'
     with pytest.raises(CimpleError):
-        program(tmp_path, f'echo "{line}"; exit 1').execute((), 1, tmp_path, "part", said.append)
-    assert said == [step]
+        program(tmp_path, script).execute((), 1, tmp_path, "part", said.append)
+    assert said == ["placing, iteration 310"]
+
+
+PLACED = """\
+echo "$@" > words
+echo 'Info:   at iteration #2: temp = 0.0, timing cost = 7, wirelen = 431'
+echo "Info: Max frequency for clock '\\$glbnet\\$clk': 76.02 MHz (PASS at 12.00 MHz)\""""
+
+
+def test_a_design_is_placed_once_without_routing(tmp_path):
+    netlist(tmp_path / NETLIST)
+    effort = Effort(("--placer", "static"), blocks_first=("DP16KD",))
+    found = program(tmp_path, PLACED).estimate(DEVICE, 4, tmp_path, effort)
+    assert found == Estimate(wire=431, fmax=76.02)
+    words = (tmp_path / "words").read_text()
+    assert "--placer static" in words
+    assert "--no-route" in words
+    assert "--seed 4" in words
+    with pytest.raises(CimpleError, match="its log cannot be read: it holds no placement with a"):
+        program(tmp_path, "echo fine").estimate(DEVICE, 4, tmp_path)
