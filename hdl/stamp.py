@@ -17,8 +17,10 @@ from amaranth.hdl import (
     Fragment,
     Instance,
     Module,
+    ResetInserter,
     ResetSignal,
     ShapeCastable,
+    Signal,
     Value,
     ValueLike,
 )
@@ -103,6 +105,10 @@ class Stamp(wiring.Component):
     build : callable
         Returns the component. It must have a `sync` domain and no other. An inserted reset
         (`ResetInserter`) does not reach its registers.
+    reset : Signal, optional
+        What resets its registers instead of the domain's reset. It must be high for a cycle where
+        that is, or in the next one, as a register is that begins at 1. So the two need not meet in
+        a gate, with two long ways where the block is large.
 
     Members
     -------
@@ -115,10 +121,12 @@ class Stamp(wiring.Component):
         kind: str,
         signature: wiring.Signature,
         build: Callable[[], wiring.Component],
+        reset: Signal | None = None,
     ) -> None:
         self._key = key
         self._kind = kind
         self._build = build
+        self._reset = reset
         super().__init__(signature)
 
     def share(self, member: str, value: ValueLike) -> None:
@@ -137,14 +145,16 @@ class Stamp(wiring.Component):
             return Instance(name, **self._port_connections())
         m = Module()
         block: Any = self._build()
-        m.submodules.block = block
+        inserted = ResetInserter(self._reset) if self._reset is not None else lambda inside: inside
+        m.submodules.block = inserted(block)
         ports = zip(_ports(self), _ports(block), strict=True)
         for (_, flow, outer), (_, _, inner) in ports:
             m.d.comb += inner.eq(outer) if flow is In else outer.eq(inner)
         return m
 
     def _port_connections(self) -> dict[str, Any]:
-        connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": ResetSignal()}
+        reset = ResetSignal() if self._reset is None else self._reset
+        connections: dict[str, Any] = {"i_clk": ClockSignal(), "i_rst": reset}
         for name, flow, value in _ports(self):
             # A port of no bits (the bank of a macro with one bank) does not exist in Verilog.
             if len(value):

@@ -33,10 +33,12 @@ def control_blocks(
     m: Module, config: MacroConfig, buffer: OutputBuffer, tags: TagLine, blocks: Mapping[str, Any]
 ) -> None:
     """Tell every block when to move, and its accumulators what to do with the sums they get."""
-    # The sums of vectors cut short by a reset are cleared in the cycle after it.
-    was_reset = Signal(init=1)
-    m.d.sync += was_reset.eq(0)
     for name, block in blocks.items():
+        # The sums of vectors cut short by a reset are cleared in the cycle after it.
+        was_reset = Signal(
+            name=f"{name}_was_reset", init=1, attrs=keep_where(config.broadcast_registers)
+        )
+        m.d.sync += was_reset.eq(0)
         tag: Any = tags.outputs[0]
         enable, valid, last = buffer.enable, tag.valid, tag.valid & tag.last
         negatives = [tag.negative for _ in block.control]
@@ -65,7 +67,7 @@ def _enable(m: Module, config: MacroConfig, buffer: OutputBuffer, name: str) -> 
     """A copy of the enable, where it is known a cycle before."""
     if config.output_buffer == 1:
         return buffer.enable
-    enable = Signal(name=f"{name}_enable", init=1, attrs=keep_where(True))
+    enable = Signal(name=f"{name}_enable", init=1, reset_less=True, attrs=keep_where(True))
     m.d.sync += enable.eq(buffer.next_enable)
     return enable
 

@@ -94,7 +94,7 @@ class Macro(wiring.Component):
         enable = buffer.enable
         m.d.comb += steps.enable.eq(enable)
         tags = tag_line(m, self.config, steps.tag, steps.next_tag, enable)
-        m.d.comb += buffer.complete.eq(tags.outputs[-1])
+        m.d.comb += [buffer.complete.eq(tags.outputs[-1]), buffer.coming.eq(tags.completes)]
         blocks = self._column_blocks()
         control_blocks(m, self.config, buffer, tags, blocks)
         for name, block in blocks.items():

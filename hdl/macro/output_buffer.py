@@ -27,6 +27,8 @@ class OutputBuffer(wiring.Component):
     -------
     complete : In(TagLayout(config))
         Belongs to what enters the columns' output registers next.
+    coming : In(TagLayout(config))
+        What `complete` is after the next step; only with ``output_buffer: 2``.
     outputs : In(config.output_layout)
         These registers.
     enable : Out(1)
@@ -38,6 +40,7 @@ class OutputBuffer(wiring.Component):
     """
 
     complete: data.View
+    coming: data.View
     outputs: data.View
     enable: Signal
     next_enable: Signal
@@ -49,6 +52,7 @@ class OutputBuffer(wiring.Component):
         super().__init__(
             {
                 "complete": In(TagLayout(config)),
+                "coming": In(TagLayout(config)),
                 "outputs": In(config.output_layout),
                 "enable": Out(1),
                 "next_enable": Out(1),
@@ -89,14 +93,23 @@ class OutputBuffer(wiring.Component):
         outputs = self.outputs.as_value()
         kept = Signal(len(outputs), reset_less=True)
         behind = Signal(2)
-        moves = Signal(init=1, attrs=keep_where(True))
+        # Without a reset, which for registers that are kept would be one more gate: in the cycle
+        # after one they may still be low, and rise then, as `flows` is high.
+        moves = Signal(init=1, reset_less=True, attrs=keep_where(True))
         # The same, for the outputs alone: they may be far from all others.
-        newest = Signal(init=1, attrs=keep_where(True))
-        m.d.comb += [
-            self.enable.eq(moves),
-            self.next_enable.eq(Mux(moves, ~(arrives & stays), taken)),
+        newest = Signal(init=1, reset_less=True, attrs=keep_where(True))
+        # Nothing stalls, whether something is taken or not; where it is low, something is offered.
+        # It is known a cycle before, so that what the consumers say is one gate away from the bit
+        # that reaches all of the datapath.
+        flows = Signal(init=1)
+        is_taken = Mux(offers[1], self.read_data.ready, self.o.ready)
+        arrives_next = Mux(moves, self.coming.valid & self.coming.last, arrives)
+        m.d.comb += [self.enable.eq(moves), self.next_enable.eq(flows | is_taken)]
+        m.d.sync += [
+            moves.eq(self.next_enable),
+            newest.eq(self.next_enable),
+            flows.eq(self.next_enable & ~(arrives_next & following.any())),
         ]
-        m.d.sync += [moves.eq(self.next_enable), newest.eq(self.next_enable)]
         with m.If(moves):
             m.d.sync += [kept.eq(outputs), behind.eq(kind)]
         with m.Elif(taken):

@@ -46,6 +46,9 @@ class TagLine(NamedTuple):
     outputs: list[Any]
     """Belong to what enters the output registers: the accumulators, then what follows them, where
     only complete dot products are valid."""
+    completes: Any
+    """Belongs to what enters the output registers after the next step: the last of `outputs`
+    then."""
 
 
 def tag_line(m: Module, config: MacroConfig, tag: Any, next_tag: Any, enable: Signal) -> TagLine:
@@ -66,4 +69,5 @@ def tag_line(m: Module, config: MacroConfig, tag: Any, next_tag: Any, enable: Si
         sign=line[first_output - config.sign_registers],
         coming=line[first_output - 1],
         outputs=line[first_output:],
+        completes=line[-2],
     )

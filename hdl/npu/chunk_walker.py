@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -132,13 +132,20 @@ class ChunkWalker(wiring.Component):
         # Of the run that follows in this window.
         run_address = Signal.like(self.address)
         run_x = Signal.like(self.x)
+        # Where in its first run a window begins that slides on: there with its offset, as a window
+        # that slides has at least two chunks before it.
+        slid_skip = Signal(16)
+        m.d.sync += slid_skip.eq((fields.skip + runs.first_offset)[:16])
+        # Both are added and one is chosen: which, is known late.
+        slides_on = runs.begins_slid
+        begins = ((windows.address + skip)[:bits] for skip in (slid_skip, fields.skip))
+        begins_x = (wrapped(windows.x + skip) for skip in (slid_skip, fields.skip))
         with m.If(next_window):
-            begin = (fields.skip + runs.offset)[:16]
             m.d.sync += [
                 last_window.eq(windows.last),
-                row.eq(runs.offset),
-                self.address.eq((windows.address + begin)[:bits]),
-                self.x.eq(wrapped(windows.x + begin)),
+                row.eq(Mux(slides_on, runs.first_offset, 0)),
+                self.address.eq(Mux(slides_on, *begins)),
+                self.x.eq(Mux(slides_on, *begins_x)),
                 self.y.eq(windows.y),
                 run_address.eq((windows.address + fields.row_stride)[:bits]),
                 run_x.eq(windows.x),

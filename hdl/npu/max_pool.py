@@ -55,7 +55,12 @@ class MaxPool(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        tap, low, high = self.tap, self.descriptor.clamp_low, self.descriptor.clamp_high
+        tap = self.tap
+        # Near to the lanes; the descriptor is there long before.
+        low, high = (
+            delayed(m, name, self.descriptor[name], 1, reset_less=True).as_signed()
+            for name in ("clamp_low", "clamp_high")
+        )
         # After a window's last tap its largest values are there.
         finished = delayed(m, "finished", tap, MAX_POOL_CYCLES)
         for lane in range(self.config.pool_lanes):

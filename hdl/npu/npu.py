@@ -9,6 +9,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..keep import keep_where
+from ..stamp import Stamp
 from .activation_memory import ActivationMemory
 from .axi_reader import AxiReadBus, AxiReader
 from .config import NpuConfig
@@ -96,8 +97,8 @@ class Npu(wiring.Component):
         resettable = partial(self._resettable, m, door)
         sequencer: Any = resettable("sequencer", Sequencer(config))
         tokens: Any = resettable("tokens", TokenBoard(config))
-        matrix: Any = resettable("matrix", MatrixEngine(config))
-        vector: Any = resettable("vector", VectorEngine(config))
+        matrix = self._add_engine(m, door, "matrix", MatrixEngine(config))
+        vector = self._add_engine(m, door, "vector", VectorEngine(config))
         queues: dict[Queue, Any] = {
             queue: resettable(f"queue_{queue.name.lower()}", DescriptorQueue(config))
             for queue in config.queues
@@ -140,6 +141,15 @@ class Npu(wiring.Component):
         reset = _copy_of_reset(m, door, name)
         m.submodules[name] = ResetInserter(reset)(component)
         return component
+
+    def _add_engine(self, m: Module, door: Any, name: str, engine: Any) -> Any:
+        """The same for a large one, whose registers have no other reset."""
+        stamp = Stamp(
+            key=(type(engine), self.config.digest()), kind=name, signature=engine.signature,
+            build=lambda: engine, reset=_copy_of_reset(m, door, name),
+        )
+        m.submodules[name] = stamp
+        return stamp
 
     def _connect_memories(
         self, m: Module, memories: dict[Memory, Any], matrix: Any, vector: Any
@@ -255,7 +265,8 @@ class Npu(wiring.Component):
 
 
 def _copy_of_reset(m: Module, door: Any, name: str) -> Signal:
-    """A register that resets one part: the parts lie all over the die."""
-    reset = Signal(name=f"reset_{name}", attrs=keep_where(True))
+    """A register that resets one part, after the NPU's reset too: the parts lie all over the die.
+    """
+    reset = Signal(name=f"reset_{name}", init=1, attrs=keep_where(True))
     m.d.sync += reset.eq(door.engine_reset)
     return reset

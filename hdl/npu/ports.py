@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The interfaces between the NPU's memories and those who use them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from amaranth.hdl import Module, ValueLike
+from amaranth.hdl import Module, Signal, ValueLike
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out, Signature
 from amaranth.utils import bits_for, exact_log2
@@ -15,7 +15,8 @@ from .packets import MEMORY_SHIFT
 
 __all__ = [
     "ActivationReadPort", "ActivationWritePort", "BeatPort", "BurstRequest", "HostPort",
-    "KernelWritePort", "WeightWritePort", "answer_host", "byte_lanes",
+    "HostRequest", "KernelWritePort", "WeightWritePort", "answer_host", "byte_lanes",
+    "host_request",
 ]
 
 
@@ -130,6 +131,26 @@ class HostPort(Signature):
                 "read_data": In(8 * WORD_BYTES),
             }
         )
+
+
+class HostRequest(NamedTuple):
+    """What a `HostPort` asks."""
+
+    offset: Signal
+    write: Signal
+    write_data: Signal
+    read: Signal
+
+
+def host_request(m: Module, host: Any) -> HostRequest:
+    """What a `HostPort` asks, a cycle later: the front door is far from most memories.
+
+    What is on its way is written, even where a reset comes.
+    """
+    return HostRequest(*(
+        delayed(m, f"host_{name}", getattr(host, name), 1, reset_less=True)
+        for name in HostRequest._fields
+    ))
 
 
 def answer_host(m: Module, host: Any, word: ValueLike, after: int) -> None:

@@ -37,8 +37,13 @@ class RunCounter(wiring.Component):
         Bytes of the chunk.
     ends_run, ends_window : Out(1)
         The chunk is the last of them.
+    first_offset : Out(...)
+        Bytes that are left out of the first run of a window that slides on: from the second cycle
+        after the first `next_window` on.
+    begins_slid : Out(1)
+        Where `next_window` is high: the window slides on.
     offset : Out(...)
-        Bytes that are left out of the run that begins in the next cycle.
+        Bytes that are left out of the run of the same window that begins in the next cycle.
     moves : Out(1)
         With the chunk, what is kept moves up by `activation_port` rows.
     moves_left : Out(...)
@@ -53,6 +58,8 @@ class RunCounter(wiring.Component):
     count: Signal
     ends_run: Signal
     ends_window: Signal
+    first_offset: Signal
+    begins_slid: Signal
     offset: Signal
     moves: Signal
     moves_left: Signal
@@ -69,6 +76,8 @@ class RunCounter(wiring.Component):
                 "count": Out(bits_for(config.activation_port)),
                 "ends_run": Out(1),
                 "ends_window": Out(1),
+                "first_offset": Out(bits_for(config.macro.rows - 1)),
+                "begins_slid": Out(1),
                 "offset": Out(bits_for(config.macro.rows - 1)),
                 "moves": Out(1),
                 "moves_left": Out(bits_for(config.macro.rows // config.activation_port)),
@@ -90,7 +99,7 @@ class RunCounter(wiring.Component):
         is_only = depth <= from_skip
         is_last = behind <= fields.run_bytes
         # Of the window whose chunks come; of the one that begins.
-        slid, begins_slid = Signal(), Signal()
+        slid, begins_slid = Signal(), self.begins_slid
         last = Signal(bits)
         first_new, first_offset, first_longer = self._new(m, "first", first)
         run_new, run_offset, run_longer = self._new(m, "run", run_bytes)
@@ -109,16 +118,17 @@ class RunCounter(wiring.Component):
             first.eq(Mux(is_only, depth, from_skip)[:bits]),
             first_behind.eq(Mux(is_only, 0, depth - from_skip)[:bits]),
         ]
+        m.d.comb += [
+            self.first_offset.eq(first_offset),
+            self.offset.eq(Mux(slid, Mux(is_last, last_offset, run_offset), 0)),
+        ]
         with m.If(self.next_window):
-            m.d.comb += self.offset.eq(Mux(begins_slid, first_offset, 0))
             m.d.sync += [
                 slid.eq(begins_slid),
                 left.eq(Mux(begins_slid, first_new, first)),
                 behind.eq(first_behind),
             ]
         with m.Else():
-            offset = Mux(is_last, last_offset, run_offset)
-            m.d.comb += self.offset.eq(Mux(slid, offset, 0))
             with m.If(next_run):
                 new = Mux(is_last, last_new, run_new)
                 m.d.sync += [
@@ -129,7 +139,7 @@ class RunCounter(wiring.Component):
                     m.d.sync += last.eq(behind)
             with m.Elif(self.advance):
                 m.d.sync += left.eq((left - port)[:bits])
-        self._count_moves(m, begins_slid)
+        self._count_moves(m)
         return m
 
     def _new(self, m: Module, name: str, run: Value) -> tuple[Value, Value, Value]:
@@ -164,13 +174,16 @@ class RunCounter(wiring.Component):
         step = self.descriptor.step_x
         return (step[: exact_log2(self.config.activation_port)] == 0) & (step != 0)
 
-    def _count_moves(self, m: Module, begins_slid: Value) -> None:
+    def _count_moves(self, m: Module) -> None:
         """What is kept moves up with the first chunks of a window, once with each."""
         steps = self.descriptor.step_x[exact_log2(self.config.activation_port) :]
         left = Signal.like(self.moves_left)
         m.d.sync += left.eq((steps - 1)[: len(left)])
         with m.If(self.next_window):
-            m.d.sync += [self.moves.eq(begins_slid), self.moves_left.eq(Mux(begins_slid, left, 0))]
+            m.d.sync += [
+                self.moves.eq(self.begins_slid),
+                self.moves_left.eq(Mux(self.begins_slid, left, 0)),
+            ]
         with m.Elif(self.advance):
             m.d.sync += self.moves.eq(self.moves_left != 0)
             with m.If(self.moves_left != 0):

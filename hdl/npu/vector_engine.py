@@ -99,7 +99,9 @@ class VectorEngine(wiring.Component):
                 getattr(lanes, name).eq(getattr(self, name)),
             ]
         opcode = data.View(layout(Opcode.END), self.descriptor).opcode
-        is_max = opcode == Opcode.MAX_POOL
+        # The descriptor is there long before the first tap.
+        is_max = Signal()
+        m.d.sync += is_max.eq(opcode == Opcode.MAX_POOL)
         m.d.comb += [
             store.start.eq(self.start & (opcode == Opcode.REQUANTISE)),
             adder.start.eq(self.start & (opcode == Opcode.ADD)),

@@ -140,10 +140,11 @@ class WindowSums(wiring.Component):
         m.submodules.kernels = kernels
         write, read = kernels.write_port(), kernels.read_port()
         bits = bits_for(config.taps - 1)
+        # The loader is far away, and no tap comes so soon after its last word.
+        for name, taken in (("enable", write.en), ("address", write.addr), ("data", write.data)):
+            kept = delayed(m, f"kernel_{name}", getattr(self.kernel, name), 1, reset_less=True)
+            m.d.comb += Value.cast(taken).eq(kept)
         m.d.comb += [
-            write.en.eq(self.kernel.enable),
-            write.addr.eq(self.kernel.address),
-            write.data.eq(self.kernel.data),
             read.addr.eq(Cat(self.number[:bits], self.descriptor.bank[: exact_log2(TAP_BANKS)])),
         ]
         is_average = Signal()

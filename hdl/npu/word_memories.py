@@ -14,7 +14,7 @@ from .deep_memory import DeepMemory
 from .delay import delayed
 from .isa import WORDS
 from .latency import PARAMETER_CYCLES, PROGRAM_CYCLES, WEIGHT_CYCLES
-from .ports import HostPort, WeightWritePort, answer_host
+from .ports import HostPort, WeightWritePort, answer_host, host_request
 
 __all__ = ["ParameterMemory", "ProgramMemory", "WeightMemory"]
 
@@ -146,15 +146,16 @@ class ProgramMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.words = words = DeepMemory(1, WORDS * self.config.descriptors)
-        host_word = self.host.offset[: len(words.read_address)]
+        host = host_request(m, self.host)
+        host_word = host.offset[: len(words.read_address)]
         m.d.comb += [
-            words.read_address.eq(Mux(self.host.read, host_word, self.address)),
+            words.read_address.eq(Mux(host.read, host_word, self.address)),
             self.data.eq(words.read_data),
             words.write_address.eq(host_word),
-            words.write_data.eq(self.host.write_data),
-            words.write_enable.eq(self.host.write),
+            words.write_data.eq(host.write_data),
+            words.write_enable.eq(host.write),
         ]
-        answer_host(m, self.host, self.data, PROGRAM_CYCLES)
+        answer_host(m, self.host, self.data, 1 + PROGRAM_CYCLES)
         return m
 
 
@@ -200,10 +201,11 @@ class ParameterMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         lanes = self.config.requantisers
+        host = host_request(m, self.host)
         lane_bits = exact_log2(lanes)
-        parameter = self.host.offset[:2]
-        lane = self.host.offset[2:][:lane_bits]
-        host_word = self.host.offset[2 + lane_bits :][: self.config.channel_word_bits]
+        parameter = host.offset[:2]
+        lane = host.offset[2:][:lane_bits]
+        host_word = host.offset[2 + lane_bits :][: self.config.channel_word_bits]
         lane_read = delayed(m, "lane", lane, PARAMETER_CYCLES, reset_less=True)
         answers = []
         for index, (name, bits) in enumerate(PARAMETER_BITS.items()):
@@ -211,16 +213,17 @@ class ParameterMemory(wiring.Component):
             m.submodules[name] = words
             write, read = words.write_port(granularity=1), words.read_port()
             kept = delayed(m, f"{name}_kept", read.data, PARAMETER_CYCLES - 1, reset_less=True)
-            asked = Mux(self.host.read, host_word, getattr(self, f"{name}_address"))
+            asked = Mux(host.read, host_word, getattr(self, f"{name}_address"))
             m.d.comb += [
                 read.addr.eq(asked),
                 getattr(self, name).eq(kept),
                 write.addr.eq(host_word),
-                write.data.eq(Cat(self.host.write_data[:bits] for _ in range(lanes))),
-                write.en.eq((self.host.write & (parameter == index)) << lane),
+                write.data.eq(Cat(host.write_data[:bits] for _ in range(lanes))),
+                write.en.eq((host.write & (parameter == index)) << lane),
             ]
             answer = Array(kept[lane] for lane in range(lanes))[lane_read]
             answers.append(delayed(m, f"{name}_answer", answer, 1, reset_less=True))
-        which = delayed(m, "parameter", parameter, PARAMETER_CYCLES + 1, reset_less=True)
-        answer_host(m, self.host, Array([*answers, 0])[which], PARAMETER_CYCLES + 1)
+        after = PARAMETER_CYCLES + 1
+        which = delayed(m, "parameter", parameter, after, reset_less=True)
+        answer_host(m, self.host, Array([*answers, 0])[which], 1 + after)
         return m

@@ -34,6 +34,7 @@ def buffer_probes(config: MacroConfig) -> dict[str, Probe]:
     return {
         "behind": Probe("macro.output_buffer.behind", 2),
         "newest": Probe("macro.output_buffer.newest", 1),
+        "flows": Probe("macro.output_buffer.flows", 1),
     }
 
 

@@ -2,8 +2,9 @@
 """Outputs of the macro: the rules of streams, nothing lost, nothing twice, nothing stuck."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 from ...hdl.macro.config import MacroConfig
 from .macro_proof import MacroProof, buffer_probes, tag_probes
@@ -21,7 +22,9 @@ class _Outputs(MacroProof):
     @property
     def waits(self) -> Value:
         """An offer waits in the buffer, and what is in the columns' registers stands behind it."""
-        return ~self.serialiser.enable if self.config.output_buffer > 1 else Const(0, 1)
+        if self.config.output_buffer == 1:
+            return Const(0, 1)
+        return ~self.serialiser.enable & ~self.probe("flows")
 
     @property
     def behind(self) -> Value:
@@ -33,6 +36,14 @@ class _Outputs(MacroProof):
         self.claim(m, "one_offer", ~(self.macro.o.valid & self.macro.read_data.valid))
         self.claim(m, "one_follows", self.behind != 3)
         self.claim_kept(m)
+        if self.config.output_buffer > 1:
+            stages = list(tag_probes(self.config))
+            complete: Any = self.tag(stages[-1]) if stages else self.serialiser.tag
+            offers = self.macro.o.valid | self.macro.read_data.valid
+            stalls = complete.valid & complete.last & offers
+            # After a reset in a stall nothing is offered, and all go on with the next cycle.
+            self.claim(m, "flows_as_known_before",
+                       self.probe("flows") == Mux(self.serialiser.enable, ~stalls, ~offers))
 
 
 class OutputRules(_Outputs):

@@ -113,6 +113,8 @@ async def run(ctx, engine, opcode, fields, port):
     """Run a descriptor: (address, byte) in the order of writing to `port`, cycles from its start.
     """
     ctx.set(engine.descriptor, number_of(opcode, fields))
+    # A queue collects a descriptor cycles before it starts the engine.
+    await ctx.tick()
     ctx.set(engine.start, 1)
     writes, cycles = [], 0
     while True:
