@@ -137,9 +137,9 @@ class ChunkWalker(wiring.Component):
         slid_skip = Signal(16)
         m.d.sync += slid_skip.eq((fields.skip + runs.first_offset)[:16])
         # Both are added and one is chosen: which, is known late.
-        slides_on = runs.begins_slid
-        begins = ((windows.address + skip)[:bits] for skip in (slid_skip, fields.skip))
-        begins_x = (wrapped(windows.x + skip) for skip in (slid_skip, fields.skip))
+        slides_on, skips = runs.begins_slid, (slid_skip, fields.skip)
+        begins = ((windows.address + skip)[:bits] for skip in skips)
+        begins_x = (wrapped(windows.x + skip) for skip in skips)
         with m.If(next_window):
             m.d.sync += [
                 last_window.eq(windows.last),
