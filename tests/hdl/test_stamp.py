@@ -180,3 +180,47 @@ def test_a_simulator_sees_the_blocks_themselves():
     simulator.add_testbench(bench)
     simulator.run()
     assert seen == [251, 251, 1]
+
+
+class Apart(wiring.Component):
+    """A delay whose register is reset by a port."""
+
+    x: Signal
+    clear: Signal
+    o: Signal
+
+    def __init__(self):
+        super().__init__({"x": In(8), "clear": In(1), "o": Out(8)})
+
+    def elaborate(self, platform):
+        m = Module()
+        block: Any = Stamp(
+            key=(Delay, 1), kind="delay", signature=Delay.signature_for(1), build=lambda: Delay(1),
+            reset=self.clear,
+        )
+        m.submodules.delay = block
+        m.d.comb += [block.i.payload.x.eq(self.x), block.i.valid.eq(1), self.o.eq(block.o)]
+        return m
+
+
+def test_a_block_with_a_reset_of_its_own():
+    library = ModuleLibrary("apart")
+    top = to_rtlil(Apart(), "apart", library)
+    verilog = emit_verilog("".join([*library.modules.values(), top]), "apart")
+    (instance,) = re.findall(r"^  apart_delay delay \((.*?)\);", verilog, re.MULTILINE | re.DOTALL)
+    assert re.search(r"\.rst\(clear\)", instance)
+    dut = Apart()
+    seen = []
+
+    async def bench(ctx):
+        for clear in (0, 1, 0):
+            ctx.set(dut.x, 10)
+            ctx.set(dut.clear, clear)
+            await ctx.tick()
+            seen.append(ctx.get(dut.o))
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert seen == [11, 0, 11]
