@@ -132,8 +132,8 @@ class ChunkWalker(wiring.Component):
         # Of the run that follows in this window.
         run_address = Signal.like(self.address)
         run_x = Signal.like(self.x)
-        # Where in its first run a window begins that slides on: there with its offset, as a window
-        # that slides has at least two chunks before it.
+        # Where in its first run a window begins that slides on. It is there when it is asked for:
+        # at least two chunks of the window before it come first.
         slid_skip = Signal(16)
         m.d.sync += slid_skip.eq((fields.skip + runs.first_offset)[:16])
         # Both are added and one is chosen: which, is known late.

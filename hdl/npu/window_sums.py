@@ -144,9 +144,8 @@ class WindowSums(wiring.Component):
         for name, taken in (("enable", write.en), ("address", write.addr), ("data", write.data)):
             kept = delayed(m, f"kernel_{name}", getattr(self.kernel, name), 1, reset_less=True)
             m.d.comb += Value.cast(taken).eq(kept)
-        m.d.comb += [
-            read.addr.eq(Cat(self.number[:bits], self.descriptor.bank[: exact_log2(TAP_BANKS)])),
-        ]
+        bank = self.descriptor.bank[: exact_log2(TAP_BANKS)]
+        m.d.comb += read.addr.eq(Cat(self.number[:bits], bank))
         is_average = Signal()
         m.d.sync += is_average.eq(self.descriptor.opcode == Opcode.AVERAGE_POOL)
         return [
