@@ -116,7 +116,7 @@ def _npu_effort(family: Family) -> str:
 def _row(cost: Cost) -> list[str]:
     found, placement = cost.resources, cost.placement
     figure = found.cost_per_operation
-    counts = (found.sites, found.ff, found.rams, found.dsps)
+    counts = found.taken
     tools = f"Yosys {found.yosys}"
     speed = ["", "", ""]
     if placement:

@@ -17,12 +17,11 @@ from typing import Any
 from ..hdl.generate import Design
 from .capacity import Capacity
 from .families import FAMILIES, Family
-from .harness import harness, harness_name
 from .nextpnr import Nextpnr
 from .nextpnr_log import Estimate
 from .place import device_of
 from .resources import Resources
-from .synthesis import NETLIST, placing_flow, synthesise
+from .synthesis import NETLIST, placing_flow, synthesise_in_harness
 from .yosys import Yosys
 
 __all__ = ["DesignPoint", "changes_text", "measure_point", "point_digest"]
@@ -121,11 +120,9 @@ def measure_point(
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         directory = Path(scratch)
         say("synthesis in a harness")
-        files = {"design.v": design.verilog + harness(design.name, design.manifest["ports"])}
-        top, flow = harness_name(design.name), placing_flow(family)
-        synthesise(files, "read_verilog design.v", top, flow, yosys, directory)
+        top = synthesise_in_harness(design, family, yosys, directory)
         taken = _taken(directory / NETLIST, top, family)
-        if any(used > there for used, there in zip(taken, device.capacity, strict=True)):
+        if taken.binding(device.capacity)[1] > 1:
             return taken, None
         say("placing")
         effort = device.effort_for(design.manifest["kind"])

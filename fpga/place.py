@@ -15,9 +15,8 @@ from typing import Any
 from ..hdl.errors import CimpleError
 from ..hdl.generate import Design
 from .families import FAMILIES, Device, Family
-from .harness import harness, harness_name
 from .nextpnr import CriticalPath, Nextpnr
-from .synthesis import placing_flow, synthesise
+from .synthesis import synthesise_in_harness
 from .yosys import Yosys
 
 __all__ = ["Placement", "device_of", "place"]
@@ -119,11 +118,7 @@ def place(
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         directory = Path(scratch)
         say("synthesis in a harness")
-        verilog = design.verilog + harness(design.name, design.manifest["ports"])
-        top = harness_name(design.name)
-        files = {"design.v": verilog}
-        flow = placing_flow(family)
-        synthesise(files, "read_verilog design.v", top, flow, yosys, directory)
+        synthesise_in_harness(design, family, yosys, directory)
         routed = []
         for seed in range(1, seeds + 1):
             say(f"place and route, seed {seed} of {seeds}")

@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..hdl.generate import Design
 from . import ecp5_chains
 from .ecp5_registers import absorb_registers
 from .families import Family
+from .harness import harness, harness_name
 from .yosys import Yosys
 
-__all__ = ["NETLIST", "placing_flow", "synthesise"]
+__all__ = ["NETLIST", "placing_flow", "synthesise", "synthesise_in_harness"]
 
 #: File that nextpnr reads.
 NETLIST = "netlist.json"
@@ -62,3 +64,15 @@ def synthesise(
         ecp5_chains.open_chains(netlist)
         absorb_registers(netlist)
         path.write_text(json.dumps(netlist), encoding="utf-8")
+
+
+def synthesise_in_harness(design: Design, family: Family, yosys: Yosys, directory: Path) -> str:
+    """Write `NETLIST` of a design in its harness into a directory; its top-level module.
+
+    Raises:
+        CimpleError: Yosys does not synthesise it.
+    """
+    files = {"design.v": design.verilog + harness(design.name, design.manifest["ports"])}
+    top = harness_name(design.name)
+    synthesise(files, "read_verilog design.v", top, placing_flow(family), yosys, directory)
+    return top
