@@ -88,12 +88,15 @@ class ImageAdder(wiring.Component):
         # The cycle in which the second image is read, of each turn.
         is_second = Signal()
         m.d.sync += is_second.eq(self.start | ~is_second)
-        enters = delayed(m, "enters", self._ask(m, is_second), _ENTERS_AFTER)
-        sends_sum = delayed(m, "sends_sum", enters, REQUANTISE_CYCLES + SUM_WAITS)
+        # Of the next cycle: a term enters the lanes, a sum does.
+        will_enter = delayed(m, "enters", self._ask(m, is_second), _ENTERS_AFTER - 1)
+        will_send = delayed(m, "sends_sum", will_enter, REQUANTISE_CYCLES + SUM_WAITS)
         # What enters the lanes in the next cycle is a sum, if anything does.
         sum_is_next = is_second if _ENTERS_AFTER % ADD_TURNS == 0 else ~is_second
-        self._send(m, sum_is_next, enters, sends_sum)
-        self._add(m, enters, sends_sum)
+        self._send(
+            m, sum_is_next, delayed(m, "term", will_enter, 1), delayed(m, "sum", will_send, 1)
+        )
+        self._add(m, will_enter, will_send)
         return m
 
     def _ask(self, m: Module, is_second: Value) -> Value:
@@ -151,9 +154,15 @@ class ImageAdder(wiring.Component):
         with m.If(self.start):
             m.d.sync += [address.eq(fields.out_start[:bits]), left.eq(fields.bytes[: len(left)])]
 
-    def _add(self, m: Module, enters: Value, sends_sum: Value) -> None:
-        """Bytes of the second image on their way in; those of the first, and what came out."""
+    def _add(self, m: Module, will_enter: Value, will_send: Value) -> None:
+        """Bytes of the second image on their way in; those of the first, and what came out.
+
+        Lanes lie far apart: each has registers of its own that tell which it is.
+        """
+        keep = self.config.macros > 1
         for lane in range(self.config.requantisers):
+            enters = delayed(m, f"lane{lane}_enters", will_enter, 1, keep=keep)
+            sends_sum = delayed(m, f"lane{lane}_sends_sum", will_send, 1, keep=keep)
             value = Signal(signed(8), name=f"value{lane}", reset_less=True)
             total = Signal(signed(32), name=f"total{lane}", reset_less=True)
             m.d.sync += value.eq(self.bytes[lane].as_signed())

@@ -38,8 +38,9 @@ WEIGHT_WORDS = 10
 BYTES_AFTER = 1 + READ_CYCLES
 #: Chunks that may wait in the window feeder between memory and gathering, those under way included.
 CHUNKS = 16
-#: From asking for a channel's parameters to their being there, by way of a register.
-PARAMETER_CYCLES = 2
+#: From asking for a channel's parameters to their being there, by way of registers before and
+#: behind the block RAMs.
+PARAMETER_CYCLES = 3
 #: From a sum to its result in a requantisation lane, and to its parameters.
 REQUANTISE_CYCLES = 16
 BIAS_AFTER = 3

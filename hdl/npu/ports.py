@@ -134,21 +134,23 @@ class HostPort(Signature):
 
 
 class HostRequest(NamedTuple):
-    """What a `HostPort` asks."""
+    """What a `HostPort` asks to be written, and the word of what it asks to read."""
 
     offset: Signal
     write: Signal
     write_data: Signal
-    read: Signal
 
 
-def host_request(m: Module, host: Any) -> HostRequest:
+def host_request(m: Module, host: Any, config: NpuConfig) -> HostRequest:
     """What a `HostPort` asks, a cycle later: the front door is far from most memories.
 
-    What is on its way is written, even where a reset comes.
+    What is on its way is written, even where a reset comes. On a large die each memory has
+    registers of its own.
     """
     return HostRequest(*(
-        delayed(m, f"host_{name}", getattr(host, name), 1, reset_less=True)
+        delayed(
+            m, f"host_{name}", getattr(host, name), 1, reset_less=True, keep=config.macros > 1
+        )
         for name in HostRequest._fields
     ))
 

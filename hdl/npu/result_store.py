@@ -85,10 +85,10 @@ class ResultStore(wiring.Component):
         added = Signal(beat_layout(config))
         on_its_way = delayed(m, "beat", beat.as_value(), STORE_CYCLES - 1)
         m.d.comb += added.as_value().eq(on_its_way)
-        leaves, is_kept = Signal(), Signal()
+        leaves = added.valid & ~keep
+        is_kept = Signal()
         m.d.sync += [
-            leaves.eq(added.valid & ~keep),
-            self.beat.as_value().eq(Mux(added.valid & ~keep, added.as_value(), 0)),
+            self.beat.as_value().eq(Mux(leaves, added.as_value(), 0)),
             is_kept.eq(added.valid & keep),
             self.kept.eq(added.valid & added.last & keep),
         ]
@@ -109,9 +109,11 @@ class ResultStore(wiring.Component):
                 earlier.eq(Mux(adds, read.data[lane], 0)),
                 total.eq((self._output(m, lane, which, near) + earlier)[:32].as_signed()),
             ]
+            # Lanes lie far apart: each has a register of its own that tells.
+            own = delayed(m, f"lane{lane}_leaves", leaves, 1, keep=config.macros > 1)
             m.d.comb += [
                 write.data[lane].eq(total),
-                self.sums[lane].eq(Mux(leaves, total, 0)),
+                self.sums[lane].eq(Mux(own, total, 0)),
             ]
         return m
 

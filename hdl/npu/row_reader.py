@@ -104,25 +104,28 @@ class RowReader(wiring.Component):
         taken = Signal()
         count = Signal(range(max(config.row_words, config.tap_words)))
         most = Mux(is_tap, config.tap_words - 1, config.row_words - 1)
+        # Both known from registers, as the rows' many hear of it: a word, and room for it.
+        has_word, has_room = Signal(), Signal()
+        will_be_there, will_end = Signal.like(there), Signal()
         m.d.comb += [
-            enters.eq((there != _SLOTS) & ~ended & words.r_rdy),
+            enters.eq(has_room & has_word),
             words.r_en.eq(enters),
             completes.eq(enters & (count == most)),
             taken.eq(self.o.valid & self.o.ready),
             self.o.valid.eq(self.run & (there != 0)),
+            will_be_there.eq(Mux(self.run, there + completes - taken, 0)[: len(there)]),
+            will_end.eq(self.run & (ended | (completes & place.is_last))),
+        ]
+        m.d.sync += [
+            there.eq(will_be_there),
+            ended.eq(will_end),
+            has_room.eq((will_be_there != _SLOTS) & ~will_end),
+            has_word.eq(self.run & ((words.level + words.w_en - enters) != 0)),
         ]
         with m.If(~self.run):
-            m.d.sync += [there.eq(0), count.eq(0), ended.eq(0)]
-        with m.Else():
-            with m.If(enters):
-                m.d.sync += [
-                    count.eq(Mux(completes, 0, count + 1)[: len(count)]),
-                    ended.eq(completes & place.is_last),
-                ]
-            with m.If(completes & ~taken):
-                m.d.sync += there.eq(there + 1)
-            with m.Elif(taken & ~completes):
-                m.d.sync += there.eq(there - 1)
+            m.d.sync += count.eq(0)
+        with m.Elif(enters):
+            m.d.sync += count.eq(Mux(completes, 0, count + 1)[: len(count)])
         self._keep(m, words.r_data, place, enters, completes, taken)
         return m
 

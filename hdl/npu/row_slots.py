@@ -3,10 +3,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..keep import keep_where
 from .config import NpuConfig
 from .delay import delayed
 
@@ -84,21 +85,26 @@ class RowSlots(wiring.Component):
             ended = Signal(name=f"ended{index}")
             freed = Signal(name=f"freed{index}")
             loads = Signal(name=f"loads{index}")
+            will_hold, will_end = Signal(name=f"will_hold{index}"), Signal(name=f"will_end{index}")
             m.d.comb += [
                 loads.eq(sends & self.macros[index]),
                 output.valid.eq(holds[index]),
                 output.payload.eq(row),
+                will_hold.eq(loads | (holds[index] & ~output.ready)),
+                will_end.eq(Mux(loads, self.ends_group, ended)),
             ]
             taken = holds[index] & output.ready
-            m.d.sync += freed.eq(taken & (ended | all_wait))
-            # The row's many registers hear only of what others know: a row that may not have to
-            # wait never does.
-            with m.If(~holds[index] | ~(ended | all_wait)):
+            m.d.sync += [
+                holds[index].eq(will_hold),
+                ended.eq(will_end),
+                freed.eq(taken & (ended | all_wait)),
+            ]
+            # The row's many registers hear only what a register near them tells: a row that may not
+            # have to wait never does.
+            follows = Signal(name=f"follows{index}", init=1, attrs=keep_where(True))
+            m.d.sync += follows.eq(~(will_hold & (will_end | all_wait)))
+            with m.If(follows):
                 m.d.sync += row.eq(self.i.payload)
-            with m.If(loads):
-                m.d.sync += [holds[index].eq(1), ended.eq(self.ends_group)]
-            with m.Elif(output.ready):
-                m.d.sync += holds[index].eq(0)
             with m.If(loads & (self.ends_group | all_wait)):
                 m.d.sync += room[index].eq(0)
             with m.Elif(freed):

@@ -90,14 +90,16 @@ class RunCounter(wiring.Component):
         # No pass has more bytes than the macro has rows.
         bits = bits_for(self.config.macro.rows)
         depth, run_bytes = fields.depth[:bits], fields.run_bytes[:bits]
-        next_run = self.advance & self.ends_run
-        # Bytes of the run that are left, and those of the window behind it.
+                # Bytes of the run that are left, and those of the window behind it.
         left, behind = Signal(bits), Signal(bits)
+        # Of these: what is left is a chunk; there are none behind; they are one run. They come from
+        # registers, as the walk to the next window hangs on them.
+        ends_run, is_final, is_last = Signal(init=1), Signal(init=1), Signal(init=1)
+        next_run = self.advance & ends_run
         # What a window begins with: the first run, from `skip` on, and the rest of the window.
         first, first_behind = Signal(bits), Signal(bits)
         from_skip = (fields.run_bytes - fields.skip)[:16]
         is_only = depth <= from_skip
-        is_last = behind <= fields.run_bytes
         # Of the window whose chunks come; of the one that begins.
         slid, begins_slid = Signal(), self.begins_slid
         last = Signal(bits)
@@ -109,9 +111,9 @@ class RunCounter(wiring.Component):
         longer = Mux(self._may_slide, first_longer | second_longer, 0)
         m.d.sync += self.slides.eq(self._is_aligned() & longer)
         m.d.comb += [
-            self.ends_run.eq(left <= port),
-            self.ends_window.eq(self.ends_run & (behind == 0)),
-            self.count.eq(Mux(self.ends_run, left, port)[: len(self.count)]),
+            self.ends_run.eq(ends_run),
+            self.ends_window.eq(ends_run & is_final),
+            self.count.eq(Mux(ends_run, left, port)[: len(self.count)]),
             begins_slid.eq(self.slides & self.slides_on),
         ]
         m.d.sync += [
@@ -126,19 +128,29 @@ class RunCounter(wiring.Component):
             m.d.sync += [
                 slid.eq(begins_slid),
                 left.eq(Mux(begins_slid, first_new, first)),
+                ends_run.eq(Mux(begins_slid, first_new <= port, first <= port)),
                 behind.eq(first_behind),
+                is_final.eq(first_behind == 0),
+                is_last.eq(first_behind <= fields.run_bytes),
             ]
         with m.Else():
             with m.If(next_run):
+                whole = Mux(is_last, behind, run_bytes)
                 new = Mux(is_last, last_new, run_new)
                 m.d.sync += [
-                    left.eq(Mux(slid, new, Mux(is_last, behind, run_bytes))),
+                    left.eq(Mux(slid, new, whole)),
+                    ends_run.eq(Mux(slid, new <= port, whole <= port)),
                     behind.eq(Mux(is_last, 0, behind - run_bytes)[:bits]),
+                    is_final.eq(is_last),
+                    is_last.eq(behind <= fields.run_bytes << 1),
                 ]
                 with m.If(~slid & is_last):
                     m.d.sync += last.eq(behind)
             with m.Elif(self.advance):
-                m.d.sync += left.eq((left - port)[:bits])
+                m.d.sync += [
+                    left.eq((left - port)[:bits]),
+                    ends_run.eq(left <= 2 * port),
+                ]
         self._count_moves(m)
         return m
 

@@ -81,13 +81,14 @@ class VectorSlots(wiring.Component):
                 output.valid.eq(holds[index]),
                 output.payload.eq(vector),
             ]
-            with m.If(loads):
+            # The vector's many registers need not hear whether there is another.
+            with m.If(~holds[index] | output.ready):
                 m.d.sync += [
-                    holds[index].eq(1),
-                    has[index].eq(1),
                     vector.data.eq(self.i.payload.windows[index]),
                     vector.top_plane.eq(self.i.payload.top_plane),
                 ]
+            with m.If(loads):
+                m.d.sync += [holds[index].eq(1), has[index].eq(1)]
             with m.Elif(output.ready):
                 m.d.sync += holds[index].eq(0)
         return m

@@ -85,21 +85,25 @@ class WindowSums(wiring.Component):
         weights = self._kernels(m)
         beats: list[Value] = []
         sums: list[list[Value]] = []
+        will_end = product.valid & product.last
         for group in range(config.sum_beats):
             if group:
+                will_end = total.valid & self._goes_on(total)
                 product, total = total, self._next_group(m, group, total)
-            ends = Signal(name=f"ends{group}")
-            m.d.comb += ends.eq(total.valid & total.last)
+            ends = delayed(m, f"ends{group}_", will_end, 1)
             beats.append(Mux(ends, self._beat(m, group, total).as_value(), 0))
-            totals = [
-                self._lane(m, group * config.requantisers + index, weights, product, group)
+            sums.append([
+                self._sum(m, group * config.requantisers + index, weights, product, will_end)
                 for index in range(config.requantisers)
-            ]
-            sums.append([Mux(ends, each, 0) for each in totals])
+            ])
         m.d.comb += self.beat.as_value().eq(reduce(or_, beats))
         for index, groups in enumerate(zip(*sums, strict=True)):
             m.d.comb += self.sums[index].eq(reduce(or_, groups))
         return m
+
+    def _goes_on(self, total: Any) -> Value:
+        """The tap is a window's last, and the next group has sums of its chunk, too."""
+        return total.last & (total.count > self.config.requantisers)
 
     def _next_group(self, m: Module, group: int, total: Any) -> Any:
         """The tap with the sum of the next group, and only its channels."""
@@ -107,7 +111,7 @@ class WindowSums(wiring.Component):
         following = Signal(tap_layout(self.config), name=f"total{group}")
         m.d.sync += [
             following.eq(total),
-            following.last.eq(total.last & (total.count > width)),
+            following.last.eq(self._goes_on(total)),
             following.count.eq((total.count - width)[: len(total.count)]),
             following.address.eq((total.address + width)[: len(total.address)]),
         ]
@@ -140,9 +144,10 @@ class WindowSums(wiring.Component):
         m.submodules.kernels = kernels
         write, read = kernels.write_port(), kernels.read_port()
         bits = bits_for(config.taps - 1)
-        # The loader is far away, and no tap comes so soon after its last word.
+        # The loader is far away, on a large die very far; no tap comes so soon after its last word.
+        wait = 2 if config.macros > 1 else 1
         for name, taken in (("enable", write.en), ("address", write.addr), ("data", write.data)):
-            kept = delayed(m, f"kernel_{name}", getattr(self.kernel, name), 1, reset_less=True)
+            kept = delayed(m, f"kernel_{name}", getattr(self.kernel, name), wait, reset_less=True)
             m.d.comb += Value.cast(taken).eq(kept)
         bank = self.descriptor.bank[: exact_log2(TAP_BANKS)]
         m.d.comb += read.addr.eq(Cat(self.number[:bits], bank))
@@ -153,10 +158,20 @@ class WindowSums(wiring.Component):
             for lane in range(config.lanes)
         ]
 
-    def _lane(
-        self, m: Module, lane: int, weights: Sequence[Value], tap: Any, group: int
-    ) -> Signal:
-        """Multiply and add; `tap` is the one whose product is there. `group` cycles late."""
+    def _sum(
+        self, m: Module, lane: int, weights: Sequence[Value], tap: Any, will_end: Value
+    ) -> Value:
+        """A lane's sum where it is whole, else 0; it `will_end` in the cycle before.
+
+        Lanes lie far apart: each has a register of its own that tells.
+        """
+        total = self._lane(m, lane, weights, tap)
+        keep = self.config.macros > 1
+        return Mux(delayed(m, f"lane{lane}_ends", will_end, 1, keep=keep), total, 0)
+
+    def _lane(self, m: Module, lane: int, weights: Sequence[Value], tap: Any) -> Signal:
+        """Multiply and add; `tap` is the one whose product is there. As late as its group is."""
+        group = lane // self.config.requantisers
         inside = self.bytes[lane].as_signed()
         padded = Mux(self.tap.inside, inside, self.descriptor.padding)
         value, weight = (

@@ -19,6 +19,10 @@ from .ports import HostPort, WeightWritePort, answer_host, host_request
 __all__ = ["ParameterMemory", "ProgramMemory", "WeightMemory"]
 
 
+#: Slices of a lane of the weight memory, where the die is large: block RAMs of one lie together.
+_SLICES = 4
+
+
 class WeightMemory(wiring.Component):
     """Words of `weight_port` bytes for the weight loader, of 32 bits for the host.
 
@@ -26,7 +30,8 @@ class WeightMemory(wiring.Component):
     program is running.
 
     Its block RAMs lie all over the die, so registers stand before and behind them; the lanes of a
-    word are memories of their own, each with its own registers for addresses.
+    word are memories of their own, each with its own registers for addresses, and with several
+    macros each quarter of a lane has its own.
 
     Latency: `WEIGHT_CYCLES` cycles from `address` to `data`.
 
@@ -61,6 +66,7 @@ class WeightMemory(wiring.Component):
         m = Module()
         lanes = self.config.weight_port // WORD_BYTES
         lane_bits = exact_log2(lanes)
+        slices = _SLICES if self.config.macros > 1 else 1
         host_word = self.host.offset[lane_bits:][: self.config.weight_word_bits]
         lane = self.host.offset[:lane_bits]
         read_address = Mux(self.host.read, host_word, self.address)
@@ -80,17 +86,20 @@ class WeightMemory(wiring.Component):
             self._fetch(m, address, word, enable)
         found = []
         for index in range(lanes):
-            m.submodules[f"lane{index}"] = words = DeepMemory(1, self.config.weight_words)
+            words = DeepMemory(self.config.weight_words, slices)
+            m.submodules[f"lane{index}"] = words
             for name, value in {
                 "read_address": read_address,
                 "write_address": address,
                 "write_data": word[32 * index :][:32],
                 "write_enable": enable[index],
             }.items():
+                taken = getattr(words, name)
                 apart = lanes > 1 and name.endswith("address")
-                asked = delayed(m, f"lane{index}_{name}", value, 1, reset_less=True, keep=apart)
-                m.d.comb += Value.cast(getattr(words, name)).eq(asked)
-            found.append(words.read_data[0])
+                for place, each in enumerate(taken if isinstance(taken, list) else [taken]):
+                    own = f"lane{index}_{name}{place}_"
+                    m.d.comb += each.eq(delayed(m, own, value, 1, reset_less=True, keep=apart))
+            found.append(words.read_data)
         m.d.comb += self.data.eq(delayed(m, "kept", Cat(found), wait, reset_less=True))
         choices = Array(self.data.word_select(index, 32) for index in range(lanes))
         lane_found = delayed(m, "lane", lane, WEIGHT_CYCLES, reset_less=True)
@@ -145,13 +154,15 @@ class ProgramMemory(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.words = words = DeepMemory(1, WORDS * self.config.descriptors)
-        host = host_request(m, self.host)
-        host_word = host.offset[: len(words.read_address)]
+        m.submodules.words = words = DeepMemory(WORDS * self.config.descriptors)
+        host = host_request(m, self.host, self.config)
+        (read_address,), (write_address,) = words.read_address, words.write_address
+        host_reads = delayed(m, "host_read", self.host.read, 1, reset_less=True)
+        host_word = host.offset[: len(read_address)]
         m.d.comb += [
-            words.read_address.eq(Mux(host.read, host_word, self.address)),
+            read_address.eq(Mux(host_reads, host_word, self.address)),
             self.data.eq(words.read_data),
-            words.write_address.eq(host_word),
+            write_address.eq(host_word),
             words.write_data.eq(host.write_data),
             words.write_enable.eq(host.write),
         ]
@@ -201,19 +212,20 @@ class ParameterMemory(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         lanes = self.config.requantisers
-        host = host_request(m, self.host)
-        lane_bits = exact_log2(lanes)
-        parameter = host.offset[:2]
-        lane = host.offset[2:][:lane_bits]
-        host_word = host.offset[2 + lane_bits :][: self.config.channel_word_bits]
-        lane_read = delayed(m, "lane", lane, PARAMETER_CYCLES, reset_less=True)
+        host = host_request(m, self.host, self.config)
+        parameter, lane, host_word = self._place(host)
+        # What is read is registered, too, but together with what the engine asks.
+        parameter_read, lane_read, word_read = self._place(self.host)
+        lane_read = delayed(m, "lane", lane_read, PARAMETER_CYCLES, reset_less=True)
         answers = []
         for index, (name, bits) in enumerate(PARAMETER_BITS.items()):
             words = block_memory(data.ArrayLayout(bits, lanes), self.config.channel_words)
             m.submodules[name] = words
             write, read = words.write_port(granularity=1), words.read_port()
-            kept = delayed(m, f"{name}_kept", read.data, PARAMETER_CYCLES - 1, reset_less=True)
-            asked = Mux(host.read, host_word, getattr(self, f"{name}_address"))
+            # By way of a register before the block RAMs, and of one behind them.
+            wanted = Mux(self.host.read, word_read, getattr(self, f"{name}_address"))
+            asked = delayed(m, f"{name}_asked", wanted, 1, reset_less=True)
+            kept = delayed(m, f"{name}_kept", read.data, PARAMETER_CYCLES - 2, reset_less=True)
             m.d.comb += [
                 read.addr.eq(asked),
                 getattr(self, name).eq(kept),
@@ -224,6 +236,12 @@ class ParameterMemory(wiring.Component):
             answer = Array(kept[lane] for lane in range(lanes))[lane_read]
             answers.append(delayed(m, f"{name}_answer", answer, 1, reset_less=True))
         after = PARAMETER_CYCLES + 1
-        which = delayed(m, "parameter", parameter, after, reset_less=True)
-        answer_host(m, self.host, Array([*answers, 0])[which], 1 + after)
+        which = delayed(m, "parameter", parameter_read, after, reset_less=True)
+        answer_host(m, self.host, Array([*answers, 0])[which], after)
         return m
+
+    def _place(self, request: Any) -> tuple[Value, Value, Value]:
+        """Which parameter a word of the host's is, its lane, and the word that has the lane."""
+        offset, lane_bits = request.offset, exact_log2(self.config.requantisers)
+        word = offset[2 + lane_bits :][: self.config.channel_word_bits]
+        return offset[:2], offset[2:][:lane_bits], word
