@@ -74,7 +74,8 @@ def explore(
     tool = device_of(chosen).tool
     graphs = {path.name: read_network(path) for path in networks or []}
     refuse_namesakes([path.name for path in networks or []], "--networks", "of the files")
-    refuse_namesakes([changes_text(changes) for changes in variants], "--vary", "of the points")
+    points_named = [changes_text(changes) for changes in variants]
+    refuse_namesakes(points_named, "--vary", "of the points", "give it once")
     record = output / f"{_STEM}.json"
     points = read_points(record) if record.exists() else []
     written: list[Path] = []
@@ -102,7 +103,7 @@ def _changes(text: str) -> dict[str, Any]:
             f"--vary must be fields with values, as 'macros=4 macro.columns=16', not {text!r}"
         )
     names = [name for name, _, _ in words]
-    refuse_namesakes(names, "--vary", f"fields of {text!r}")
+    refuse_namesakes(names, "--vary", f"fields of {text!r}", "give it once")
     return {name: parse_yaml(value, source=f"--vary {name}") for name, _, value in words}
 
 

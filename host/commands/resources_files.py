@@ -88,16 +88,16 @@ def write_record(directory: Path, stem: str, record: Mapping[str, Any], page: st
     return [directory / name for name in texts]
 
 
-def refuse_namesakes(names: Sequence[str], field: str, of_what: str) -> None:
+def refuse_namesakes(
+    names: Sequence[str], field: str, of_what: str, cure: str = "give each a name of its own"
+) -> None:
     """A record holds designs, and networks, by name.
 
     Raises:
         CimpleError: two of the names are equal.
     """
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise CimpleError(
-            f"{field}: several {of_what} are called {', '.join(twice)}; give each a name of its own"
-        )
+        raise CimpleError(f"{field}: several {of_what} are called {', '.join(twice)}; {cure}")
 
 
 def say_written(paths: list[Path]) -> None:
