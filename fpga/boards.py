@@ -115,8 +115,7 @@ BOARDS: dict[str, Board] = {
         _ulx3s("12F", 24_288, "npu_small", 50_000_000),
         _ulx3s("25F", 24_288, "npu_small", 50_000_000),
         _ulx3s("45F", 43_848, "npu_digits", 50_000_000),
-        # The preset ulx3s_85f is routed without a link and a self-test so far: decision 22.
-        _ulx3s("85F", 83_640, "npu_digits", 50_000_000),
+        _ulx3s("85F", 83_640, "ulx3s_85f", 50_000_000),
         _orangecrab("25F", 24_288, "npu_small", 48_000_000),
         _orangecrab("85F", 83_640, "npu_digits", 48_000_000),
         _ecpix5("45", 43_848, "npu_digits", 50_000_000),

@@ -43,6 +43,8 @@ class ActivationMemory(wiring.Component):
     -------
     pool, window : In(ActivationReadPort)
         The vector engine's pooling and the window feeder.
+    pool_next : In(1)
+        `pool` may ask in the next cycle; `window` is not served then.
     pool_write, store_write : In(ActivationWritePort)
         Their results; never in the same cycle, as the vector engine does one descriptor at a time.
     host : In(HostPort)
@@ -50,6 +52,7 @@ class ActivationMemory(wiring.Component):
 
     pool: Any
     window: Any
+    pool_next: Signal
     pool_write: Any
     store_write: Any
     host: Any
@@ -60,6 +63,7 @@ class ActivationMemory(wiring.Component):
             {
                 "pool": In(ActivationReadPort(config)),
                 "window": In(ActivationReadPort(config)),
+                "pool_next": In(1),
                 "pool_write": In(ActivationWritePort(config)),
                 "store_write": In(ActivationWritePort(config)),
                 "host": In(HostPort()),
@@ -123,6 +127,9 @@ class ActivationMemory(wiring.Component):
         """
         address = Signal(self.config.activation_address_bits)
         lane = Signal(self.config.activation_lane_bits)
+        # The window feeder waits for this, and is not where the other is.
+        pool_asks = Signal()
+        m.d.sync += pool_asks.eq(self.pool_next)
         with m.If(self.host.read):
             m.d.sync += address.eq(Cat(Const(0, 2), self.host.offset)[: len(address)])
         with m.Elif(self.pool.valid):
@@ -131,7 +138,7 @@ class ActivationMemory(wiring.Component):
             m.d.sync += [address.eq(self.window.address), lane.eq(self.window.lane)]
         m.d.comb += [
             self.pool.ready.eq(self.pool.valid),
-            self.window.ready.eq(self.window.valid & ~self.pool.valid),
+            self.window.ready.eq(self.window.valid & ~pool_asks),
         ]
         return address, lane
 

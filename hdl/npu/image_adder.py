@@ -48,6 +48,8 @@ class ImageAdder(wiring.Component):
     descriptor : In(layout(Opcode.ADD))
     asks : Out(1)
         Bytes are asked for, from `address` on; they surely come.
+    will_ask : Out(1)
+        They are in the next cycle.
     address : Out(config.activation_address_bits)
     bytes : In(byte_lanes(config))
         What was asked for ``BYTES_AFTER - 1`` cycles ago, the first byte in lane 0.
@@ -62,6 +64,7 @@ class ImageAdder(wiring.Component):
     start: Signal
     descriptor: data.View
     asks: Signal
+    will_ask: Signal
     address: Signal
     bytes: data.View
     scaled: data.View
@@ -75,6 +78,7 @@ class ImageAdder(wiring.Component):
                 "start": In(1),
                 "descriptor": In(layout(Opcode.ADD)),
                 "asks": Out(1),
+                "will_ask": Out(1),
                 "address": Out(config.activation_address_bits),
                 "bytes": In(byte_lanes(config)),
                 "scaled": In(sums_layout(config)),
@@ -110,8 +114,9 @@ class ImageAdder(wiring.Component):
         asks_second = Signal()
         m.d.comb += asks_second.eq(running & is_second)
         asks_first = delayed(m, "asks_first", asks_second, FIRST_AFTER)
+        m.d.comb += self.will_ask.eq(asks_second | asks_first)
         m.d.sync += [
-            self.asks.eq(asks_second | asks_first),
+            self.asks.eq(self.will_ask),
             self.address.eq(Mux(asks_first, address, other_address)),
         ]
         with m.If(asks_first):

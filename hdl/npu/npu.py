@@ -162,6 +162,7 @@ class Npu(wiring.Component):
         connect(m, vector.store_write, activations.store_write)
         connect(m, vector.pool_write, activations.pool_write)
         m.d.comb += [
+            activations.pool_next.eq(vector.will_read),
             weights.address.eq(matrix.weight_address),
             matrix.weight_data.eq(weights.data),
         ]

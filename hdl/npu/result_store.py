@@ -103,11 +103,12 @@ class ResultStore(wiring.Component):
         adds = Signal()
         m.d.sync += adds.eq(self.descriptor.add_partial)
         for lane in range(config.requantisers):
+            own_near = near[lane // self._lanes_near]
             earlier = Signal(signed(32), name=f"earlier{lane}", reset_less=True)
             total = Signal(signed(32), name=f"sum{lane}", reset_less=True)
             m.d.sync += [
                 earlier.eq(Mux(adds, read.data[lane], 0)),
-                total.eq((self._output(m, lane, which, near) + earlier)[:32].as_signed()),
+                total.eq((self._output(m, lane, which, own_near) + earlier)[:32].as_signed()),
             ]
             # Lanes lie far apart: each has a register of its own that tells.
             own = delayed(m, f"lane{lane}_leaves", leaves, 1, keep=config.macros > 1)
@@ -140,20 +141,31 @@ class ResultStore(wiring.Component):
         first_beat = Mux(starts | ends_round, 0, following)
         return ends_round, first_beat[: bits_for(config.beats - 1)]
 
-    def _copies(self, m: Module, following: Value) -> list[Value]:
-        """What chooses an output from its neighbours: a register for each group of them."""
+    def _copies(self, m: Module, following: Value) -> list[list[Value]]:
+        """What chooses an output from its neighbours, a register for each group of them: of all
+        lanes, or of each few, whose columns lie together.
+        """
         bits = self._near_bits(following)
         keep = keep_where(self.config.macros > 1)
-        copies: list[Value] = []
-        for first in range(0, self.config.beats, 1 << bits):
-            # One alone needs no choice.
-            if not bits or first == self.config.beats - 1:
-                copies.append(Const(0, 0))
-                continue
-            copy = Signal(bits, name=f"which_near{first}", attrs=keep)
-            m.d.sync += copy.eq(following[:bits])
-            copies.append(copy)
-        return copies
+        sets: list[list[Value]] = []
+        for lane in range(0, self.config.requantisers, self._lanes_near):
+            copies: list[Value] = []
+            for first in range(0, self.config.beats, 1 << bits):
+                # One alone needs no choice.
+                if not bits or first == self.config.beats - 1:
+                    copies.append(Const(0, 0))
+                    continue
+                copy = Signal(bits, name=f"which_near{first}_{lane}", attrs=keep)
+                m.d.sync += copy.eq(following[:bits])
+                copies.append(copy)
+            sets.append(copies)
+        return sets
+
+    @property
+    def _lanes_near(self) -> int:
+        """Lanes whose outputs are chosen together."""
+        lanes, macro = self.config.requantisers, self.config.macro
+        return min(lanes, macro.columns_per_block) if self.config.macros > 1 else lanes
 
     def _near_bits(self, which: Value) -> int:
         """Low bits of a beat's number, by which an output is chosen from its neighbours."""

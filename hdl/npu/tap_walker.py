@@ -54,6 +54,8 @@ class TapWalker(wiring.Component):
         Bytes of a chunk.
     asks : Out(1)
         Bytes are asked for, from `address` on; they surely come.
+    will_ask : Out(1)
+        They are in the next cycle.
     address : Out(config.activation_address_bits)
     number : Out(TAP_NUMBER_BITS)
         Which of its window's taps comes a cycle later.
@@ -64,6 +66,7 @@ class TapWalker(wiring.Component):
     descriptor: data.View
     width: Signal
     asks: Signal
+    will_ask: Signal
     address: Signal
     number: Signal
     tap: Any
@@ -76,6 +79,7 @@ class TapWalker(wiring.Component):
                 "descriptor": In(layout(Opcode.MAX_POOL)),
                 "width": In(range(config.pool_lanes + 1)),
                 "asks": Out(1),
+                "will_ask": Out(1),
                 "address": Out(config.activation_address_bits),
                 "number": Out(TAP_NUMBER_BITS),
                 "tap": Out(tap_layout(config)),
@@ -102,11 +106,12 @@ class TapWalker(wiring.Component):
         base = Signal.like(self.address)
         offset_in_window = Signal.like(offset)
         m.d.sync += [
-            self.asks.eq(asked.valid),
+            self.asks.eq(self.will_ask),
             base.eq((windows.address + channel)[:bits]),
             offset_in_window.eq(offset),
         ]
         m.d.comb += [
+            self.will_ask.eq(asked.valid),
             ends_window.eq(asked.last & ends_channels),
             self.address.eq((base + offset_in_window)[:bits]),
             self.number.eq(delayed(m, "number", number, BYTES_AFTER - 1)),

@@ -21,6 +21,10 @@ from .word_memories import PARAMETER_BITS
 __all__ = ["VectorEngine"]
 
 
+#: Which kind the descriptor is: registers, told a cycle before it starts.
+_UNITS = ("is_max", "is_add", "is_stored", "has_taps")
+
+
 class VectorEngine(wiring.Component):
     """Hands each descriptor to its unit; three of them share the requantisation lanes.
 
@@ -34,7 +38,7 @@ class VectorEngine(wiring.Component):
     Members
     -------
     start : In(1)
-        `descriptor` is there and stays until `done`.
+        `descriptor` has been there since the cycle before, and stays until `done`.
     descriptor : In(32 * WORDS)
     done : Out(1)
     i : In(stream of config.macro.output_layout), one for each macro
@@ -43,6 +47,8 @@ class VectorEngine(wiring.Component):
         As in `ParameterMemory`.
     read : Out(ActivationReadPort)
         Must be served in the cycle in which it asks.
+    will_read : Out(1)
+        It asks in the next cycle, unless a reset comes.
     store_write, pool_write : Out(ActivationWritePort)
     """
 
@@ -58,6 +64,7 @@ class VectorEngine(wiring.Component):
     multiplier: data.View
     shift: data.View
     read: Any
+    will_read: Signal
     store_write: Any
     pool_write: Any
 
@@ -70,6 +77,7 @@ class VectorEngine(wiring.Component):
             "i": In(stream.Signature(config.macro.output_layout)).array(config.macros),
             "kernel": In(KernelWritePort(config)),
             "read": Out(ActivationReadPort(config)),
+            "will_read": Out(1),
             "store_write": Out(ActivationWritePort(config)),
             "pool_write": Out(ActivationWritePort(config)),
         }
@@ -99,15 +107,19 @@ class VectorEngine(wiring.Component):
                 getattr(lanes, name).eq(getattr(self, name)),
             ]
         opcode = data.View(layout(Opcode.END), self.descriptor).opcode
-        # The descriptor is there long before the first tap.
-        is_max = Signal()
-        m.d.sync += is_max.eq(opcode == Opcode.MAX_POOL)
-        m.d.comb += [
-            store.start.eq(self.start & (opcode == Opcode.REQUANTISE)),
-            adder.start.eq(self.start & (opcode == Opcode.ADD)),
-            taps.start.eq(
-                self.start & opcode.matches(Opcode.MAX_POOL, Opcode.DEPTHWISE, Opcode.AVERAGE_POOL)
+        is_max, is_add, is_stored, has_taps = (Signal(name=name) for name in _UNITS)
+        m.d.sync += [
+            is_max.eq(opcode == Opcode.MAX_POOL),
+            is_add.eq(opcode == Opcode.ADD),
+            is_stored.eq(opcode == Opcode.REQUANTISE),
+            has_taps.eq(
+                opcode.matches(Opcode.MAX_POOL, Opcode.DEPTHWISE, Opcode.AVERAGE_POOL)
             ),
+        ]
+        m.d.comb += [
+            store.start.eq(self.start & is_stored),
+            adder.start.eq(self.start & is_add),
+            taps.start.eq(self.start & has_taps),
             taps.width.eq(Mux(is_max, self.config.pool_lanes, self.config.lanes)),
             pool.tap.eq(taps.tap),
             pool.tap.valid.eq(taps.tap.valid & is_max),
@@ -127,6 +139,7 @@ class VectorEngine(wiring.Component):
         """One unit is at work at a time, and always served, with the first byte in lane 0."""
         m.d.comb += [
             self.read.valid.eq(taps.asks | adder.asks),
+            self.will_read.eq(taps.will_ask | adder.will_ask),
             self.read.lane.eq(0),
             self.read.address.eq(Mux(adder.asks, adder.address, taps.address)),
         ]

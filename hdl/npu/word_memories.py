@@ -95,7 +95,8 @@ class WeightMemory(wiring.Component):
                 "write_enable": enable[index],
             }.items():
                 taken = getattr(words, name)
-                apart = lanes > 1 and name.endswith("address")
+                # On a large die the data of each lane, too.
+                apart = lanes > 1 and (name.endswith("address") or slices > 1)
                 for place, each in enumerate(taken if isinstance(taken, list) else [taken]):
                     own = f"lane{index}_{name}{place}_"
                     m.d.comb += each.eq(delayed(m, own, value, 1, reset_less=True, keep=apart))

@@ -146,6 +146,9 @@ def test_pool_is_served_before_window(simulate, npu_config):
         ctx.set(memory.pool.address, 10)
         ctx.set(memory.window.address, 200)
         for pool, window in ((1, 1), (0, 1), (1, 0), (1, 1)):
+            ctx.set(memory.pool.valid, 0)
+            ctx.set(memory.pool_next, pool)
+            await ctx.tick()
             ctx.set(memory.pool.valid, pool)
             ctx.set(memory.window.valid, window)
             assert ctx.get(memory.pool.ready) == pool

@@ -54,6 +54,8 @@ def random_fields(source, config):
 async def run(ctx, store, fields, vectors, streams, chance):
     """Offer the vectors; return the cycles from the last beat's to `done`'s."""
     ctx.set(store.descriptor, number_of(Opcode.REQUANTISE, fields))
+    # A queue collects a descriptor cycles before it starts the engine.
+    await ctx.tick()
     ctx.set(store.start, 1)
     await ctx.tick()
     ctx.set(store.start, 0)
@@ -172,6 +174,8 @@ def test_a_beat_a_cycle(simulate, npu_config, streams, columns, lanes):
 
     async def bench(ctx):
         ctx.set(store.descriptor, number_of(Opcode.REQUANTISE, fields))
+        # A queue collects a descriptor cycles before it starts the engine.
+        await ctx.tick()
         ctx.set(store.start, 1)
         await ctx.tick()
         ctx.set(store.start, 0)

@@ -36,6 +36,8 @@ def test_units_take_turns(simulate, npu_config, readable_bytes):
 
     async def run(ctx, opcode, fields, vector=None):
         ctx.set(engine.descriptor, number_of(opcode, fields))
+        # A queue collects a descriptor cycles before it starts the engine.
+        await ctx.tick()
         ctx.set(engine.start, 1)
         ctx.set(engine.i[0].valid, 1)
         ctx.set(engine.i[0].payload, vector or [99] * 6)
