@@ -40,6 +40,19 @@ _KEPT = re.compile(
 _FIRST_VALUES = re.compile(r"^  initial begin\n((?:    \w+\[\d+\] = .*;\n)+)  end\n", re.MULTILINE)
 #: How many of them an `initial` block has at most.
 _VALUES = 256
+#: Words of a memory up to which each zero that it begins with is said.
+_MOST_ZEROS = 1024
+_ZERO = re.compile(r"    (\w+)\[\d+\] = (\d+'h0+);\n")
+#: Zeros of a deeper one: an FPGA's block RAM begins as zeros by itself, a simulator's does not.
+_ZEROS = """\
+`ifndef SYNTHESIS
+  initial begin : {memory}_begins
+    integer word;
+    for (word = 0; word < {depth}; word = word + 1)
+      {memory}[word] = {zero};
+  end
+`endif
+"""
 #: What Yosys makes every process read, so that it runs once at the start.
 _TRIGGER_NAME = re.compile(r"\\\S+dump_module\$\d+ ")
 _TRIGGER_DECLARATION = "  reg _start_ = 0;\n"
@@ -72,16 +85,20 @@ def emit_verilog(rtlil: str, name: str) -> str:
 def _start_all(module: re.Match[str]) -> str:
     """Have every process of a module run once at the start of a simulation."""
     text = _start_late(_start_constants(_TRIGGER_NAME.sub("_start_", module[0])))
-    return _FIRST_VALUES.sub(_short_blocks, _keep(text))
+    return _FIRST_VALUES.sub(_first_values, _keep(text))
 
 
-def _short_blocks(block: re.Match[str]) -> str:
-    """Cut a memory's first values into several blocks.
+def _first_values(block: re.Match[str]) -> str:
+    """Say a memory's first values in a loop, if they are many zeros, and else in several blocks.
 
     The time that Yosys takes to read a block grows with the square of its length: 37 seconds for
-    8,192 words, and 3 for the same in blocks of 256.
+    8,192 words, and 3 for the same in blocks of 256. Each word takes kilobytes of Yosys,
+    of the 4 gigabytes that a WebAssembly program has.
     """
     values = block[1].splitlines(keepends=True)
+    zero = _ZERO.fullmatch(values[0])
+    if zero and len(values) > _MOST_ZEROS and all(_ZERO.fullmatch(value) for value in values):
+        return _ZEROS.format(memory=zero[1], depth=len(values), zero=zero[2])
     parts = [values[first : first + _VALUES] for first in range(0, len(values), _VALUES)]
     return "".join(f"  initial begin\n{''.join(part)}  end\n" for part in parts)
 
