@@ -24,7 +24,10 @@ from .synthesis import synthesise
 from .top import BoardTop, clock_of
 from .yosys import Yosys, find_yosys
 
-__all__ = ["Bitstream", "BoardReport", "Sources", "Tools", "board_sources", "build", "find_tools"]
+__all__ = [
+    "Bitstream", "BoardReport", "Sources", "Tools", "board_sources", "build", "find_tools",
+    "synthesise_board",
+]
 
 #: Told what is being done.
 Say = Callable[[str], None]
@@ -161,7 +164,7 @@ def build(
     with tempfile.TemporaryDirectory(prefix="cimple-") as scratch:
         directory = Path(scratch)
         say("synthesis (a minute or more)")
-        counted = _synthesise(sources, flow, tools.yosys, directory)
+        counted = synthesise_board(sources, flow, tools.yosys, directory)
         common = {
             "board": board.name, "part": board.part, "preset": config.name,
             "configuration": config.digest(), "clock_mhz": round(sources.clock_hz / 1e6, 3),
@@ -187,7 +190,7 @@ def build(
         return Bitstream(_pack(board, flow, tools, directory), flow.ending, report)
 
 
-def _synthesise(sources: Sources, flow: Flow, yosys: Yosys, directory: Path) -> Resources:
+def synthesise_board(sources: Sources, flow: Flow, yosys: Yosys, directory: Path) -> Resources:
     """Write the netlist; the cells that it has."""
     files = {"core.v": sources.core, "top.il": sources.top, "top" + flow.constraints:
              sources.constraints}

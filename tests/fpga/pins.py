@@ -108,14 +108,16 @@ class PinDevice:
                 self.link.receive(seen.data, self.cycles / self.clock_hz)
 
 
-def open_pins(board: Board, sources: Sources, baud: int) -> BoardPins:
-    """The bitstream's Verilog between models of the pads."""
+def open_pins(board: Board, sources: Sources, baud: int, netlist: str = "") -> BoardPins:
+    """The bitstream's Verilog between models of the pads; or a netlist of it, with its cells."""
     simulator = find_simulator("verilator")
-    top = emit_verilog(sources.top, "top")
+    top = netlist or emit_verilog(sources.top, "top")
     files = {
-        "board.v": wrapper(top, board, sources.constraints), "core.v": sources.core, "top.v": top,
+        "board.v": wrapper(top, board, sources.constraints), "top.v": top,
         "pads.v": (HERE / "pads.v").read_text(), "pins.cpp": (HERE / "pins.cpp").read_text(),
     }
+    if not netlist:
+        files["core.v"] = sources.core
 
     def build(directory: Path) -> None:
         work = directory / "work"

@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole bitstreams, as Verilog, driven by their pins: self-test, light, button, and digits.
 
-CIMPLE_TEST_ALL=1 has digits classified on every preset that is on a board.
+CIMPLE_TEST_ALL=1 has digits classified on every preset that is on a board, and by the netlist that
+nextpnr is given for one.
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from cimple.compiler.compile import compile_network
-from cimple.fpga.boards import BOARDS
+from cimple.fpga.boards import BOARDS, Board
 from cimple.fpga.build import board_sources
+from cimple.fpga.flows import FLOWS
 from cimple.hdl.npu.packets import Request, header
 from cimple.host.assemble import assemble
 from cimple.host.client import NpuClient
 from cimple.host.commands.compile import load_npu
 from cimple.host.oracle import run_network
+from tests.fpga.board_netlist import board_netlist
 from tests.fpga.pins import BoardPins, PinDevice, open_pins
 
 #: One board a family, one with an RGB light; the smallest NPU is enough for all but digits.
@@ -26,6 +30,8 @@ LEAST = load_npu("npu_least")
 #: Whether every preset classifies digits, which takes minutes.
 ALL = os.environ.get("CIMPLE_TEST_ALL") == "1"
 DIGITS = ["tang-nano-9k", *(["ulx3s-25f", "ulx3s-45f", "ulx3s-85f"] if ALL else [])]
+#: Boards whose netlist does so, too, which takes minutes to synthesise and to compile.
+GATES = ["ulx3s-25f"] if ALL else []
 
 
 def until_text(pins: BoardPins, cycles: int = 200_000, step: int = 5000) -> str:
@@ -74,13 +80,26 @@ def test_a_self_test_that_fails_shows_it():
 @pytest.mark.parametrize("name", DIGITS)
 def test_digits_through_the_pins(name, root, digits_data):
     """Loaded and run over the serial line; results are onnxruntime's, cycles the model's."""
-    board, network = BOARDS[name], root / "examples/digits/digits.onnx"
+    classify(BOARDS[name], root / "examples/digits/digits.onnx", digits_data)
+
+
+@pytest.mark.skipif(not ALL, reason="takes some minutes: set CIMPLE_TEST_ALL=1")
+@pytest.mark.parametrize("name", GATES)
+def test_digits_through_the_pins_of_a_netlist(name, root, digits_data, tmp_path):
+    """Of LUTs, carry chains, flip-flops, memories and multipliers, at the board's own rate."""
+    board = BOARDS[name]
+    netlist = board_netlist(board_sources(board, board.npu()), FLOWS[board.flow], tmp_path)
+    classify(board, root / "examples/digits/digits.onnx", digits_data, netlist)
+
+
+def classify(board: Board, network: Path, digits_data: Any, netlist: str = "") -> None:
+    """Two images; the Verilog does it, or a netlist."""
     config = board.npu()
     images, labels = digits_data
     program = assemble(compile_network(network, config))
     sources = board_sources(board, config)
-    with open_pins(board, sources, board.baud) as pins:
-        assert until_text(pins, 4_000_000) == f"cimple {name} self-test passed"
+    with open_pins(board, sources, board.baud, netlist) as pins:
+        assert until_text(pins, 4_000_000) == f"cimple {board.name} self-test passed"
         client = NpuClient(PinDevice(pins, sources.clock_hz, board.baud))
         client.load(program)
         found = client.infer(images)
