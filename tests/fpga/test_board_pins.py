@@ -31,7 +31,7 @@ LEAST = load_npu("npu_least")
 ALL = os.environ.get("CIMPLE_TEST_ALL") == "1"
 DIGITS = ["tang-nano-9k", *(["ulx3s-25f", "ulx3s-45f", "ulx3s-85f"] if ALL else [])]
 #: Boards whose netlist does so, too, which takes minutes to synthesise and to compile.
-GATES = ["ulx3s-25f"] if ALL else []
+GATES = ["ulx3s-25f"]
 
 
 def until_text(pins: BoardPins, cycles: int = 200_000, step: int = 5000) -> str:
